@@ -1,0 +1,123 @@
+"""Frozen dataclasses to JSON and back, strictly: a key that the class does not know is an error."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from creativeml.errors import CreativeMLError
+from creativeml.files import atomic_write_json
+
+T = TypeVar("T")
+
+
+class ConfigError(CreativeMLError):
+    """A configuration with an unknown key, a missing key, or a value of the wrong type."""
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """Plain JSON values of a (nested) dataclass."""
+    return json.loads(json.dumps(dataclasses.asdict(config)))
+
+
+def from_dict(cls: type[T], values: Mapping[str, Any], *, where: str = "config") -> T:
+    """Build the dataclass `cls` from plain values.
+
+    Args:
+        cls: a dataclass type; nested dataclasses, tuples, unions and literals are understood.
+        values: keys are field names.
+        where: how errors name the place, e.g. the file read.
+
+    Raises:
+        ConfigError: unknown or missing key, or a value that does not fit its field's type.
+    """
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{where}: expected an object with the fields of {cls.__name__}, got {values!r}")
+    fields = {f.name: f for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]
+    for key in values:
+        if key not in fields:
+            near = difflib.get_close_matches(str(key), fields, n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else f"; known: {', '.join(fields)}"
+            raise ConfigError(f"{where}: {cls.__name__} has no '{key}'{hint}")
+    hints = typing.get_type_hints(cls)
+    arguments = {k: _convert(hints[k], v, f"{where}.{k}") for k, v in values.items()}
+    try:
+        return cls(**arguments)
+    except TypeError as error:
+        raise ConfigError(f"{where}: {error}") from error
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def _convert(kind: Any, value: Any, where: str) -> Any:
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        return from_dict(kind, value, where=where)
+    if origin in (typing.Union, types.UnionType):
+        return _convert_union(arguments, value, where)
+    if origin is typing.Literal:
+        return _check(value in arguments, value, f"one of {', '.join(map(str, arguments))}", where)
+    if origin is tuple:
+        _check(isinstance(value, (list, tuple)), value, "a list", where)
+        if len(arguments) == 2 and arguments[1] is Ellipsis:
+            return tuple(_convert(arguments[0], v, f"{where}[{i}]") for i, v in enumerate(value))
+        _check(len(value) == len(arguments), value, f"a list of {len(arguments)}", where)
+        return tuple(_convert(a, v, f"{where}[{i}]") for i, (a, v) in enumerate(zip(arguments, value, strict=True)))
+    if kind is float:
+        _check(isinstance(value, (int, float)) and not isinstance(value, bool), value, "a number", where)
+        return float(value)
+    if kind is int:
+        return _check(isinstance(value, int) and not isinstance(value, bool), value, "a whole number", where)
+    if isinstance(kind, type):
+        return _check(isinstance(value, kind), value, f"a {kind.__name__}", where)
+    return value
+
+
+def _convert_union(options: tuple[Any, ...], value: Any, where: str) -> Any:
+    if value is None and type(None) in options:
+        return None
+    error: ConfigError | None = None
+    for option in options:
+        if option is type(None):
+            continue
+        try:
+            return _convert(option, value, where)
+        except ConfigError as caught:
+            error = caught
+    raise error or ConfigError(f"{where}: {value!r} does not fit")
+
+
+def _check(fits: bool, value: Any, wanted: str, where: str) -> Any:
+    if not fits:
+        raise ConfigError(f"{where}: expected {wanted}, got {value!r}")
+    return value
+
+
+def save_json(config: Any, path: str | Path) -> None:
+    """Write a dataclass as indented JSON, atomically."""
+    atomic_write_json(path, to_dict(config))
+
+
+def load_json(cls: type[T], path: str | Path) -> T:
+    """Read a dataclass written by `save_json`.
+
+    Raises:
+        ConfigError: the file is missing, is not JSON, or does not fit `cls`.
+    """
+    return from_dict(cls, read_json(path), where=str(path))
+
+
+def read_json(path: str | Path) -> Any:
+    """Content of a JSON file, with an error that names the file."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such file") from error
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ConfigError(f"{path}: not readable as JSON ({error})") from error

@@ -1,0 +1,113 @@
+"""Endless batches of indices in which every class has the same share."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from creativeml.errors import CreativeMLError
+
+
+class ClassBalancedSampler:
+    """Iterator of index lists, without end: each batch holds the classes in equal shares.
+
+    Where the batch size is no multiple of the number of classes, the places left over go round the classes from batch to
+    batch, so counts within a batch differ by at most one and even out over time. Within a class the sounds come in random
+    order, each once before any comes again.
+
+    Batch k is a pure function of (labels, batch_size, seed, k): nothing but k has to be remembered to continue exactly.
+
+    Args:
+        labels: class of each item, (n,); labels that no item has are simply absent.
+        batch_size: indices per batch.
+        seed: non-negative integer.
+        replica, replicas: in a run over several devices, which one this is and how many there are; replica r takes
+            batches r, r + replicas, ...
+
+    Raises:
+        CreativeMLError: no labels, batch size below 1, negative seed.
+    """
+
+    def __init__(
+        self, labels: Sequence[int] | Tensor, batch_size: int, seed: int, *, replica: int = 0, replicas: int = 1
+    ) -> None:
+        values = np.asarray(labels, dtype=np.int64)
+        if values.ndim != 1 or not len(values):
+            raise CreativeMLError("cannot balance classes without any sound: the list of labels is empty")
+        if batch_size < 1:
+            raise CreativeMLError(f"batch size must be at least 1, not {batch_size}")
+        if seed < 0:
+            raise CreativeMLError(f"seed must not be negative, not {seed}")
+        if not 0 <= replica < replicas:
+            raise CreativeMLError(f"replica {replica} is outside 0..{replicas - 1}")
+        self.batch_size, self.seed = batch_size, seed
+        self._replica, self._replicas = replica, replicas
+        self._members = [np.flatnonzero(values == label) for label in np.unique(values)]
+        self._fingerprint = hashlib.sha256(values.astype("<i8").tobytes()).hexdigest()
+        self._batches_given = 0
+        self._orders: dict[int, tuple[int, np.ndarray]] = {}
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return self
+
+    def __next__(self) -> list[int]:
+        batch = self._batch(self._batches_given * self._replicas + self._replica)
+        self._batches_given += 1
+        return batch
+
+    def state_dict(self) -> dict[str, Any]:
+        """Position as plain JSON values."""
+        return {
+            "batches_given": self._batches_given,
+            "seed": self.seed,
+            "batch_size": self.batch_size,
+            "replicas": self._replicas,
+            "labels_sha256": self._fingerprint,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue with the batch that would have come next when `state` was taken (its seed is taken over).
+
+        Raises CreativeMLError when the data, the batch size or the number of devices is not the one of `state`.
+        """
+        here = {"batch_size": self.batch_size, "replicas": self._replicas}
+        for name, value in here.items():
+            if state[name] != value:
+                raise CreativeMLError(
+                    f"cannot continue the order of sounds: {name} was {state[name]} and is now {value}; keep it"
+                )
+        if state["labels_sha256"] != self._fingerprint:
+            raise CreativeMLError(
+                "cannot continue the order of sounds: the dataset has changed since the run began; "
+                "resume with the same data or start a new run"
+            )
+        self.seed = int(state["seed"])
+        self._batches_given = int(state["batches_given"])
+        self._orders.clear()
+
+    def _batch(self, number: int) -> list[int]:
+        chosen: list[int] = []
+        for position, members in enumerate(self._members):
+            first, last = (self._drawn_before(position, number + step) for step in (0, 1))
+            chosen.extend(self._draw(position, members, draw) for draw in range(first, last))
+        order = np.random.default_rng([self.seed, 0, number]).permutation(len(chosen))
+        return [chosen[place] for place in order]
+
+    def _drawn_before(self, position: int, batches: int) -> int:
+        """How many sounds of the class at `position` the first `batches` batches hold."""
+        classes = len(self._members)
+        share, left_over = divmod(self.batch_size, classes)
+        return share * batches + (left_over * batches + classes - 1 - position) // classes
+
+    def _draw(self, position: int, members: np.ndarray, draw: int) -> int:
+        """The `draw`-th sound of a class: its passes over the class are independent shuffles."""
+        number_of_pass, place = divmod(draw, len(members))
+        known = self._orders.get(position)
+        if known is None or known[0] != number_of_pass:
+            order = np.random.default_rng([self.seed, 1, position, number_of_pass]).permutation(len(members))
+            known = self._orders[position] = (number_of_pass, order)
+        return int(members[known[1][place]])

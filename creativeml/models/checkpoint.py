@@ -1,0 +1,105 @@
+"""Models on disk: a folder with `model.safetensors` and `config.json`. Nothing is ever unpickled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from creativeml.config import ConfigError, from_dict, read_json, to_dict
+from creativeml.errors import CreativeMLError
+from creativeml.files import atomic_write_bytes, atomic_write_json, sha256_bytes, sha256_file
+from creativeml.models import registry
+
+FORMAT = 1
+WEIGHTS = "model.safetensors"
+CONFIG = "config.json"
+
+
+def save_pretrained(
+    model: nn.Module, folder: str | Path, *, dtype: torch.dtype | None = None, info: dict[str, Any] | None = None
+) -> str:
+    """Write weights and configuration of a registered model.
+
+    Args:
+        model: an instance of a class decorated with `registry.register`.
+        folder: made if missing.
+        dtype: storage type of floating-point weights, e.g. `torch.float16` to halve the file; None keeps them.
+        info: plain JSON values kept beside the configuration (training data, licence, steps).
+
+    Returns:
+        SHA-256 of the weights file, which `config.json` carries too.
+    """
+    name = getattr(model, "registry_name", None)
+    if name is None:
+        raise CreativeMLError(f"{type(model).__name__} is not a registered model, so it could not be loaded again")
+    tensors = {k: _stored(v, dtype) for k, v in model.state_dict().items()}
+    data = save(tensors, metadata={"format": "pt"})
+    digest = sha256_bytes(data)
+    # The configuration goes last: a folder with a config.json is a complete folder.
+    atomic_write_bytes(Path(folder) / WEIGHTS, data)
+    config = {"format": FORMAT, "model": name, "config": to_dict(model.config), "sha256": digest, "info": info or {}}
+    atomic_write_json(Path(folder) / CONFIG, config)
+    return digest
+
+
+def _stored(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
+    tensor = tensor.detach().cpu()
+    if dtype is not None and tensor.is_floating_point():
+        tensor = tensor.to(dtype)
+    # A fresh copy: two names of one storage are refused by the format.
+    return tensor.clone(memory_format=torch.contiguous_format)
+
+
+def read_config(folder: str | Path) -> dict[str, Any]:
+    """Content of a model folder's `config.json`, checked for its outer fields.
+
+    Raises:
+        CreativeMLError: not a model folder, or one of a newer format.
+    """
+    path = Path(folder) / CONFIG
+    if not path.is_file():
+        raise CreativeMLError(f"{folder}: not a model folder (it has no {CONFIG})")
+    values = read_json(path)
+    if not isinstance(values, dict) or "model" not in values or "config" not in values:
+        raise ConfigError(f"{path}: not the configuration of a creativeml model")
+    if values.get("format") != FORMAT:
+        raise ConfigError(f"{path}: format {values.get('format')!r}, this version reads {FORMAT}; update creativeml")
+    return values
+
+
+def from_pretrained(folder: str | Path, *, device: str | torch.device = "cpu") -> nn.Module:
+    """Model saved by `save_pretrained`, in evaluation mode, weights in float32.
+
+    Args:
+        folder: a folder with `model.safetensors` and `config.json`.
+        device: where the model shall live.
+
+    Raises:
+        CreativeMLError: a file is missing, damaged (its hash differs), or does not fit the model exactly.
+    """
+    folder = Path(folder)
+    values = read_config(folder)
+    found = registry.entry(values["model"])
+    config = from_dict(found.config, values["config"], where=str(folder / CONFIG))
+    weights = folder / WEIGHTS
+    if not weights.is_file():
+        raise CreativeMLError(f"{folder}: {WEIGHTS} is missing; get the whole model folder again")
+    if values.get("sha256") not in (None, sha256_file(weights)):
+        raise CreativeMLError(f"{weights}: its hash is not the one in {CONFIG}; get the model folder again")
+    try:
+        tensors = load_file(weights)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CreativeMLError(f"{weights}: not a readable safetensors file ({error})") from error
+    model = found.model(config)
+    expected = model.state_dict()
+    tensors = {k: v.to(expected[k].dtype) if k in expected else v for k, v in tensors.items()}
+    try:
+        model.load_state_dict(tensors, strict=True)
+    except RuntimeError as error:
+        raise CreativeMLError(f"{weights}: does not fit the model '{values['model']}': {error}") from error
+    return model.to(device).eval().requires_grad_(False)
