@@ -1,7 +1,7 @@
 """Prepared one-shot sounds, held compactly in memory and handed out in batches.
 
-A dataset folder is what `creativeml prepare` writes: `dataset.json` (rate, length, kinds), `manifest.csv` (one row per
-sound) and the FLAC files the rows name. `read_dataset` reads the two descriptions; `OneShotDataset` reads the sounds.
+A dataset folder is what `creativeml prepare` writes: `dataset.json` (rate, length, kinds), `manifest.csv` (one row
+per sound) and the FLAC files the rows name. `read_dataset` reads the two descriptions, `OneShotDataset` the sounds.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ import soundfile
 import torch
 from torch import Tensor
 
+from creativeml.data.splits import SPLITS
 from creativeml.errors import CreativeMLError
+from creativeml.kinds import UNLABELLED
 
-SPLITS = ("train", "validation", "test")
-UNLABELLED = "unlabelled"
 _NEEDED_COLUMNS = ("path", "class", "split", "duplicate_of")
 _FULL_SCALE = 32767
 
@@ -58,7 +58,8 @@ def read_dataset(root: str | os.PathLike[str]) -> DatasetInfo:
         missing = description_path.name if not description_path.is_file() else manifest_path.name
         reason = f"it has no {missing}" if root.is_dir() else "there is no such folder"
         raise DatasetError(
-            f"{root} is not a dataset folder: {reason}; make one with `creativeml prepare SOURCE --out {root}`"
+            f"{root} is not a dataset folder: {reason}; "
+            f"make one with `creativeml prepare SOURCE --out {root}`"
         )
     try:
         description = json.loads(description_path.read_text(encoding="utf-8"))
@@ -76,9 +77,11 @@ def _read_rows(manifest_path: Path) -> tuple[dict[str, str], ...]:
         with manifest_path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
             columns = reader.fieldnames or ()
-            rows = tuple({key: value or "" for key, value in row.items() if key is not None} for row in reader)
+            rows = tuple({key: text or "" for key, text in row.items() if key is not None} for row in reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"{manifest_path} cannot be read ({error}); run `creativeml prepare` again") from error
+        raise DatasetError(
+            f"{manifest_path} cannot be read ({error}); run `creativeml prepare` again"
+        ) from error
     missing = [column for column in _NEEDED_COLUMNS if column not in columns]
     if missing:
         raise DatasetError(
@@ -90,7 +93,7 @@ def _read_rows(manifest_path: Path) -> tuple[dict[str, str], ...]:
 def select_rows(
     info: DatasetInfo, split: str, kinds: Sequence[str] | None
 ) -> tuple[tuple[str, ...], tuple[dict[str, str], ...]]:
-    """The kinds asked for and the manifest rows to use: right split and kind, neither duplicate nor unlabelled.
+    """The kinds asked for and the manifest rows to use: right split and kind, no duplicates, none unlabelled.
 
     Raises DatasetError for an unknown split or kind, and when nothing is left.
     """
@@ -118,15 +121,16 @@ def select_rows(
 class OneShotDataset(torch.utils.data.Dataset[dict[str, Any]]):
     """The sounds of one split of a dataset folder, all of one length, read once and kept as 16-bit in memory.
 
-    Rows marked as duplicates and rows without a kind are left out. Sounds are stored without their trailing silence and
-    scaled to use all 16 bits, so 1,200 sounds take about 60 MB and quantisation stays 98 dB below each sound's peak.
+    Rows marked as duplicates and rows without a kind are left out. Sounds are stored without their trailing
+    silence and scaled to use all 16 bits, so 1,200 sounds take about 80 MB and quantisation stays 98 dB below each
+    sound's peak.
 
     Args:
         root: dataset folder, as `creativeml prepare` makes it.
         split: train, validation, test, or all.
-        kinds: the kinds to use, in label order; None means every kind of the folder, in its own order, so that
-            labels mean the same in every split.
-        peak: each sound is scaled to this absolute peak (linear, full scale = 1); None keeps the level of the file.
+        kinds: the kinds to use, in label order; None means every kind of the folder, in its own order, so
+            that labels mean the same in every split.
+        peak: each sound is scaled to this absolute peak (linear, full scale = 1); None keeps the file's level.
 
     Attributes:
         kinds: names that the labels count.
@@ -155,7 +159,7 @@ class OneShotDataset(torch.utils.data.Dataset[dict[str, Any]]):
         self.kinds, self.rows = select_rows(info, split, kinds)
         label_of = {kind: label for label, kind in enumerate(self.kinds)}
         self.labels = torch.tensor([label_of[row["class"]] for row in self.rows], dtype=torch.long)
-        contents = _load_all(lambda row: read_prepared(info, row["path"]), self.rows)
+        contents = load_all(lambda row: read_prepared(info, row["path"]), self.rows)
         peaks = np.array([np.abs(content).max() for content in contents])
         gains = peaks if peak is None else np.full_like(peaks, peak)
         self._gains = torch.from_numpy((gains / _FULL_SCALE).astype(np.float32))
@@ -184,7 +188,7 @@ class OneShotDataset(torch.utils.data.Dataset[dict[str, Any]]):
 
 
 def read_prepared(info: DatasetInfo, relative_path: str) -> np.ndarray:
-    """One stored sound as float32 (n,) without its trailing zeros; DatasetError when it is not as prepared."""
+    """One stored sound as float32 (n,) without its trailing zeros; DatasetError if it is not as prepared."""
     path = info.root / relative_path
     if not path.is_file():
         raise DatasetError(f"{path} is missing")
@@ -205,8 +209,8 @@ def read_prepared(info: DatasetInfo, relative_path: str) -> np.ndarray:
     return samples[: sounding[-1] + 1].copy()  # a copy, so that the padding is not kept alive
 
 
-def _load_all(load: Callable[[_Item], _Result], items: Sequence[_Item]) -> list[_Result]:
-    """`load` over all items in threads (decoding runs outside Python's lock); every failure is named in one error."""
+def load_all(load: Callable[[_Item], _Result], items: Sequence[_Item]) -> list[_Result]:
+    """`load` over all items in threads, since decoding runs outside Python's lock; one error names the failures."""
 
     def attempt(item: _Item) -> _Result | DatasetError:
         try:

@@ -15,25 +15,31 @@ from creativeml.errors import CreativeMLError
 class ClassBalancedSampler:
     """Iterator of index lists, without end: each batch holds the classes in equal shares.
 
-    Where the batch size is no multiple of the number of classes, the places left over go round the classes from batch to
-    batch, so counts within a batch differ by at most one and even out over time. Within a class the sounds come in random
-    order, each once before any comes again.
+    Where the batch size is no multiple of the number of classes, the places left over go round the classes from
+    batch to batch, so counts within a batch differ by at most one and even out over time. Within a class the sounds
+    come in random order, each once before any comes again.
 
-    Batch k is a pure function of (labels, batch_size, seed, k): nothing but k has to be remembered to continue exactly.
+    Batch k is a pure function of (labels, batch_size, seed, k): only k has to be remembered to continue exactly.
 
     Args:
         labels: class of each item, (n,); labels that no item has are simply absent.
         batch_size: indices per batch.
         seed: non-negative integer.
-        replica, replicas: in a run over several devices, which one this is and how many there are; replica r takes
-            batches r, r + replicas, ...
+        replica: which device of a run over several this is; it takes batches replica, replica + replicas, ...
+        replicas: how many devices there are.
 
     Raises:
         CreativeMLError: no labels, batch size below 1, negative seed.
     """
 
     def __init__(
-        self, labels: Sequence[int] | Tensor, batch_size: int, seed: int, *, replica: int = 0, replicas: int = 1
+        self,
+        labels: Sequence[int] | Tensor,
+        batch_size: int,
+        seed: int,
+        *,
+        replica: int = 0,
+        replicas: int = 1,
     ) -> None:
         values = np.asarray(labels, dtype=np.int64)
         if values.ndim != 1 or not len(values):
@@ -72,13 +78,13 @@ class ClassBalancedSampler:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue with the batch that would have come next when `state` was taken (its seed is taken over).
 
-        Raises CreativeMLError when the data, the batch size or the number of devices is not the one of `state`.
+        Raises CreativeMLError when the data, the batch size or the number of devices is another one now.
         """
         here = {"batch_size": self.batch_size, "replicas": self._replicas}
         for name, value in here.items():
             if state[name] != value:
                 raise CreativeMLError(
-                    f"cannot continue the order of sounds: {name} was {state[name]} and is now {value}; keep it"
+                    f"cannot continue the order of sounds: {name} was {state[name]} and is {value} now; keep it"
                 )
         if state["labels_sha256"] != self._fingerprint:
             raise CreativeMLError(
