@@ -1,0 +1,246 @@
+"""Read SoundFont 2 files (and SF3, the same with Ogg Vorbis inside): samples, instruments, presets. No synthesiser needed.
+
+Layout after "SoundFont Technical Specification" 2.04, E-mu Systems 2006 (sections 5 and 7). A file can be half a gigabyte,
+so it is mapped into memory and a sample is only decoded when it is asked for.
+"""
+
+from __future__ import annotations
+
+import io
+import mmap
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from creativeml.errors import CreativeMLError
+
+# Generator numbers used here (section 8.1.2).
+INSTRUMENT, KEY_RANGE, VELOCITY_RANGE, SAMPLE = 41, 43, 44, 53
+
+_COMPRESSED, _ROM = 0x10, 0x8000
+_RECORD_BYTES = {b"phdr": 38, b"pbag": 4, b"pmod": 10, b"pgen": 4, b"inst": 22, b"ibag": 4, b"imod": 10, b"igen": 4, b"shdr": 46}
+
+
+@dataclass(frozen=True)
+class Zone:
+    """One set of generators; `values` maps a generator's number to its signed 16-bit amount."""
+
+    values: dict[int, int]
+
+    def range(self, generator: int) -> tuple[int, int]:
+        """(low, high) of a range generator, both ends included; (0, 127) when it is not set."""
+        amount = self.values.get(generator)
+        return (0, 127) if amount is None else (amount & 0xFF, (amount >> 8) & 0xFF)
+
+    def covers(self, key: int, velocity: int) -> bool:
+        """Whether a note of this key and velocity sounds this zone."""
+        low_key, high_key = self.range(KEY_RANGE)
+        low_velocity, high_velocity = self.range(VELOCITY_RANGE)
+        return low_key <= key <= high_key and low_velocity <= velocity <= high_velocity
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """A named list of zones that each name a sample; `common` holds what the zones share."""
+
+    name: str
+    common: Zone
+    zones: tuple[Zone, ...]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What a MIDI program selects: zones that each name an instrument. Drum kits are in bank 128."""
+
+    name: str
+    bank: int
+    program: int
+    common: Zone
+    zones: tuple[Zone, ...]
+
+
+@dataclass(frozen=True)
+class SampleHeader:
+    """Where a sample lies and how it is tuned. `start` and `end` count samples (SF2) or bytes (compressed, SF3)."""
+
+    name: str
+    start: int
+    end: int
+    loop_start: int
+    loop_end: int
+    sample_rate: int
+    root_key: int
+    correction_cents: int
+    link: int
+    kind: int
+
+    @property
+    def compressed(self) -> bool:
+        """Whether the sample is an Ogg Vorbis stream (SF3)."""
+        return bool(self.kind & _COMPRESSED)
+
+    @property
+    def loop(self) -> tuple[int, int]:
+        """Loop as (first, one past last) in samples from the sample's own start; SF3 stores it so already."""
+        offset = 0 if self.compressed else self.start
+        return self.loop_start - offset, self.loop_end - offset
+
+
+@dataclass
+class SoundFont:
+    """An open SoundFont. `samples`, `instruments` and `presets` are in file order, so generators can index them."""
+
+    path: Path
+    samples: tuple[SampleHeader, ...]
+    instruments: tuple[Instrument, ...]
+    presets: tuple[Preset, ...]
+    _map: mmap.mmap
+    _sample_offset: int
+    _sample_bytes: int
+    _low_offset: int | None = None
+    _cache: dict[int, np.ndarray] = field(default_factory=dict)
+
+    def audio(self, index: int) -> np.ndarray:
+        """One sample as (n,) float32 in [-1, 1], as stored: no envelope, tuning or loop applied.
+
+        Raises:
+            CreativeMLError: the sample lies outside the file, is a ROM sample or cannot be decoded.
+        """
+        if index not in self._cache:
+            self._cache[index] = self._decode(self.samples[index])
+        return self._cache[index]
+
+    def _decode(self, header: SampleHeader) -> np.ndarray:
+        if header.kind & _ROM:
+            raise CreativeMLError(f"{self.path}: sample '{header.name}' lives in a sound card's ROM, not in the file")
+        unit = 1 if header.compressed else 2
+        if not 0 <= header.start <= header.end or header.end * unit > self._sample_bytes:
+            raise CreativeMLError(f"{self.path}: sample '{header.name}' lies outside the file; it is damaged")
+        first = self._sample_offset + header.start * unit
+        block = self._map[first : first + (header.end - header.start) * unit]
+        if header.compressed:
+            return self._decode_vorbis(header, block)
+        high = np.frombuffer(block, dtype="<i2")
+        if self._low_offset is None:
+            return high.astype(np.float32) / 32768.0
+        first = self._low_offset + header.start
+        low = np.frombuffer(self._map[first : first + len(high)], dtype=np.uint8)
+        return ((high.astype(np.int32) * 256 + low) / 8388608.0).astype(np.float32)
+
+    def _decode_vorbis(self, header: SampleHeader, block: bytes) -> np.ndarray:
+        try:
+            audio, _ = soundfile.read(io.BytesIO(block), dtype="float32", always_2d=True)
+        except soundfile.SoundFileError as error:
+            raise CreativeMLError(f"{self.path}: sample '{header.name}' cannot be decoded ({error})") from error
+        return np.ascontiguousarray(audio[:, 0])
+
+    def close(self) -> None:
+        """Release the mapped file."""
+        self._cache.clear()
+        self._map.close()
+
+    def __enter__(self) -> SoundFont:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def read_soundfont(path: str | Path) -> SoundFont:
+    """Open a .sf2 or .sf3 file.
+
+    Raises:
+        CreativeMLError: not a SoundFont, truncated, or its tables contradict each other.
+    """
+    path = Path(path)
+    try:
+        with open(path, "rb") as file:
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError) as error:
+        raise CreativeMLError(f"{path}: cannot be opened as a SoundFont ({error})") from error
+    try:
+        return _parse(path, mapped)
+    except (struct.error, IndexError, KeyError) as error:
+        mapped.close()
+        raise CreativeMLError(f"{path}: its SoundFont tables are damaged ({error!r}); download it again") from error
+    except CreativeMLError:
+        mapped.close()
+        raise
+
+
+def _parse(path: Path, mapped: mmap.mmap) -> SoundFont:
+    if mapped[:4] != b"RIFF" or mapped[8:12] != b"sfbk":
+        raise CreativeMLError(f"{path}: not a SoundFont (it does not begin with RIFF ... sfbk)")
+    chunks: dict[bytes, tuple[int, int]] = {}
+    for name, offset, size in _chunks(mapped, 12, len(mapped)):
+        if name == b"LIST":
+            for inner, inner_offset, inner_size in _chunks(mapped, offset + 4, offset + size):
+                chunks[inner] = (inner_offset, inner_size)
+    missing = [name.decode() for name in (b"smpl", *_RECORD_BYTES) if name not in chunks]
+    if missing:
+        raise CreativeMLError(f"{path}: truncated or not a SoundFont (chunks missing: {', '.join(missing)})")
+    tables = {name: mapped[offset : offset + size] for name, (offset, size) in chunks.items() if name in _RECORD_BYTES}
+    sample_offset, sample_bytes = chunks[b"smpl"]
+    low = chunks.get(b"sm24")
+    has_low = low is not None and low[1] >= sample_bytes // 2
+    return SoundFont(
+        path=path,
+        samples=tuple(_sample_headers(tables[b"shdr"])),
+        instruments=tuple(_instruments(tables)),
+        presets=tuple(_presets(tables)),
+        _map=mapped,
+        _sample_offset=sample_offset,
+        _sample_bytes=min(sample_bytes, len(mapped) - sample_offset),
+        _low_offset=low[0] if low is not None and has_low else None,
+    )
+
+
+def _chunks(mapped: mmap.mmap, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    position = start
+    while position + 8 <= end:
+        name, size = struct.unpack_from("<4sI", mapped, position)
+        yield name, position + 8, size
+        position += 8 + size
+        # RIFF pads odd chunks with a zero byte; writers of SF3 forget it, and then a chunk's name stands right here.
+        if size & 1 and not mapped[position : position + 4].isalnum():
+            position += 1
+
+
+def _name(raw: bytes) -> str:
+    return raw.split(b"\0")[0].decode("latin-1").strip()
+
+
+def _sample_headers(table: bytes) -> Iterator[SampleHeader]:
+    for record in list(struct.iter_unpack("<20s5IBbHH", table))[:-1]:
+        raw, start, end, loop_start, loop_end, rate, root, cents, link, kind = record
+        yield SampleHeader(_name(raw), start, end, loop_start, loop_end, rate, root, cents, link, kind)
+
+
+def _zones(bags: bytes, generators: bytes) -> list[Zone]:
+    starts = [record[0] for record in struct.iter_unpack("<HH", bags)]
+    pairs = list(struct.iter_unpack("<Hh", generators))
+    return [Zone(dict(pairs[first:last])) for first, last in zip(starts, starts[1:], strict=False)]
+
+
+def _split_common(zones: list[Zone], final: int) -> tuple[Zone, tuple[Zone, ...]]:
+    # Only the first zone may be global, and it is global when it lacks the final generator (section 7.3, 7.7).
+    common = zones[0] if zones and final not in zones[0].values else Zone({})
+    return common, tuple(zone for zone in zones if final in zone.values)
+
+
+def _instruments(tables: dict[bytes, bytes]) -> Iterator[Instrument]:
+    records = list(struct.iter_unpack("<20sH", tables[b"inst"]))
+    zones = _zones(tables[b"ibag"], tables[b"igen"])
+    for (raw, first), (_, last) in zip(records, records[1:], strict=False):
+        yield Instrument(_name(raw), *_split_common(zones[first:last], SAMPLE))
+
+
+def _presets(tables: dict[bytes, bytes]) -> Iterator[Preset]:
+    records = list(struct.iter_unpack("<20sHHHIII", tables[b"phdr"]))
+    zones = _zones(tables[b"pbag"], tables[b"pgen"])
+    for (raw, program, bank, first, *_), following in zip(records, records[1:], strict=False):
+        yield Preset(_name(raw), bank, program, *_split_common(zones[first : following[3]], INSTRUMENT))
