@@ -1,0 +1,110 @@
+"""Log-mel frames with torch alone, for the evaluation and the classifiers: the base install must run them."""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+from torch import Tensor
+
+FLOOR_DB = -80.0
+"""Level, relative to a full-scale sine, below which spectra count as silent."""
+
+
+def hz_to_mel(frequency_hz: float) -> float:
+    """Mel value of a frequency, after O'Shaughnessy (1987): 2595 log10(1 + f / 700)."""
+    return 1127.0 * float(torch.log1p(torch.tensor(frequency_hz / 700.0, dtype=torch.float64)))
+
+
+def mel_to_hz(mel: Tensor) -> Tensor:
+    """Frequencies in Hz of mel values, the inverse of `hz_to_mel`."""
+    return 700.0 * torch.expm1(mel / 1127.0)
+
+
+@functools.lru_cache(maxsize=16)
+def mel_filters(sample_rate: int, window_samples: int, bands: int, low_hz: float, high_hz: float) -> Tensor:
+    """Triangular filters, evenly spaced in mel, that average the power of the bins they cover.
+
+    Args:
+        sample_rate: in Hz.
+        window_samples: length of the transform.
+        bands: number of filters.
+        low_hz, high_hz: lower edge of the first filter and upper edge of the last one, in Hz; the upper edge
+            is lowered to half the sample rate where needed.
+
+    Returns:
+        (window_samples // 2 + 1, bands) float32; every column sums to 1.
+    """
+    high_hz = min(high_hz, sample_rate / 2)
+    if not 0 <= low_hz < high_hz:
+        raise ValueError(f"mel filters need 0 <= low < high, not {low_hz} and {high_hz} Hz")
+    edges_mel = torch.linspace(hz_to_mel(low_hz), hz_to_mel(high_hz), bands + 2, dtype=torch.float64)
+    edges = mel_to_hz(edges_mel)[:, None]
+    bins = torch.arange(window_samples // 2 + 1, dtype=torch.float64) * sample_rate / window_samples
+    rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
+    weights = torch.minimum(rising, falling).clamp_min(0)
+    # A filter narrower than a bin may fall between two bins: it then takes the nearest one.
+    nearest = torch.nn.functional.one_hot((bins - edges[1:-1]).abs().argmin(1), len(bins)).to(weights)
+    weights = torch.where(weights.sum(1, keepdim=True) > 0, weights, nearest)
+    return (weights / weights.sum(1, keepdim=True)).T.contiguous().float()
+
+
+@functools.lru_cache(maxsize=16)
+def _window(length_samples: int) -> Tensor:
+    return torch.hann_window(length_samples)
+
+
+def power_spectrogram(sounds: Tensor, window_samples: int, hop_samples: int) -> Tensor:
+    """Short-time power spectrum, scaled so that a full-scale sine has power 1 in its bin.
+
+    Args:
+        sounds: (batch, samples); frame t is centred on sample t * hop_samples, with silence around the sound.
+        window_samples: length of the Hann window and of the transform.
+        hop_samples: from frame to frame.
+
+    Returns:
+        (batch, window_samples // 2 + 1, 1 + samples // hop_samples).
+    """
+    window = _window(window_samples).to(sounds)
+    spectrum = torch.stft(
+        sounds,
+        window_samples,
+        hop_samples,
+        window=window,
+        center=True,
+        pad_mode="constant",
+        return_complex=True,
+    )
+    return torch.view_as_real(spectrum).square().sum(-1) * (2.0 / float(_window(window_samples).sum())) ** 2
+
+
+def log_mel(
+    sounds: Tensor,
+    sample_rate: int,
+    *,
+    window_samples: int = 2048,
+    hop_samples: int = 512,
+    bands: int = 64,
+    low_hz: float = 30.0,
+    high_hz: float = 20000.0,
+) -> Tensor:
+    """Mel spectrogram in decibels, floored at `FLOOR_DB`.
+
+    Args:
+        sounds: (batch, samples) float, full scale = 1.
+        sample_rate: in Hz.
+        window_samples, hop_samples: of the short-time transform.
+        bands, low_hz, high_hz: of the mel filters.
+
+    Returns:
+        (batch, bands, frames) in dB, 0 for a full-scale sine centred on a one-bin band.
+    """
+    filters = mel_filters(sample_rate, window_samples, bands, low_hz, high_hz).to(sounds)
+    power = power_spectrogram(sounds, window_samples, hop_samples)
+    return decibels(torch.einsum("bft,fm->bmt", power, filters))
+
+
+def decibels(power: Tensor) -> Tensor:
+    """10 log10 of a power, floored at `FLOOR_DB` (the floor is added, so gradients stay finite)."""
+    return 10.0 * torch.log10(power + 10.0 ** (FLOOR_DB / 10.0))
