@@ -1,7 +1,8 @@
 """Prepared one-shot sounds, held compactly in memory and handed out in batches.
 
-A dataset folder is what `creativeml prepare` writes: `dataset.json` (rate, length, kinds), `manifest.csv` (one row
-per sound) and the FLAC files the rows name. `read_dataset` reads the two descriptions, `OneShotDataset` the sounds.
+A dataset folder is what `creativeml prepare` writes: `dataset.json` (rate, length, kinds), `manifest.csv`
+(one row per sound) and the FLAC files the rows name. `read_dataset` reads the two descriptions,
+`OneShotDataset` the sounds.
 """
 
 from __future__ import annotations
@@ -122,15 +123,16 @@ class OneShotDataset(torch.utils.data.Dataset[dict[str, Any]]):
     """The sounds of one split of a dataset folder, all of one length, read once and kept as 16-bit in memory.
 
     Rows marked as duplicates and rows without a kind are left out. Sounds are stored without their trailing
-    silence and scaled to use all 16 bits, so 1,200 sounds take about 80 MB and quantisation stays 98 dB below each
-    sound's peak.
+    silence and scaled to use all 16 bits, so 1,200 sounds take about 80 MB and quantisation stays 98 dB below
+    each sound's peak.
 
     Args:
         root: dataset folder, as `creativeml prepare` makes it.
         split: train, validation, test, or all.
         kinds: the kinds to use, in label order; None means every kind of the folder, in its own order, so
             that labels mean the same in every split.
-        peak: each sound is scaled to this absolute peak (linear, full scale = 1); None keeps the file's level.
+        peak: each sound is scaled to this absolute peak (linear, full scale = 1); None keeps the file's
+            level.
 
     Attributes:
         kinds: names that the labels count.
@@ -210,7 +212,7 @@ def read_prepared(info: DatasetInfo, relative_path: str) -> np.ndarray:
 
 
 def load_all(load: Callable[[_Item], _Result], items: Sequence[_Item]) -> list[_Result]:
-    """`load` over all items in threads, since decoding runs outside Python's lock; one error names the failures."""
+    """Load over all items in threads (decoding leaves the interpreter lock free); one error for all failures."""
 
     def attempt(item: _Item) -> _Result | DatasetError:
         try:

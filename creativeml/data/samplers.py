@@ -15,11 +15,12 @@ from creativeml.errors import CreativeMLError
 class ClassBalancedSampler:
     """Iterator of index lists, without end: each batch holds the classes in equal shares.
 
-    Where the batch size is no multiple of the number of classes, the places left over go round the classes from
-    batch to batch, so counts within a batch differ by at most one and even out over time. Within a class the sounds
-    come in random order, each once before any comes again.
+    Where the batch size is no multiple of the number of classes, the places left over go round the classes
+    from batch to batch, so counts within a batch differ by at most one and even out over time. Within a class
+    the sounds come in random order, each once before any comes again.
 
-    Batch k is a pure function of (labels, batch_size, seed, k): only k has to be remembered to continue exactly.
+    Batch k is a pure function of (labels, batch_size, seed, k): only k has to be remembered to continue
+    exactly.
 
     Args:
         labels: class of each item, (n,); labels that no item has are simply absent.
@@ -84,7 +85,7 @@ class ClassBalancedSampler:
         for name, value in here.items():
             if state[name] != value:
                 raise CreativeMLError(
-                    f"cannot continue the order of sounds: {name} was {state[name]} and is {value} now; keep it"
+                    f"cannot continue the order of sounds: {name} was {state[name]}, now it is {value}"
                 )
         if state["labels_sha256"] != self._fingerprint:
             raise CreativeMLError(
