@@ -1,0 +1,68 @@
+"""Layers whose weights are scaled at run time, so that Adam moves all of them at the same relative speed.
+
+Karras et al., "Progressive Growing of GANs" (2018), section 4.1. Sequences are `(batch, channels, 1, frames)`: 1-D
+convolutions run as 2-D ones of height 1 because the CPU's convolution kernels are fastest on the channels-last layout,
+which torch has for four axes only.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+LEAK = 0.2
+GAIN = math.sqrt(2.0 / (1.0 + LEAK**2))
+
+
+def activate(x: Tensor) -> Tensor:
+    """Leaky ReLU that keeps the variance of a Gaussian input."""
+    return F.leaky_relu(x, LEAK) * GAIN
+
+
+class EqualLinear(nn.Module):
+    """Affine map with equalised learning rate.
+
+    Args:
+        inputs, outputs: sizes of the last axis.
+        bias: initial value of the bias.
+        rate: factor on the learning rate of this layer (the mapping network learns slower than the rest).
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, bias: float = 0.0, rate: float = 1.0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs) / rate)
+        self.bias = nn.Parameter(torch.full((outputs,), bias / rate))
+        self.scale = rate / math.sqrt(inputs)
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(..., inputs)` → `(..., outputs)`."""
+        return F.linear(x, self.weight * self.scale, self.bias * self.rate)
+
+
+class EqualConv(nn.Module):
+    """Convolution over `(batch, channels, height, width)` with equalised learning rate and same-size padding."""
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: tuple[int, int],
+        *,
+        stride: tuple[int, int] = (1, 1),
+        padding: tuple[int, int] | None = None,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, *kernel))
+        self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
+        self.scale = 1.0 / math.sqrt(inputs * kernel[0] * kernel[1])
+        self.stride = stride
+        self.padding = padding or (kernel[0] // 2, kernel[1] // 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(batch, inputs, h, w)` → `(batch, outputs, h / stride, w / stride)`."""
+        return F.conv2d(x, self.weight * self.scale, self.bias, self.stride, self.padding)

@@ -1,0 +1,166 @@
+"""Last stages of the generator: from features at a frame rate to 65,536 samples.
+
+The full rate is the costly place of a waveform network on a CPU: few channels, many samples, all of it memory traffic.
+`StftHead` and `PqmfHead` therefore stop at 1,024 or 4,096 frames and let a fixed synthesis filterbank do the rest;
+`WaveformHead` is the published form, convolutions up to the last sample.
+
+Heads share one idea: the network does not have to produce levels from nothing. A table of the class's mean level over
+time and band (estimated from the training data) is the starting point; the network adds a gain to it, in nepers
+(1 neper = 8.7 dB), and supplies a carrier of about unit variance. The class envelope of StyleWaveGAN is the case of
+one band.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from creativeml.audio.filterbanks import interpolation_matrix, mel_centres_hz
+from creativeml.layers.modulated import ModulatedConv
+from creativeml.layers.pqmf import PQMF
+from creativeml.layers.resampling import SincUpsample, upsample
+
+MAX_GAIN_NEPERS = 8.0
+LOW_BAND_HZ = 800.0
+
+
+class WaveformHead(nn.Module):
+    """Features at the full rate → samples, times the class envelope (Lavault et al. 2022)."""
+
+    bands = 1
+    gains = 0
+    noise_samples = 0
+
+    def __init__(self, channels: int, style_dim: int, *, sample_rate: int, frames: int) -> None:
+        super().__init__()
+        self.frames = frames
+        self.to_wave = ModulatedConv(channels, 1, 1, style_dim, demodulate=False)
+
+    def forward(self, x: Tensor, level: Tensor, gain: Tensor | None, style: Tensor, noise: Tensor | None) -> Tensor:
+        """`x (b, channels, 1, samples)`, `level (b, 1, envelope frames)` in nepers → `(b, samples)`."""
+        wave = self.to_wave(x, style).flatten(1).float()
+        envelope = torch.exp(upsample(level[:, :, None, :], self.frames // level.shape[-1])).flatten(1)
+        return wave * envelope
+
+
+class StftHead(nn.Module):
+    """Inverse STFT of a tone part and a noise part, plus a directly drawn low band.
+
+    - tone: complex carrier per bin and frame from the network;
+    - noise: STFT of white noise, shaped by band gains (as in DDSP, Engel et al. 2020);
+    - low band: samples at 1/16 of the rate, for the bass that a short window resolves badly.
+
+    Args:
+        channels: of the features.
+        style_dim: size of the style.
+        sample_rate: in Hz.
+        frames: number of frames, `hop` samples apart, the first centred on sample 0.
+        n_fft, hop: in samples.
+        bands: number of gain bands of each part.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        style_dim: int,
+        *,
+        sample_rate: int,
+        frames: int,
+        n_fft: int = 256,
+        hop: int = 64,
+        bands: int = 32,
+        low_factor: int = 16,
+    ) -> None:
+        super().__init__()
+        self.frames, self.n_fft, self.hop, self.bands = frames, n_fft, hop, bands
+        self.bins = n_fft // 2 + 1
+        self.low_per_frame = hop // low_factor
+        self.gains = 2 * bands + 1
+        self.noise_samples = frames * hop
+        self.to_carrier = ModulatedConv(channels, 2 * self.bins + self.low_per_frame, 1, style_dim, demodulate=False)
+        self.low_upsample = SincUpsample(low_factor)
+        window = torch.hann_window(n_fft, periodic=True)
+        self.register_buffer("window", window, persistent=False)
+        self.register_buffer("spread", interpolation_matrix(bands, n_fft, sample_rate), persistent=False)
+        centres = mel_centres_hz(bands, 20.0, sample_rate / 2)[1:-1]
+        low = (centres < LOW_BAND_HZ).float()
+        self.register_buffer("low_bands", low / low.sum(), persistent=False)
+        # Gain of one analysis bin for white noise; carriers are scaled so that 1.0 means white noise of variance 1.
+        self.bin_gain = math.sqrt(float(window.square().sum()))
+        cover = self._overlap_add(window.square().expand(1, frames, n_fft))
+        self.register_buffer("cover", cover.clamp(min=0.1), persistent=False)
+
+    def forward(self, x: Tensor, level: Tensor, gain: Tensor | None, style: Tensor, noise: Tensor | None) -> Tensor:
+        """Features → samples.
+
+        Args:
+            x: `(b, channels, 1, frames)`.
+            level: `(b, bands, frames)` class level in nepers.
+            gain: `(b, 2 * bands + 1, frames)` what the network adds to it: tone, noise, low band.
+            style: `(b, style_dim)`.
+            noise: `(b, frames * hop)` white noise of variance 1.
+
+        Returns:
+            `(b, frames * hop)`.
+        """
+        assert gain is not None and noise is not None
+        gain = MAX_GAIN_NEPERS * torch.tanh(gain / MAX_GAIN_NEPERS)
+        carrier = self.to_carrier(x, style).squeeze(2).float().transpose(1, 2)
+        total = torch.stack([level, level], 1) + gain[:, :-1].unflatten(1, (2, self.bands))
+        tone_level, noise_level = torch.exp(total.permute(1, 0, 3, 2) @ self.spread)
+        tone = torch.complex(carrier[..., : self.bins].contiguous(), carrier[..., self.bins : 2 * self.bins].contiguous())
+        spectrum = tone * tone_level + self._analyse(noise) * noise_level
+        frames = torch.fft.irfft(spectrum, n=self.n_fft) * (self.window * self.bin_gain)
+        wave = self._overlap_add(frames) / self.cover
+        low_level = torch.einsum("bkt,k->bt", level, self.low_bands) + gain[:, -1]
+        return wave + self._low_band(carrier[..., 2 * self.bins :], low_level)
+
+    def _analyse(self, noise: Tensor) -> Tensor:
+        half = self.n_fft // 2
+        padded = torch.nn.functional.pad(noise, (half, self.n_fft - half - self.hop))
+        frames = padded.unfold(1, self.n_fft, self.hop) * (self.window / self.bin_gain)
+        return torch.fft.rfft(frames)
+
+    def _overlap_add(self, frames: Tensor) -> Tensor:
+        batch, count, _ = frames.shape
+        steps = self.n_fft // self.hop
+        parts = frames.unflatten(2, (steps, self.hop))
+        out = frames.new_zeros(batch, count + steps - 1, self.hop)
+        for step in range(steps):
+            out[:, step : step + count] += parts[:, :, step]
+        half = self.n_fft // 2
+        return out.flatten(1)[:, half : half + count * self.hop]
+
+    def _low_band(self, samples: Tensor, level: Tensor) -> Tensor:
+        # White noise in the low band alone must have the level's density, hence the root of the rate's ratio.
+        level = upsample(level[:, None, None, :], self.low_per_frame).flatten(1)
+        scale = math.sqrt(self.low_per_frame / self.hop)
+        return self.low_upsample(samples.flatten(1) * torch.exp(level) * scale)
+
+
+class PqmfHead(nn.Module):
+    """Critically sampled bands put together by a pseudo-QMF filterbank (multi-band synthesis, as in RAVE).
+
+    Tone and noise parts as in `StftHead`; the bands are uniform and real.
+    """
+
+    def __init__(self, channels: int, style_dim: int, *, sample_rate: int, frames: int, bands: int = 16) -> None:
+        super().__init__()
+        self.frames, self.bands = frames, bands
+        self.gains = 2 * bands
+        self.noise_samples = frames * bands
+        self.to_carrier = ModulatedConv(channels, bands, 1, style_dim, demodulate=False)
+        self.filterbank = PQMF(bands)
+
+    def forward(self, x: Tensor, level: Tensor, gain: Tensor | None, style: Tensor, noise: Tensor | None) -> Tensor:
+        """As `StftHead.forward`, with `gain (b, 2 * bands, frames)` and `noise (b, frames * bands)`."""
+        assert gain is not None and noise is not None
+        gain = MAX_GAIN_NEPERS * torch.tanh(gain / MAX_GAIN_NEPERS)
+        carrier = self.to_carrier(x, style).squeeze(2).float()
+        level = upsample(level[:, :, None, :], self.frames // level.shape[-1]).squeeze(2)
+        tone_gain, noise_gain = gain.chunk(2, dim=1)
+        white = noise.unflatten(1, (self.bands, self.frames))
+        bands = carrier * torch.exp(level + tone_gain) + white * torch.exp(level + noise_gain)
+        return self.filterbank.synthesize(bands)

@@ -1,0 +1,261 @@
+"""StyleWaveGAN: a style-based generator of drum sounds as waveforms, and its two presets.
+
+Lavault, Roebel, Voiry, "StyleWaveGAN: Style-based synthesis of drum sounds with extensive controls using generative
+adversarial networks" (SMC 2022). The authors published no code or weights; what their papers and figures leave open is
+our own design and is named so: here the start grid, the channel counts, the heads of `fast` and its level tables.
+
+Latent and condition → mapping network → style → modulated convolutions from a learned start sequence up to the head's
+frame rate → head → 65,536 samples at 44.1 kHz (1.486 s).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from creativeml.errors import CreativeMLError
+from creativeml.kinds import KINDS
+from creativeml.layers.equalized import EqualLinear, activate
+from creativeml.layers.modulated import AdaINConv, ModulatedConv, ShapedNoise
+from creativeml.layers.resampling import log2_exact, upsample
+from creativeml.models.gans.heads import PqmfHead, StftHead, WaveformHead
+from creativeml.models.registry import register
+
+Head = Literal["stft", "pqmf", "waveform"]
+ENVELOPE_FRAMES = 1024
+
+
+@dataclass(frozen=True)
+class StyleWaveGANConfig:
+    """Shape of the generator. The defaults are the preset `fast`."""
+
+    kinds: tuple[str, ...] = KINDS
+    controls: tuple[str, ...] = ()
+    """Names of continuous controls; they follow the kinds in the condition vector."""
+    sample_rate: int = 44100
+    length_samples: int = 65536
+    latent_dim: int = 64
+    style_dim: int = 192
+    mapping_layers: int = 4
+    mapping_rate: float = 0.1
+    """Learning rate of the mapping network relative to the rest."""
+    head: Head = "stft"
+    modulation: Literal["demodulated", "adain"] = "demodulated"
+    start_frames: int = 32
+    channels: tuple[int, ...] = (256, 256, 256, 192, 128, 96)
+    """Channels at each frame rate, from the start sequence on; every further entry doubles the rate."""
+    convs_per_level: int = 2
+    kernel: int = 5
+
+    def __post_init__(self) -> None:
+        if not self.kinds or len(set(self.kinds)) != len(self.kinds):
+            raise ValueError("kinds must be given, each once")
+        if self.frames * self.samples_per_frame != self.length_samples:
+            raise ValueError(
+                f"{self.start_frames} start frames doubled {len(self.channels) - 1} times make {self.frames} frames, "
+                f"but the head '{self.head}' needs {self.length_samples // self.samples_per_frame}"
+            )
+        log2_exact(self.length_samples)
+
+    @property
+    def condition_dim(self) -> int:
+        """Size of the condition vector: one entry per kind, then the controls."""
+        return len(self.kinds) + len(self.controls)
+
+    @property
+    def frames(self) -> int:
+        """Frames that reach the head."""
+        return self.start_frames * 2 ** (len(self.channels) - 1)
+
+    @property
+    def samples_per_frame(self) -> int:
+        """Samples that the head makes of one frame."""
+        return {"stft": 64, "pqmf": 16, "waveform": 1}[self.head]
+
+
+def preset(name: str, kinds: Sequence[str] = KINDS) -> StyleWaveGANConfig:
+    """Configuration by name: `fast`, `paper`, or `fast-pqmf` (kept for the comparison of heads).
+
+    `paper` follows the published block: twice (upsample, convolution of length 9, AdaIN, noise), up to the full rate.
+    Its channel counts are not published; these give about the size of our `fast` network.
+    """
+    kinds = tuple(kinds)
+    if name == "fast":
+        return StyleWaveGANConfig(kinds=kinds)
+    if name == "fast-pqmf":
+        channels = (256, 256, 256, 192, 128, 96, 64, 48)
+        return StyleWaveGANConfig(kinds=kinds, head="pqmf", channels=channels, convs_per_level=1, kernel=7)
+    if name == "paper":
+        channels = (256, 256, 256, 256, 256, 192, 128, 96, 64, 32, 32, 16, 16)
+        return StyleWaveGANConfig(
+            kinds=kinds, head="waveform", modulation="adain", start_frames=16, channels=channels, convs_per_level=1, kernel=9
+        )
+    raise CreativeMLError(f"no preset is called '{name}' (known: fast, fast-pqmf, paper)")
+
+
+@register("style_wavegan", StyleWaveGANConfig)
+class StyleWaveGAN(nn.Module):
+    """The generator.
+
+    Args:
+        config: its shape.
+
+    Buffers that are estimated from training data and travel with the weights: `level` (class level over band and time,
+    see `models.gans.heads`) and `mean_style` (for truncation).
+    """
+
+    def __init__(self, config: StyleWaveGANConfig) -> None:
+        super().__init__()
+        self.config = config
+        c = config
+        self.mapping = MappingNetwork(c.latent_dim, c.condition_dim, c.style_dim, c.mapping_layers, c.mapping_rate)
+        style_dim = c.style_dim + c.condition_dim
+        self.start = nn.Parameter(torch.randn(1, c.channels[0], 1, c.start_frames))
+        inputs = (c.channels[0], *c.channels[:-1])
+        self.head = _build_head(c, style_dim)
+        self.levels = nn.ModuleList(
+            Level(i, o, c.start_frames * 2**n, style_dim, c, gains=self.head.gains, raise_rate=n > 0)
+            for n, (i, o) in enumerate(zip(inputs, c.channels, strict=True))
+        )
+        self.register_buffer("level", torch.zeros(len(c.kinds), self.head.bands, ENVELOPE_FRAMES))
+        self.register_buffer("mean_style", torch.zeros(len(c.kinds), c.style_dim))
+
+    def condition_for(self, kinds: Sequence[str]) -> Tensor:
+        """Condition vectors of kinds by name, controls at 0.
+
+        Returns:
+            `(len(kinds), condition_dim)`.
+
+        Raises:
+            CreativeMLError: a kind that the model does not know.
+        """
+        condition = torch.zeros(len(kinds), self.config.condition_dim, device=self.start.device)
+        for row, kind in enumerate(kinds):
+            if kind not in self.config.kinds:
+                raise CreativeMLError(f"the model has no kind '{kind}' (it knows: {', '.join(self.config.kinds)})")
+            condition[row, self.config.kinds.index(kind)] = 1.0
+        return condition
+
+    def noise_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of the noise inputs of one sound, in the order in which `synthesize` takes them."""
+        shapes = [(level.noise_inputs, level.frames) for level in self.levels]
+        return (*shapes, (self.head.noise_samples,)) if self.head.noise_samples else tuple(shapes)
+
+    def map(self, latent: Tensor, condition: Tensor) -> Tensor:
+        """`latent (b, latent_dim)`, `condition (b, condition_dim)` → style `(b, style_dim)`."""
+        return self.mapping(latent, condition)
+
+    def truncate(self, style: Tensor, condition: Tensor, truncation: float) -> Tensor:
+        """Move styles towards the mean style of their kind; 1 leaves them, 0 gives the kind's average sound."""
+        if truncation == 1.0:
+            return style
+        mean = self._kind_shares(condition) @ self.mean_style
+        return mean + truncation * (style - mean)
+
+    def synthesize(self, style: Tensor, condition: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
+        """Sound of a style.
+
+        Args:
+            style: `(b, style_dim)`.
+            condition: `(b, condition_dim)`.
+            noise: white noise `(b, *shape)` for each of `noise_shapes()`; drawn afresh if None.
+
+        Returns:
+            `(b, length_samples)`, nominally within ±1 (nothing clamps it).
+        """
+        batch = style.shape[0]
+        if noise is None:
+            noise = [torch.randn(batch, *shape, device=style.device) for shape in self.noise_shapes()]
+        full_style = torch.cat([style, condition], dim=1)
+        x = self.start.expand(batch, -1, -1, -1).contiguous(memory_format=torch.channels_last)
+        gain: Tensor | None = None
+        for level, level_noise in zip(self.levels, noise, strict=False):
+            x, added = level(x, full_style, level_noise)
+            if added is not None:
+                added = upsample(added, self.config.frames // added.shape[-1]) if added.shape[-1] < self.config.frames else added
+                gain = added if gain is None else gain + added
+        level_db = (self._kind_shares(condition) @ self.level.flatten(1)).unflatten(1, self.level.shape[1:])
+        gain = None if gain is None else gain.squeeze(2).float()
+        return self.head(x, level_db, gain, full_style, noise[-1] if self.head.noise_samples else None)
+
+    def forward(
+        self, latent: Tensor, condition: Tensor, *, noise: Sequence[Tensor] | None = None, truncation: float = 1.0
+    ) -> Tensor:
+        """`latent (b, latent_dim)`, `condition (b, condition_dim)` → sounds `(b, length_samples)`."""
+        style = self.truncate(self.map(latent, condition), condition, truncation)
+        return self.synthesize(style, condition, noise)
+
+    @torch.no_grad()
+    def estimate_mean_style(self, *, samples: int = 2048, seed: int = 0) -> None:
+        """Set `mean_style` to the mean style of each kind over random latents."""
+        generator = torch.Generator().manual_seed(seed)
+        latent = torch.randn(samples, self.config.latent_dim, generator=generator).to(self.start.device)
+        for row, kind in enumerate(self.config.kinds):
+            self.mean_style[row] = self.map(latent, self.condition_for([kind]).expand(samples, -1)).mean(0)
+
+    def _kind_shares(self, condition: Tensor) -> Tensor:
+        return condition[:, : len(self.config.kinds)]
+
+
+class MappingNetwork(nn.Module):
+    """Latent and condition → style, by dense layers ("mapping network" of StyleGAN)."""
+
+    def __init__(self, latent_dim: int, condition_dim: int, style_dim: int, layers: int, rate: float) -> None:
+        super().__init__()
+        self.embed = EqualLinear(condition_dim, style_dim)
+        sizes = [latent_dim + style_dim] + [style_dim] * layers
+        self.layers = nn.ModuleList(EqualLinear(i, o, rate=rate) for i, o in zip(sizes[:-1], sizes[1:], strict=True))
+
+    def forward(self, latent: Tensor, condition: Tensor) -> Tensor:
+        """`(b, latent_dim)`, `(b, condition_dim)` → `(b, style_dim)`."""
+        embedded = self.embed(condition)
+        embedded = embedded * torch.rsqrt(embedded.square().mean(1, keepdim=True) + 1e-8)
+        x = torch.cat([latent, embedded], dim=1)
+        for layer in self.layers:
+            x = activate(layer(x))
+        return x
+
+
+class Level(nn.Module):
+    """One frame rate: raise the rate, then convolution + noise + activation, `convs_per_level` times; and band gains."""
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        frames: int,
+        style_dim: int,
+        config: StyleWaveGANConfig,
+        *,
+        gains: int,
+        raise_rate: bool,
+    ) -> None:
+        super().__init__()
+        conv = ModulatedConv if config.modulation == "demodulated" else AdaINConv
+        self.frames, self.raise_rate = frames, raise_rate
+        self.noise_inputs = config.convs_per_level
+        sizes = [inputs] + [outputs] * config.convs_per_level
+        pairs = list(zip(sizes[:-1], sizes[1:], strict=True))
+        self.convs = nn.ModuleList(conv(i, o, config.kernel, style_dim) for i, o in pairs)
+        self.noises = nn.ModuleList(ShapedNoise(outputs, frames) for _ in pairs)
+        self.biases = nn.ParameterList(nn.Parameter(torch.zeros(1, outputs, 1, 1)) for _ in pairs)
+        self.to_gain = ModulatedConv(outputs, gains, 1, style_dim, demodulate=False) if gains else None
+
+    def forward(self, x: Tensor, style: Tensor, noise: Tensor) -> tuple[Tensor, Tensor | None]:
+        """`x (b, inputs, 1, t)`, `noise (b, convs, frames)` → features `(b, outputs, 1, frames)`, gains or None."""
+        if self.raise_rate:
+            x = upsample(x, 2)
+        for n, (conv, shaped, bias) in enumerate(zip(self.convs, self.noises, self.biases, strict=True)):
+            x = activate(shaped(conv(x, style), noise[:, n]) + bias.to(x.dtype))
+        # The gains of all levels add up; at the start each shall move the level by about 3 dB.
+        gain = 0.3 * self.to_gain(x, style) if self.to_gain is not None else None
+        return x, gain
+
+
+def _build_head(config: StyleWaveGANConfig, style_dim: int) -> StftHead | PqmfHead | WaveformHead:
+    heads = {"stft": StftHead, "pqmf": PqmfHead, "waveform": WaveformHead}
+    return heads[config.head](config.channels[-1], style_dim, sample_rate=config.sample_rate, frames=config.frames)
