@@ -1,0 +1,136 @@
+"""A small convolutional classifier of drum sounds over the full band: the judge of the evaluation.
+
+Log-mel picture (30 Hz to 20 kHz) → residual blocks of 2-D convolutions → means and maxima over time → 64 numbers (the
+embedding) → one score per kind. It is trained on real recordings only; see `creativeml.training.classifier`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from creativeml.audio.log_mel import FLOOR_DB, log_mel
+from creativeml.kinds import KINDS
+from creativeml.models.registry import register
+
+
+@dataclass(frozen=True)
+class DrumClassifierConfig:
+    """Shape of the classifier."""
+
+    kinds: tuple[str, ...] = KINDS
+    sample_rate: int = 44100
+    length_samples: int = 65536
+    """Sounds are cut or padded with silence to this length, on which the time averages depend."""
+    window_samples: int = 1024
+    hop_samples: int = 256
+    bands: int = 64
+    channels: tuple[int, ...] = (24, 48, 64, 96)
+    """Channels of the blocks; each block halves the picture in frequency and in time."""
+    embedding_dim: int = 64
+    dropout: float = 0.3
+
+    def __post_init__(self) -> None:
+        if len(set(self.kinds)) != len(self.kinds) or len(self.kinds) < 2:
+            raise ValueError("at least two different kinds must be given")
+        if self.bands % 2 ** len(self.channels):
+            raise ValueError(f"bands must be a multiple of {2 ** len(self.channels)}, not {self.bands}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must lie in [0, 1), not {self.dropout}")
+
+
+@register("drum_classifier", DrumClassifierConfig)
+class DrumClassifier(nn.Module):
+    """Kinds of sounds, and the embedding behind the decision.
+
+    Args:
+        config: its shape.
+    """
+
+    def __init__(self, config: DrumClassifierConfig) -> None:
+        super().__init__()
+        self.config = config
+        first = config.channels[0]
+        self.stem = nn.Conv2d(1, first, 3, padding=1, bias=False)
+        pairs = itertools.pairwise((first, *config.channels))
+        self.blocks = nn.ModuleList(ResidualBlock(i, o) for i, o in pairs)
+        rows = config.bands // 2 ** len(config.channels)
+        self.embed_layer = nn.Linear(2 * rows * config.channels[-1], config.embedding_dim)
+        self.norm = nn.BatchNorm1d(config.embedding_dim)
+        self.score = nn.Linear(config.embedding_dim, len(config.kinds))
+        self.dropout = nn.Dropout(config.dropout)
+
+    def picture(self, sounds: Tensor) -> Tensor:
+        """What the network sees: peak-normalised log-mel `(b, bands, frames)`, about -2 (silence) to 2 (full scale)."""
+        missing = self.config.length_samples - sounds.shape[1]
+        sounds = F.pad(sounds, (0, missing)).float()
+        sounds = sounds / sounds.abs().amax(1, keepdim=True).clamp_min(1e-8)
+        levels = log_mel(
+            sounds,
+            self.config.sample_rate,
+            window_samples=self.config.window_samples,
+            hop_samples=self.config.hop_samples,
+            bands=self.config.bands,
+        )
+        return (levels - FLOOR_DB / 2) / 20.0
+
+    def embed_picture(self, picture: Tensor) -> Tensor:
+        """`picture (b, bands, frames)` → embedding `(b, embedding_dim)`."""
+        x = self.stem(picture[:, None])
+        for block in self.blocks:
+            x = block(x)
+        x = torch.cat([x.mean(3), x.amax(3)], 1).flatten(1)
+        return self.norm(self.embed_layer(self.dropout(x)))
+
+    def embed(self, sounds: Tensor) -> Tensor:
+        """Embedding of sounds.
+
+        Args:
+            sounds: `(b, samples)` at the configured sample rate; any level.
+
+        Returns:
+            `(b, embedding_dim)`.
+        """
+        return self.embed_picture(self.picture(sounds))
+
+    def classify_embedding(self, embedding: Tensor) -> Tensor:
+        """`(b, embedding_dim)` → scores `(b, kinds)`."""
+        return self.score(self.dropout(F.relu(embedding)))
+
+    def forward(self, sounds: Tensor) -> Tensor:
+        """`sounds (b, samples)` → scores `(b, kinds)`, logits in the order of `config.kinds`."""
+        return self.classify_embedding(self.embed(sounds))
+
+    @torch.no_grad()
+    def recognise(self, sounds: Tensor) -> list[str]:
+        """Name of the likeliest kind of each sound `(b, samples)`."""
+        return [self.config.kinds[i] for i in self(sounds).argmax(1).tolist()]
+
+
+class ResidualBlock(nn.Module):
+    """Two 3 x 3 convolutions beside a 1 x 1 one, then half the size in both directions."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList((nn.BatchNorm2d(inputs), nn.BatchNorm2d(outputs)))
+        self.first = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+        self.second = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.around = nn.Conv2d(inputs, outputs, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(b, inputs, f, t)` → `(b, outputs, f / 2, t / 2)`."""
+        # Halving first makes the block four times cheaper; the two branches see the same small picture.
+        x = F.avg_pool2d(x, 2, ceil_mode=True)
+        inner = self.first(F.relu(self.norms[0](x)))
+        return self.around(x) + self.second(F.relu(self.norms[1](inner)))
+
+
+def kind_indices(names: Sequence[str], kinds: Sequence[str]) -> Tensor:
+    """Index of each name in `kinds`, `(len(names),)`; -1 where it is not among them."""
+    place = {kind: i for i, kind in enumerate(kinds)}
+    return torch.tensor([place.get(name, -1) for name in names], dtype=torch.long)
