@@ -7,16 +7,47 @@ import functools
 import torch
 from torch import Tensor
 
-from creativeml.audio.filterbanks import mel_filterbank
-
 FLOOR_DB = -80.0
 """Level, relative to a full-scale sine, below which spectra count as silent."""
 
 
+def hz_to_mel(frequency_hz: float) -> float:
+    """Mel value of a frequency, after O'Shaughnessy (1987): 2595 log10(1 + f / 700)."""
+    return 1127.0 * float(torch.log1p(torch.tensor(frequency_hz / 700.0, dtype=torch.float64)))
+
+
+def mel_to_hz(mel: Tensor) -> Tensor:
+    """Frequencies in Hz of mel values, the inverse of `hz_to_mel`."""
+    return 700.0 * torch.expm1(mel / 1127.0)
+
+
 @functools.lru_cache(maxsize=16)
-def _filters(sample_rate: int, window_samples: int, bands: int, low_hz: float, high_hz: float) -> Tensor:
+def mel_filters(sample_rate: int, window_samples: int, bands: int, low_hz: float, high_hz: float) -> Tensor:
+    """Triangular filters, evenly spaced in mel, that average the power of the bins they cover.
+
+    Args:
+        sample_rate: in Hz.
+        window_samples: length of the transform.
+        bands: number of filters.
+        low_hz, high_hz: lower edge of the first filter and upper edge of the last one, in Hz; the upper edge
+            is lowered to half the sample rate where needed.
+
+    Returns:
+        (window_samples // 2 + 1, bands) float32; every column sums to 1.
+    """
     high_hz = min(high_hz, sample_rate / 2)
-    return mel_filterbank(window_samples, bands, sample_rate, low_hz=low_hz, high_hz=high_hz)
+    if not 0 <= low_hz < high_hz:
+        raise ValueError(f"mel filters need 0 <= low < high, not {low_hz} and {high_hz} Hz")
+    edges_mel = torch.linspace(hz_to_mel(low_hz), hz_to_mel(high_hz), bands + 2, dtype=torch.float64)
+    edges = mel_to_hz(edges_mel)[:, None]
+    bins = torch.arange(window_samples // 2 + 1, dtype=torch.float64) * sample_rate / window_samples
+    rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
+    weights = torch.minimum(rising, falling).clamp_min(0)
+    # A filter narrower than a bin may fall between two bins: it then takes the nearest one.
+    nearest = torch.nn.functional.one_hot((bins - edges[1:-1]).abs().argmin(1), len(bins)).to(weights)
+    weights = torch.where(weights.sum(1, keepdim=True) > 0, weights, nearest)
+    return (weights / weights.sum(1, keepdim=True)).T.contiguous().float()
 
 
 @functools.lru_cache(maxsize=16)
@@ -69,7 +100,7 @@ def log_mel(
     Returns:
         (batch, bands, frames) in dB, 0 for a full-scale sine centred on a one-bin band.
     """
-    filters = _filters(sample_rate, window_samples, bands, low_hz, high_hz).to(sounds)
+    filters = mel_filters(sample_rate, window_samples, bands, low_hz, high_hz).to(sounds)
     power = power_spectrogram(sounds, window_samples, hop_samples)
     return decibels(torch.einsum("bft,fm->bmt", power, filters))
 
