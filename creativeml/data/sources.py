@@ -1,4 +1,4 @@
-"""What a dataset is made of before it is prepared: sounds with their kind, group and licence, and where they come from.
+"""What a dataset is made of before it is prepared: sounds with kind, group and licence.
 
 A recipe is a file `datasets/<name>/prepare.py` with these three names at module level:
 
@@ -36,7 +36,7 @@ class SourceSound:
         tier: A (CC0, public domain, MIT, BSD, CC-BY), S (CC-BY-SA), G (GPL or unclear); "" if not stated.
         source: the corpus or kit.
         credit: who is to be named, as the licence asks.
-        start_s, end_s: cut this stretch out of the file (seconds from its start; None = its beginning or end).
+        start_s, end_s: cut this stretch out of the file (in seconds; None = the file's beginning or end).
             The onset is searched inside it.
         name: what manifest and report call the sound (column original_path), for instance
             "avldrums/Black_Pearl_4/kick-v3.wav"; "" = the file's own path. Distinct within a source.
