@@ -212,7 +212,7 @@ def read_prepared(info: DatasetInfo, relative_path: str) -> np.ndarray:
 
 
 def load_all(load: Callable[[_Item], _Result], items: Sequence[_Item]) -> list[_Result]:
-    """Load over all items in threads (decoding leaves the interpreter lock free); one error for all failures."""
+    """Load all items in threads (decoding leaves the interpreter lock free); one error for all failures."""
 
     def attempt(item: _Item) -> _Result | DatasetError:
         try:
