@@ -18,8 +18,8 @@ GAIN = math.sqrt(2.0 / (1.0 + LEAK**2))
 
 
 def activate(x: Tensor) -> Tensor:
-    """Leaky ReLU that keeps the variance of a Gaussian input."""
-    return F.leaky_relu(x, LEAK) * GAIN
+    """Leaky ReLU. The layers before it carry its `GAIN`, so that the variance of a Gaussian input is kept in one pass."""
+    return F.leaky_relu(x, LEAK)
 
 
 class EqualLinear(nn.Module):
@@ -28,14 +28,15 @@ class EqualLinear(nn.Module):
     Args:
         inputs, outputs: sizes of the last axis.
         bias: initial value of the bias.
+        gain: on the output's standard deviation; `GAIN` where `activate` follows.
         rate: factor on the learning rate of this layer (the mapping network learns slower than the rest).
     """
 
-    def __init__(self, inputs: int, outputs: int, *, bias: float = 0.0, rate: float = 1.0) -> None:
+    def __init__(self, inputs: int, outputs: int, *, bias: float = 0.0, gain: float = 1.0, rate: float = 1.0) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs) / rate)
         self.bias = nn.Parameter(torch.full((outputs,), bias / rate))
-        self.scale = rate / math.sqrt(inputs)
+        self.scale = gain * rate / math.sqrt(inputs)
         self.rate = rate
 
     def forward(self, x: Tensor) -> Tensor:
@@ -44,7 +45,10 @@ class EqualLinear(nn.Module):
 
 
 class EqualConv(nn.Module):
-    """Convolution over `(batch, channels, height, width)` with equalised learning rate and same-size padding."""
+    """Convolution over `(batch, channels, height, width)` with equalised learning rate and same-size padding.
+
+    The gain of the activation that follows is part of it; pass `gain=1` where none follows.
+    """
 
     def __init__(
         self,
@@ -55,11 +59,12 @@ class EqualConv(nn.Module):
         stride: tuple[int, int] = (1, 1),
         padding: tuple[int, int] | None = None,
         bias: bool = True,
+        gain: float = GAIN,
     ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs, *kernel))
         self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
-        self.scale = 1.0 / math.sqrt(inputs * kernel[0] * kernel[1])
+        self.scale = gain / math.sqrt(inputs * kernel[0] * kernel[1])
         self.stride = stride
         self.padding = padding or (kernel[0] // 2, kernel[1] // 2)
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from creativeml.layers.equalized import EqualConv, EqualLinear
+from creativeml.layers.equalized import GAIN, EqualConv, EqualLinear
 
 
 class ModulatedConv(nn.Module):
@@ -24,7 +24,8 @@ class ModulatedConv(nn.Module):
         inputs, outputs: channels.
         kernel: length in frames, odd.
         style_dim: size of the style vector.
-        demodulate: divide by the expected standard deviation (off in output layers).
+        demodulate: divide by the expected standard deviation and apply the `GAIN` of the activation that follows (off in
+            output layers).
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, style_dim: int, *, demodulate: bool = True) -> None:
@@ -44,7 +45,7 @@ class ModulatedConv(nn.Module):
             return y
         # Sum over the kernel of (weight * scale)^2, as a small matrix product.
         power = F.linear(scale.float().square(), weight.float().square().sum((2, 3)))
-        return y * torch.rsqrt(power + 1e-8).to(y.dtype)[:, :, None, None]
+        return y * (GAIN * torch.rsqrt(power + 1e-8)).to(y.dtype)[:, :, None, None]
 
 
 class AdaINConv(nn.Module):
@@ -66,7 +67,7 @@ class AdaINConv(nn.Module):
             return y
         deviation, mean = torch.var_mean(y.float(), dim=(2, 3), keepdim=True, correction=0)
         gain, shift = self.to_affine(style)[:, :, None, None].chunk(2, dim=1)
-        normal = (y.float() - mean) * torch.rsqrt(deviation + 1e-6)
+        normal = (y.float() - mean) * (GAIN * torch.rsqrt(deviation + 1e-6))
         return (normal * (1.0 + gain) + shift).to(y.dtype)
 
 
@@ -90,4 +91,4 @@ class ShapedNoise(nn.Module):
         """`x (b, channels, 1, frames)`, `noise (b, frames)` → like `x`."""
         rate = F.softplus(self.decay)[:, None] * 8.0
         shape = self.strength[:, None] * torch.exp(-rate * self.time) * self.fade
-        return x + (shape[None, :, None, :] * noise[:, None, None, :]).to(x.dtype)
+        return torch.addcmul(x, shape.to(x.dtype)[None, :, None, :], noise.to(x.dtype)[:, None, None, :])

@@ -84,7 +84,7 @@ class StftHead(nn.Module):
         window = torch.hann_window(n_fft, periodic=True)
         self.register_buffer("window", window, persistent=False)
         self.register_buffer("spread", interpolation_matrix(bands, n_fft, sample_rate), persistent=False)
-        centres = mel_centres_hz(bands, 20.0, sample_rate / 2)[1:-1]
+        centres = mel_centres_hz(bands, 20.0, sample_rate / 2)
         low = (centres < LOW_BAND_HZ).float()
         self.register_buffer("low_bands", low / low.sum(), persistent=False)
         # Gain of one analysis bin for white noise; carriers are scaled so that 1.0 means white noise of variance 1.

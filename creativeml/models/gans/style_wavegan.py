@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from creativeml.errors import CreativeMLError
 from creativeml.kinds import KINDS
-from creativeml.layers.equalized import EqualLinear, activate
+from creativeml.layers.equalized import GAIN, EqualLinear, activate
 from creativeml.layers.modulated import AdaINConv, ModulatedConv, ShapedNoise
 from creativeml.layers.resampling import log2_exact, upsample
 from creativeml.models.gans.heads import PqmfHead, StftHead, WaveformHead
@@ -208,7 +208,7 @@ class MappingNetwork(nn.Module):
         super().__init__()
         self.embed = EqualLinear(condition_dim, style_dim)
         sizes = [latent_dim + style_dim] + [style_dim] * layers
-        self.layers = nn.ModuleList(EqualLinear(i, o, rate=rate) for i, o in zip(sizes[:-1], sizes[1:], strict=True))
+        self.layers = nn.ModuleList(EqualLinear(i, o, gain=GAIN, rate=rate) for i, o in zip(sizes[:-1], sizes[1:], strict=True))
 
     def forward(self, latent: Tensor, condition: Tensor) -> Tensor:
         """`(b, latent_dim)`, `(b, condition_dim)` → `(b, style_dim)`."""

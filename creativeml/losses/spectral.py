@@ -1,0 +1,45 @@
+"""Spectral distances between sounds, and an energy distance built on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from creativeml.audio.log_mel import FLOOR_DB, log_mel
+
+RESOLUTIONS: tuple[tuple[int, int, int], ...] = ((2048, 512, 128), (512, 128, 80), (128, 64, 40))
+"""Window, hop (samples) and mel bands of each resolution."""
+
+
+def log_mel_pyramid(sounds: Tensor, sample_rate: int) -> list[Tensor]:
+    """Log-mel spectrograms at the `RESOLUTIONS`, each `(b, bands, frames)`, 1 at full scale and 0 at the floor."""
+    return [
+        1.0 - log_mel(sounds.float(), sample_rate, window_samples=w, hop_samples=h, bands=b) / FLOOR_DB
+        for w, h, b in RESOLUTIONS
+    ]
+
+
+def pyramid_distance(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
+    """Mean absolute difference of two pyramids, per sound: `(b,)`. 0.1 is 8 dB on average."""
+    return torch.stack([(x - y).abs().flatten(1).mean(1) for x, y in zip(a, b, strict=True)]).mean(0)
+
+
+def spectral_energy_distance(real: Tensor, first: Tensor, second: Tensor, sample_rate: int) -> Tensor:
+    """Energy distance between a real sound and a generator that draws two sounds for it.
+
+    2 E d(real, drawn) - E d(drawn, drawn'), halved (Gritsenko et al., "A spectral energy distance for parallel speech
+    synthesis", 2020). The second term pushes the two draws apart as much as real noise differs from itself; without it
+    the best answer to noise would be a smooth spectrum, which sounds like a filter and not like a snare.
+
+    Args:
+        real, first, second: `(b, samples)`; `first` and `second` share latent and condition but not the noise.
+        sample_rate: in Hz.
+
+    Returns:
+        Scalar; 0 in expectation if the draws are distributed as the real sound is.
+    """
+    r, x, y = (log_mel_pyramid(s, sample_rate) for s in (real, first, second))
+    attraction = 0.5 * (pyramid_distance(r, x) + pyramid_distance(r, y))
+    return (attraction - 0.5 * pyramid_distance(x, y)).mean()
