@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ FLOOR_DB = -80.0
 
 def hz_to_mel(frequency_hz: float) -> float:
     """Mel value of a frequency, after O'Shaughnessy (1987): 2595 log10(1 + f / 700)."""
-    return 1127.0 * float(torch.log1p(torch.tensor(frequency_hz / 700.0, dtype=torch.float64)))
+    return 1127.0 * math.log1p(frequency_hz / 700.0)
 
 
 def mel_to_hz(mel: Tensor) -> Tensor:
@@ -22,6 +23,7 @@ def mel_to_hz(mel: Tensor) -> Tensor:
 
 
 @functools.lru_cache(maxsize=16)
+@torch.inference_mode(False)
 def mel_filters(sample_rate: int, window_samples: int, bands: int, low_hz: float, high_hz: float) -> Tensor:
     """Triangular filters, evenly spaced in mel, that average the power of the bins they cover.
 
@@ -38,9 +40,15 @@ def mel_filters(sample_rate: int, window_samples: int, bands: int, low_hz: float
     high_hz = min(high_hz, sample_rate / 2)
     if not 0 <= low_hz < high_hz:
         raise ValueError(f"mel filters need 0 <= low < high, not {low_hz} and {high_hz} Hz")
-    edges_mel = torch.linspace(hz_to_mel(low_hz), hz_to_mel(high_hz), bands + 2, dtype=torch.float64)
+    edges_mel = torch.linspace(
+        hz_to_mel(low_hz), hz_to_mel(high_hz), bands + 2, dtype=torch.float64, device="cpu"
+    )
     edges = mel_to_hz(edges_mel)[:, None]
-    bins = torch.arange(window_samples // 2 + 1, dtype=torch.float64) * sample_rate / window_samples
+    bins = (
+        torch.arange(window_samples // 2 + 1, dtype=torch.float64, device="cpu")
+        * sample_rate
+        / window_samples
+    )
     rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
     weights = torch.minimum(rising, falling).clamp_min(0)
@@ -51,8 +59,10 @@ def mel_filters(sample_rate: int, window_samples: int, bands: int, low_hz: float
 
 
 @functools.lru_cache(maxsize=16)
+@torch.inference_mode(False)
 def _window(length_samples: int) -> Tensor:
-    return torch.hann_window(length_samples)
+    # What is cached must serve every caller: an ordinary CPU tensor, wherever the first call came from.
+    return torch.hann_window(length_samples, device="cpu")
 
 
 def power_spectrogram(sounds: Tensor, window_samples: int, hop_samples: int) -> Tensor:

@@ -69,6 +69,11 @@ def _points(values: Points | Tensor) -> Points:
     return values if isinstance(values, Points) else Points(values)
 
 
+def _prepared(reference: Points | Tensor, evaluated: Points | Tensor, z_score: bool) -> tuple[Points, Points]:
+    sets = (_points(reference), _points(evaluated))
+    return standardise(*sets) if z_score else sets
+
+
 def standardise(reference: Points, evaluated: Points) -> tuple[Points, Points]:
     """Both sets with each dimension z-scored by the reference set; dimensions constant there are dropped."""
     if len(reference) < 2:
@@ -159,16 +164,21 @@ def kernel_distance(
     Raises:
         ValueError: fewer than two points in a stratum, or different strata in the two sets.
     """
-    sets = (_points(reference), _points(evaluated))
-    sums = _KernelSums(*(standardise(*sets) if z_score else sets), bandwidth)
+    sets = _prepared(reference, evaluated, z_score)
+    sums = _KernelSums(*sets, bandwidth)
     return sums.distance((torch.ones(len(sets[0])).double(), torch.ones(len(sets[1])).double()))
 
 
 def kernel_distance_interval(
-    reference: Points | Tensor, evaluated: Points | Tensor, *, resamples: int = RESAMPLES, seed: int = 0
+    reference: Points | Tensor,
+    evaluated: Points | Tensor,
+    *,
+    z_score: bool = True,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
 ) -> Interval:
     """`kernel_distance` with its 95 % interval: groups of both sets are resampled within their strata."""
-    sets = standardise(_points(reference), _points(evaluated))
+    sets = _prepared(reference, evaluated, z_score)
     sums = _KernelSums(*sets, None)
     value = sums.distance((torch.ones(len(sets[0])).double(), torch.ones(len(sets[1])).double()))
     generator = torch.Generator().manual_seed(seed)
@@ -222,7 +232,12 @@ def _equal_shares(points: Points) -> Tensor:
 
 
 def frechet_infinity(
-    reference: Points | Tensor, evaluated: Points | Tensor, *, dimensions: int = 16, seed: int = 0
+    reference: Points | Tensor,
+    evaluated: Points | Tensor,
+    *,
+    dimensions: int = 16,
+    z_score: bool = True,
+    seed: int = 0,
 ) -> float:
     """Fréchet distance extrapolated to endless samples of both sets.
 
@@ -231,13 +246,13 @@ def frechet_infinity(
     straight line in 1 / f is followed to 0, so that the small set of test recordings biases nothing either.
 
     Args:
-        reference, evaluated: points; z-scored by the reference here, then projected on its leading principal
-            axes.
+        reference, evaluated: points; both are projected on the principal axes of the reference set.
         dimensions: number of those axes at most; fewer if the reference has fewer than 8 points per axis.
             With few recordings a full covariance is singular and its distance is mostly bias.
+        z_score: scale each dimension by the reference set first.
         seed: of the thinning.
     """
-    sets = _leading_axes(*standardise(_points(reference), _points(evaluated)), dimensions)
+    sets = _leading_axes(*_prepared(reference, evaluated, z_score), dimensions)
     return _extrapolated(*sets, torch.Generator().manual_seed(seed), repeats=12)
 
 
@@ -246,11 +261,12 @@ def frechet_infinity_interval(
     evaluated: Points | Tensor,
     *,
     dimensions: int = 16,
+    z_score: bool = True,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Interval:
     """`frechet_infinity` with its 95 % interval: groups of both sets are resampled within their strata."""
-    sets = _leading_axes(*standardise(_points(reference), _points(evaluated)), dimensions)
+    sets = _leading_axes(*_prepared(reference, evaluated, z_score), dimensions)
     value = _extrapolated(*sets, torch.Generator().manual_seed(seed), repeats=12)
     generator = torch.Generator().manual_seed(seed + 1)
     draws = [

@@ -1,10 +1,12 @@
 """WaveGAN, the baseline: a plain convolutional generator of waveforms and its critic.
 
 Donahue, McAuley, Puckette, "Adversarial Audio Synthesis" (ICLR 2019, arXiv 1802.04208). The shape for 65,536
-samples is the paper's one for 16,384 with one more layer at each end of the critic and the generator, as the
-authors extend it.
-Not in the paper: the kind of drum may be given to both networks (`conditional`), because one model per kind
-would share nothing and could not be compared with a model of all kinds.
+samples is the paper's one for 16,384 with one more layer at the start of the generator and the end of the critic.
+The paper trains with WGAN-GP (weight 10), five critic steps for one of the generator, Adam with rate 1e-4 and
+betas 0.5 and 0.9, batches of 64.
+
+Not in the paper: the kind of drum may be given to both networks (`conditional`), because one model per kind would
+share nothing and could not be compared with a model of all kinds.
 """
 
 from __future__ import annotations
@@ -162,17 +164,21 @@ class WaveGANCritic(nn.Module):
         self.embed = nn.Linear(config.condition_dim, sizes[-1], bias=False) if config.conditional else None
         _initialise(self)
 
-    def forward(self, sounds: Tensor, condition: Tensor) -> Tensor:
-        """`sounds (b, length_samples)`, `condition (b, condition_dim)` → scores `(b,)`, higher for real."""
-        x = sounds[:, None]
+    def views(self, sounds: Tensor) -> list[Tensor]:
+        """What the critic looks at: the sounds `(b, length_samples)` themselves."""
+        return [sounds]
+
+    def forward(self, views: Sequence[Tensor], condition: Tensor) -> Tensor:
+        """`views` as `views` makes them, `condition (b, condition_dim)` → verdicts `(b, 1)`, higher for real."""
+        x = views[0][:, None]
         last = len(self.convolutions) - 1
         for n, convolution in enumerate(self.convolutions):
             x = F.leaky_relu(convolution(x), LEAK)
             if n < last:
                 x = phase_shuffle(x, self.config.phase_shuffle)
-        score = self.score(x.flatten(1)).squeeze(1)
+        score = self.score(x.flatten(1))
         if self.embed is not None:
-            score = score + (self.embed(condition) * x.mean(2)).sum(1)
+            score = score + (self.embed(condition) * x.mean(2)).sum(1, keepdim=True)
         return score.float()
 
 
@@ -191,36 +197,6 @@ def phase_shuffle(x: Tensor, largest_shift: int) -> Tensor:
     if shift > 0:
         return F.pad(x, (shift, 0), mode="reflect")[..., :frames]
     return F.pad(x, (0, -shift), mode="reflect")[..., -frames:] if shift < 0 else x
-
-
-@dataclass(frozen=True)
-class WaveGANTraining:
-    """How the paper trains: WGAN-GP (Gulrajani et al. 2017, arXiv 1704.00028) with Adam."""
-
-    batch_size: int = 64
-    learning_rate: float = 1e-4
-    betas: tuple[float, float] = (0.5, 0.9)
-    critic_steps: int = 5
-    """Critic updates, each on a fresh batch, for one update of the generator."""
-    penalty: float = 10.0
-    """Weight of the gradient penalty (lambda)."""
-
-
-def gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor, condition: Tensor) -> Tensor:
-    """Two-sided gradient penalty of WGAN-GP: mean of (|gradient of the score| - 1)^2 between real and fake.
-
-    Args:
-        critic: called as `critic(sounds, condition)`.
-        real, fake: `(b, samples)`; the points lie at a random place on the line between the two.
-        condition: `(b, condition_dim)`, of both.
-
-    Returns:
-        scalar, to be weighted by `WaveGANTraining.penalty`; differentiable in the critic's weights.
-    """
-    place = torch.rand(len(real), 1, device=real.device)
-    between = (real.detach() + place * (fake.detach() - real.detach())).requires_grad_()
-    (gradient,) = torch.autograd.grad(critic(between, condition).sum(), between, create_graph=True)
-    return (gradient.float().norm(dim=1) - 1.0).square().mean()
 
 
 def _initialise(module: nn.Module) -> None:

@@ -1,0 +1,234 @@
+"""Training of the drum classifier, the judge of the evaluation, on real recordings only.
+
+Balanced batches, drum augmentation on the waveform, masks and mixtures on the log-mel picture, averaged
+weights, early stopping on the validation recordings. The test recordings are looked at once, at the end.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from creativeml.audio.augment import AugmentConfig, DrumAugment
+from creativeml.data.one_shots import OneShotDataset
+from creativeml.data.samplers import ClassBalancedSampler
+from creativeml.errors import CreativeMLError
+from creativeml.evaluation.judge import Recognition, recognition_of
+from creativeml.models.checkpoint import save_pretrained
+from creativeml.models.classifiers.drum_classifier import DrumClassifier, DrumClassifierConfig
+
+
+@dataclass(frozen=True)
+class ClassifierTraining:
+    """How the classifier is trained."""
+
+    steps: int = 2000
+    batch_size: int = 44
+    learning_rate: float = 3e-3
+    """Peak of the one-cycle schedule."""
+    weight_decay: float = 0.05
+    label_smoothing: float = 0.1
+    mixture: float = 0.3
+    """Parameter of the symmetric beta distribution of mixing shares (mixup, Zhang et al. 2018); 0 mixes
+    nothing."""
+    augment_probability: float = 0.7
+    """Of each drum augmentation, for each sound."""
+    average: float = 0.99
+    """Decay per step of the averaged weights, which are what is kept."""
+    check_every: int = 100
+    """Steps between looks at the validation recordings."""
+    patience: int = 8
+    """Looks without a better result after which training ends."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.batch_size < 2 or self.check_every < 1 or self.patience < 1:
+            raise ValueError("steps, check_every and patience must be at least 1 and batch_size at least 2")
+
+
+@dataclass(frozen=True)
+class TrainedClassifier:
+    """A classifier with what it achieves on recordings that it was not trained on."""
+
+    model: DrumClassifier
+    validation: Recognition
+    test: Recognition
+    steps: int
+    seconds: float
+
+
+def train_classifier(
+    data: str | Path,
+    *,
+    config: DrumClassifierConfig | None = None,
+    settings: ClassifierTraining | None = None,
+    report: Callable[[str], None] = print,
+) -> TrainedClassifier:
+    """Train a classifier on the train split of a dataset folder.
+
+    Args:
+        data: dataset folder made by `creativeml prepare`.
+        config: shape; kinds, rate and length are taken from the data.
+        settings: how to train.
+        report: gets a line of text at every look at the validation recordings.
+
+    Returns:
+        the averaged weights with the lowest validation loss, and balanced accuracies.
+
+    Raises:
+        CreativeMLError: not a dataset folder, a split without sounds, or fewer than two kinds.
+    """
+    settings = settings or ClassifierTraining()
+    train = OneShotDataset(data, "train")
+    kinds = tuple(k for i, k in enumerate(train.kinds) if bool((train.labels == i).any()))
+    if len(kinds) < 2:
+        raise CreativeMLError(f"{data}: a classifier needs sounds of at least two kinds in the train split")
+    splits = {name: OneShotDataset(data, name, kinds=kinds) for name in ("train", "validation", "test")}
+    shape = {"kinds": kinds, "sample_rate": train.sample_rate, "length_samples": train.length_samples}
+    given = config or DrumClassifierConfig()
+    torch.manual_seed(settings.seed)
+    trainer = _Trainer(DrumClassifier(_with(given, shape)), splits["train"], settings)
+    started = time.monotonic()
+    best, best_loss, steps = trainer.averaged, math.inf, 0
+    for step in trainer.run():
+        recognition, loss = examine(trainer.averaged, splits["validation"])
+        report(f"step {step:5d}  validation loss {loss:.3f}  balanced accuracy {recognition.balanced:.3f}")
+        if loss < best_loss:
+            best, best_loss, steps = copy.deepcopy(trainer.averaged), loss, step
+        elif step - steps >= settings.patience * settings.check_every:
+            break
+    results = {name: examine(best, splits[name])[0] for name in ("validation", "test")}
+    seconds = time.monotonic() - started
+    return TrainedClassifier(best.eval(), results["validation"], results["test"], steps, seconds)
+
+
+def _with(config: DrumClassifierConfig, changes: dict[str, Any]) -> DrumClassifierConfig:
+    values = {name: getattr(config, name) for name in config.__dataclass_fields__}
+    return DrumClassifierConfig(**{**values, **changes})
+
+
+@torch.no_grad()
+def examine(model: DrumClassifier, data: OneShotDataset) -> tuple[Recognition, float]:
+    """Recognition of all sounds of a dataset, and the class-balanced cross-entropy (nats)."""
+    model.eval()
+    scores = torch.cat([model(data.batch(part)[0]) for part in torch.arange(len(data)).split(32)])
+    losses = F.cross_entropy(scores, data.labels, reduction="none")
+    per_kind = [losses[data.labels == label].mean() for label in data.labels.unique()]
+    recognition = recognition_of(scores.argmax(1), data.labels, model.config.kinds)
+    return recognition, float(torch.stack(per_kind).mean())
+
+
+class _Trainer:
+    """Networks, optimizer and random numbers of one training."""
+
+    def __init__(self, model: DrumClassifier, data: OneShotDataset, settings: ClassifierTraining) -> None:
+        self.model, self.data, self.settings = model, data, settings
+        self.averaged = copy.deepcopy(model).requires_grad_(False)
+        self.sampler = ClassBalancedSampler(data.labels, settings.batch_size, settings.seed)
+        self.augment = DrumAugment(AugmentConfig(sample_rate=data.sample_rate))
+        self.generator = torch.Generator().manual_seed(settings.seed)
+        self.optimizer = torch.optim.AdamW(
+            model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer, settings.learning_rate, total_steps=settings.steps, pct_start=0.2
+        )
+
+    def run(self) -> Iterator[int]:
+        """Train; give the number of steps done whenever it is time to look at the validation recordings."""
+        for step in range(1, self.settings.steps + 1):
+            self.step(step)
+            if step % self.settings.check_every == 0 or step == self.settings.steps:
+                yield step
+
+    def step(self, number: int) -> None:
+        self.model.train()
+        sounds, labels = self.data.batch(next(self.sampler))
+        with torch.no_grad():
+            probability = self.settings.augment_probability
+            sounds = self.augment(sounds, generator=self.generator, probability=probability)
+            picture = mask(self.model.picture(sounds), self.generator)
+            targets = F.one_hot(labels, len(self.model.config.kinds)).float()
+            picture, targets = mix(picture, targets, self.settings.mixture, self.generator)
+        with torch.autocast(picture.device.type, torch.bfloat16):
+            embedding = self.model.embed_picture(picture)
+        scores = self.model.classify_embedding(embedding.float())
+        loss = F.cross_entropy(scores, targets, label_smoothing=self.settings.label_smoothing)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.schedule.step()
+        self._average(min(self.settings.average, number / (number + 9)))
+
+    @torch.no_grad()
+    def _average(self, decay: float) -> None:
+        own = self.model.state_dict()
+        for name, kept in self.averaged.state_dict().items():
+            if kept.is_floating_point():
+                kept.lerp_(own[name], 1.0 - decay)
+            else:
+                kept.copy_(own[name])
+
+
+def mask(picture: Tensor, generator: torch.Generator) -> Tensor:
+    """Silence a random band and, in half of the pictures, a random stretch of time (SpecAugment, Park et al.
+    2019).
+
+    Args:
+        picture: `(b, bands, frames)`.
+        generator: source of randomness.
+    """
+    batch, bands, frames = picture.shape
+
+    def stretch(size: int, widest: int, first: int) -> Tensor:
+        width = torch.rand(batch, 1, generator=generator) * widest
+        start = first + torch.rand(batch, 1, generator=generator) * (size - first - width)
+        place = torch.arange(size)
+        return (place >= start) & (place < start + width)
+
+    in_band = stretch(bands, bands // 8, 0)[:, :, None]
+    # The attack decides what a drum is: the first frames are spared.
+    in_time = stretch(frames, frames // 8, frames // 32) & (torch.rand(batch, 1, generator=generator) < 0.5)
+    return torch.where(in_band | in_time[:, None], picture.amin((1, 2), keepdim=True), picture)
+
+
+def mix(picture: Tensor, targets: Tensor, alpha: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Mix each picture and its target with another one of the batch (mixup); `alpha` 0 leaves them."""
+    if alpha == 0:
+        return picture, targets
+    batch = len(picture)
+    # A beta(a, a) variable from two powers of uniform ones (Johnk), which a passed generator can draw.
+    shares = torch.rand(2, 64, batch, generator=generator) ** (1 / alpha)
+    accepted = shares.sum(0) <= 1
+    first = accepted.float().argmax(0)
+    x, y = (s.gather(0, first[None])[0] for s in shares)
+    share = torch.where(accepted.any(0), x / (x + y).clamp_min(1e-30), torch.ones(batch))
+    other = torch.randperm(batch, generator=generator)
+    mixed = share[:, None, None] * picture + (1 - share)[:, None, None] * picture[other]
+    return mixed, share[:, None] * targets + (1 - share)[:, None] * targets[other]
+
+
+def save_classifier(trained: TrainedClassifier, folder: str | Path, data: str | Path, **info: Any) -> None:
+    """Write the classifier (half-precision weights) with its accuracies and the hashes of its training
+    sounds.
+
+    The hashes let the evaluation leave out recordings that the judge was trained on.
+    """
+    rows = OneShotDataset(data, "train", kinds=trained.model.config.kinds).rows
+    values = {
+        "steps": trained.steps,
+        "test": trained.test.as_json(),
+        "validation": trained.validation.as_json(),
+        "trained_on_sha256": sorted(row["sha256"][:12] for row in rows if row.get("sha256")),
+        **info,
+    }
+    save_pretrained(trained.model, folder, dtype=torch.float16, info=values)
