@@ -1,0 +1,183 @@
+"""What every page of creativeml shares: private temporary files, a local address, no telemetry."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import ipaddress
+import os
+import shutil
+import signal
+import tempfile
+import threading
+import webbrowser
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from creativeml.errors import CreativeMLError
+
+if TYPE_CHECKING:
+    import gradio
+
+# Uploads are not part of any page yet; the bound stops a stranger from filling the disk through Gradio's
+# own route.
+MAX_UPLOAD = "1mb"
+QUEUE_LENGTH = 32
+
+
+def prepare_environment() -> Path:
+    """Settings that Gradio reads while it is imported, so call this before. Returns the folder for
+    temporary files.
+
+    The folder belongs to this process alone and goes when the process ends.
+    """
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    # Gradio calls its own server to see whether it is up; a company's proxy must not stand in between.
+    for name in ("no_proxy", "NO_PROXY"):
+        known = [h for h in os.environ.get(name, "").split(",") if h]
+        os.environ[name] = ",".join(dict.fromkeys([*known, "127.0.0.1", "localhost"]))
+    folder = Path(tempfile.mkdtemp(prefix="creativeml-"))
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where to listen, and who may come in. Refuses to open a page to other machines without a password.
+
+    Attributes:
+        host: name or number of the address to listen on.
+        port: 1 to 65535; None takes the first free one from 7860 on.
+        auth: "user:password", or None on this machine alone.
+    """
+
+    host: str = "127.0.0.1"
+    port: int | None = None
+    auth: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.port is not None and not 1 <= self.port <= 65535:
+            raise CreativeMLError(f"--port must lie between 1 and 65535, got {self.port}")
+        if self.auth is not None and not all(self.auth.partition(":")):
+            raise CreativeMLError("--auth must be user:password, neither of them empty")
+        if self.auth is None and not _is_this_machine(self.host):
+            raise CreativeMLError(
+                f"--host {self.host} opens the page to other machines: protect it with --auth user:password, "
+                "or leave --host out to stay on this machine"
+            )
+
+    @property
+    def login(self) -> tuple[str, str] | None:
+        """User and password."""
+        if self.auth is None:
+            return None
+        user, _, password = self.auth.partition(":")
+        return user, password
+
+
+def _is_this_machine(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+class FileShelf:
+    """Keeps the newest files given to a page and deletes older ones: a long session shall not fill the disk."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._paths: OrderedDict[Path, None] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def add(self, path: Path) -> None:
+        """Note a file as the newest; the oldest beyond the limit is deleted."""
+        with self._lock:
+            self._paths[path] = None
+            self._paths.move_to_end(path)
+            while len(self._paths) > self._limit:
+                self._paths.popitem(last=False)[0].unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def shown_errors() -> Iterator[None]:
+    """Turn an error that is meant for the user into one that Gradio passes on to the page."""
+    import gradio
+
+    try:
+        yield
+    except CreativeMLError as error:
+        raise gradio.Error(str(error), print_exception=False) from error
+
+
+def serve(
+    demo: gradio.Blocks,
+    address: Address,
+    *,
+    name: str,
+    css: str,
+    browser: bool,
+    when_up: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve a page until Ctrl+C.
+
+    Args:
+        demo: the page.
+        address: where.
+        name: what the page is called in the line that tells its address.
+        css: style sheet of the page.
+        browser: whether to open the page.
+        when_up: called once the page can be reached.
+
+    Raises:
+        CreativeMLError: the address is taken or not this machine's.
+    """
+    import gradio
+
+    demo.queue(max_size=QUEUE_LENGTH)
+    try:
+        _, url, _ = demo.launch(
+            server_name=address.host,
+            server_port=address.port,
+            auth=address.login,
+            share=False,
+            quiet=True,
+            prevent_thread_lock=True,
+            show_error=False,
+            footer_links=[],
+            run_history=False,
+            enable_monitoring=False,
+            max_file_size=MAX_UPLOAD,
+            allowed_paths=[],
+            ssr_mode=False,
+            mcp_server=False,
+            pwa=False,
+            theme=gradio.themes.Base(),
+            css=css,
+        )
+    except OSError as error:
+        where = f"port {address.port}" if address.port is not None else "a port from 7860 on"
+        raise CreativeMLError(
+            f"{address.host} cannot be served on {where} ({error}); give another --port"
+        ) from error
+    print(f"{name}: {url}  (Ctrl+C ends it)", flush=True)
+    when_up()
+    if browser:
+        threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+    _wait(demo)
+
+
+def _wait(demo: gradio.Blocks) -> None:
+    # A plain `kill` shall clean up as Ctrl+C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        demo.close(verbose=False)

@@ -1,0 +1,213 @@
+"""The drum generator: a page that plays a trained model like an instrument.
+
+Run it with `creativeml studio`, or by hand: `python apps/drum_generator.py --help`.
+Programs use the same two endpoints as the page: `/generate` and `/bundle`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+from _shared import serving
+
+from creativeml.config import from_dict, to_dict
+from creativeml.errors import CreativeMLError
+from creativeml.files import sha256_bytes
+from creativeml.synthesis import export
+from creativeml.synthesis.catalog import LAST_SEED, MAX_TRUNCATION, ModelInfo, check_request, find_model
+
+if TYPE_CHECKING:
+    import gradio
+
+    from creativeml.synthesis.generate import Instrument
+
+PAGE = Path(__file__).resolve().parent / "_drum_generator"
+SHARED = Path(__file__).resolve().parent / "_shared"
+# One scope in the browser, so the order is that of use.
+SCRIPTS = (SHARED / "sound.js", SHARED / "picture.js", PAGE / "icons.js", PAGE / "page.js", PAGE / "view.js")
+MAX_ROW = 64
+MAX_BUNDLE = 256
+KEPT_FILES = 1024
+
+
+class Player:
+    """Loads an instrument in the background, while the page is already being looked at."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._loaded: Future[Instrument] = Future()
+
+    def start(self) -> None:
+        """Begin to load."""
+        Thread(target=self._load, daemon=True).start()
+
+    def get(self) -> Instrument:
+        """The instrument, as soon as it is there. Raises what kept it from loading."""
+        return self._loaded.result()
+
+    def _load(self) -> None:
+        try:
+            from creativeml.synthesis.generate import load
+
+            instrument = load(self._name)
+            instrument.sound(
+                instrument.kinds[0], 0
+            )  # the first sound takes longest: not at the musician's cost
+            self._loaded.set_result(instrument)
+        except BaseException as error:
+            if isinstance(error, CreativeMLError):
+                print(f"error: {error}", file=sys.stderr, flush=True)
+            self._loaded.set_exception(error)
+
+
+class Server:
+    """The functions behind the page. Nothing that comes from the page is trusted.
+
+    Args:
+        info: the model.
+        instrument: gives the loaded model; called for every request.
+        folder: where sounds are written before they are sent.
+    """
+
+    def __init__(self, info: ModelInfo, instrument: Callable[[], Instrument], folder: Path) -> None:
+        self.info = info
+        self._instrument = instrument
+        self._folder = folder / "sounds"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._shelf = serving.FileShelf(KEPT_FILES)
+
+    def generate(self, kind: str, count: int = 8, seed: int = 0, truncation: float = 1.0) -> dict:
+        """Make a row of drum sounds.
+
+        Args:
+            kind: one of the model's kinds, e.g. "kick".
+            count: 1 to 64 sounds.
+            seed: number of the first sound, 0 to 4294967295; the others count up from it.
+            truncation: variation, 0 (near the average) to 1.5 (wild); 1 is as trained.
+
+        Returns:
+            "files": 24-bit wavs; "manifest": what makes them again, its "sounds" in the same order.
+        """
+        with serving.shown_errors():
+            check_request(
+                self.info.kinds, kind=kind, count=count, seed=seed, truncation=truncation, most=MAX_ROW
+            )
+            instrument = self._instrument()
+            requests = export.requests_for(instrument, [kind], count, seed, truncation)
+            made = [export.render(instrument, r) for r in requests]
+            files = [self._place(record.file, data) for data, record in made]
+            manifest = export.manifest_of(instrument, [record for _, record in made])
+        return {"files": files, "manifest": to_dict(manifest)}
+
+    def bundle(self, sounds: list[dict]) -> dict:
+        """Zip archive of sounds with their manifest.
+
+        Args:
+            sounds: up to 256 of {"kind": "kick", "seed": 0, "truncation": 1.0}.
+
+        Returns:
+            The archive as a file.
+        """
+        with serving.shown_errors():
+            if not isinstance(sounds, list) or not 1 <= len(sounds) <= MAX_BUNDLE:
+                raise CreativeMLError(f"a bundle holds 1 to {MAX_BUNDLE} sounds")
+            requests = [from_dict(export.Request, s, where=f"sound {i + 1}") for i, s in enumerate(sounds)]
+            data = export.zip_sounds(self._instrument(), requests)
+            words = "-".join(sorted({export.file_name(r).split("_")[0] for r in requests}))
+            return self._place(f"{words[:40]}_x{len(requests)}_{sha256_bytes(data)[:8]}.zip", data)
+
+    def _place(self, name: str, data: bytes) -> dict:
+        import gradio
+
+        path = self._folder / name
+        # Renamed into place, as somebody may be reading the same sound; not flushed to the disk, as it is
+        # temporary.
+        part = path.with_suffix(".part")
+        part.write_bytes(data)
+        part.replace(path)
+        self._shelf.add(path)
+        return dict(gradio.FileData(path=str(path), orig_name=name))
+
+
+def build(info: ModelInfo, instrument: Callable[[], Instrument], folder: Path) -> gradio.Blocks:
+    """The page, not yet served; the arguments are those of `Server`."""
+    import gradio
+
+    server = Server(info, instrument, folder)
+    with gradio.Blocks(title="Drum generator", analytics_enabled=False, delete_cache=(600, 3600)) as demo:
+        gradio.HTML(
+            html_template=(PAGE / "page.html").read_text(encoding="utf-8"),
+            js_on_load="\n".join(p.read_text(encoding="utf-8") for p in SCRIPTS),
+            apply_default_css=False,
+            setup=json.dumps(page_setup(info)),
+            elem_id="drum-generator",
+        )
+        # Both use the model, which computes for one caller at a time.
+        gradio.api(server.generate, api_name="generate", concurrency_id="model", concurrency_limit=1)
+        gradio.api(server.bundle, api_name="bundle", concurrency_id="model", concurrency_limit=1)
+    return demo
+
+
+def page_setup(info: ModelInfo) -> dict[str, Any]:
+    """What the page must know of the model."""
+    return {
+        "kinds": list(info.kinds),
+        "sampleRate": info.sample_rate,
+        "lengthSamples": info.length_samples,
+        "lastSeed": LAST_SEED,
+        "maxVariation": MAX_TRUNCATION,
+        "model": {
+            "name": info.name,
+            "sha256": info.sha256,
+            "licence": info.licence,
+            "version": info.version,
+        },
+    }
+
+
+def serve(
+    *,
+    model: str = "drums",
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    auth: str | None = None,
+    browser: bool = True,
+) -> None:
+    """Open the drum generator: a page that makes drum sounds, on this machine, without network.
+
+    Args:
+        model: a bundled model, a folder of a trained one, or user/name on the Hugging Face hub.
+        host: address to listen on; any other than this machine's own needs --auth.
+        port: 1 to 65535; by default the first free one from 7860 on.
+        auth: user:password that the page asks for.
+        browser: open the page in the browser (--no-browser only prints its address).
+    """
+    address = serving.Address(host, port, auth)
+    info = find_model(model)
+    folder = serving.prepare_environment()
+    player = Player(model)
+    demo = build(info, player.get, folder)
+    css = (PAGE / "page.css").read_text(encoding="utf-8")
+    serving.serve(demo, address, name="Drum generator", css=css, browser=browser, when_up=player.start)
+
+
+def main() -> int:
+    """Command line of this script; the exit code is 1 after an error that the user can mend."""
+    import tyro
+
+    try:
+        tyro.cli(serve)
+    except CreativeMLError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,36 @@
+"""`creativeml studio`: open the drum generator in the browser."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+from creativeml.errors import require
+from creativeml.files import project_folder
+
+
+def studio(
+    *,
+    model: str = "drums",
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    auth: str | None = None,
+    browser: bool = True,
+) -> int:
+    """Open the studio: a page that makes drum sounds, on this machine, without network.
+
+    Args:
+        model: a bundled model, a folder of a trained one, or user/name on the Hugging Face hub.
+        host: address to listen on; any other than this machine's own needs --auth.
+        port: 1 to 65535; by default the first free one from 7860 on.
+        auth: user:password that the page asks for.
+        browser: open the page in the browser (--no-browser only prints its address).
+    """
+    require("gradio", extra="apps")
+    # The apps are scripts in a plain folder; they find their shared parts beside them, as when run by hand.
+    folder = str(project_folder("apps"))
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    app = importlib.import_module("drum_generator")
+    app.serve(model=model, host=host, port=port, auth=auth, browser=browser)
+    return 0

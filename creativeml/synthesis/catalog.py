@@ -1,0 +1,164 @@
+"""Which instruments there are and what may be asked of them: known without torch, so pages open fast."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import creativeml
+from creativeml.config import ConfigError, read_json
+from creativeml.errors import CreativeMLError, MissingExtra, require
+from creativeml.files import sha256_file
+
+DEFAULT_MODEL = "drums"
+WEIGHTS = "model.safetensors"
+CONFIG = "config.json"
+CARD = "MODEL_CARD.md"
+
+LAST_SEED = 2**32 - 1
+MAX_COUNT = 1024
+MAX_TRUNCATION = 1.5
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """Where an instrument's sounds come from.
+
+    Attributes:
+        name: the bundled name, the folder's name, or the hub's user/name.
+        sha256: hash of the weights file; two instruments with the same hash and version make the same sounds.
+        licence: licence of the weights as their makers state it, "" if they do not.
+        card: path of the model card, None if the model came without one.
+        folder: where the files lie.
+        version: version of creativeml that found the model.
+        kinds: kinds of sound that the model knows.
+        sample_rate: in Hz.
+        length_samples: samples in every sound.
+        details: whatever else was saved with the model (training data, steps, ...).
+    """
+
+    name: str
+    sha256: str
+    licence: str
+    card: Path | None
+    folder: Path
+    version: str
+    kinds: tuple[str, ...]
+    sample_rate: int
+    length_samples: int
+    details: dict[str, Any]
+
+
+def find_model(name: str | Path = DEFAULT_MODEL) -> ModelInfo:
+    """Look a model up, and read what its configuration says.
+
+    Args:
+        name: a bundled name, a folder, or "user/name" on the Hugging Face hub.
+
+    Raises:
+        CreativeMLError: nothing of that name, or not the folder of a model that makes sounds.
+    """
+    folder = _find(str(name))
+    for file in (CONFIG, WEIGHTS):
+        if not (folder / file).is_file():
+            raise CreativeMLError(f"{folder}: not a model folder (it has no {file})")
+    values = read_json(folder / CONFIG)
+    details = values.get("info") if isinstance(values, dict) else None
+    details = details if isinstance(details, dict) else {}
+    try:
+        shape = values["config"]
+        kinds = tuple(str(k) for k in shape["kinds"])
+        sample_rate, length_samples = int(shape["sample_rate"]), int(shape["length_samples"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigError(f"{folder / CONFIG}: not the configuration of a model that makes sounds") from error
+    # A card called README.md is how the hub keeps it.
+    card = next((folder / n for n in (CARD, "README.md") if (folder / n).is_file()), None)
+    return ModelInfo(
+        # Not the path: the name travels in manifests, and a person's folders are nobody's business.
+        name=folder.resolve().name if Path(name).is_dir() else str(name),
+        sha256=sha256_file(folder / WEIGHTS),
+        licence=str(details.get("licence", "")),
+        card=card,
+        folder=folder,
+        version=creativeml.__version__,
+        kinds=kinds,
+        sample_rate=sample_rate,
+        length_samples=length_samples,
+        details=details,
+    )
+
+
+def bundled_models() -> dict[str, Path]:
+    """Names and folders of the models that came with the package."""
+    weights = Path(creativeml.__file__).resolve().parent / "weights"
+    return {p.parent.name: p.parent for p in sorted(weights.glob(f"*/{CONFIG}"))}
+
+
+def _find(name: str) -> Path:
+    bundled = bundled_models()
+    if name in bundled:
+        return bundled[name]
+    if Path(name).is_dir():
+        return Path(name)
+    parts = name.split("/")
+    if len(parts) == 2 and all(p and not p.startswith(".") for p in parts):
+        return _fetch(name)
+    near = difflib.get_close_matches(name, bundled, n=1)
+    hint = f"; did you mean '{near[0]}'?" if near else ""
+    known = ", ".join(bundled) or "none in this installation"
+    raise CreativeMLError(f"no model is called '{name}' and there is no such folder{hint} (bundled: {known})")
+
+
+def _fetch(name: str) -> Path:
+    try:
+        hub = require("huggingface_hub", extra="apps")
+    except MissingExtra as error:
+        raise MissingExtra(
+            f"there is no folder '{name}'; to get a model of that name from the hub: "
+            "pip install huggingface_hub"
+        ) from error
+    try:
+        folder = hub.snapshot_download(name, allow_patterns=[WEIGHTS, CONFIG, CARD, "README.md"])
+    except Exception as error:
+        reason = str(error).strip().split("\n")[0]
+        raise CreativeMLError(f"there is no folder '{name}', and the hub gave no model: {reason}") from error
+    return Path(folder)
+
+
+def check_request(
+    kinds: Sequence[str], *, kind: str, count: int, seed: int, truncation: float, most: int = MAX_COUNT
+) -> None:
+    """Refuse a request for sounds that cannot be met; `most` is the largest count.
+
+    Raises:
+        CreativeMLError: with the allowed values, and the nearest kind if there is one.
+    """
+    if kind not in kinds:
+        near = difflib.get_close_matches(str(kind)[:40].lower().replace("-", "_"), kinds, n=1, cutoff=0.5)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise CreativeMLError(f"the kind {_quoted(kind)} is not known{hint} (kinds: {', '.join(kinds)})")
+    if not _is_whole(count) or not 1 <= count <= most:
+        raise CreativeMLError(f"count must be a whole number from 1 to {most}, got {_quoted(count)}")
+    if not _is_whole(seed) or not 0 <= seed <= LAST_SEED - (count - 1):
+        most = LAST_SEED - (count - 1)
+        raise CreativeMLError(
+            f"seed must be a whole number from 0 to {most} for {count} sounds, got {_quoted(seed)}"
+        )
+    number = isinstance(truncation, (int, float)) and not isinstance(truncation, bool)
+    if not number or not 0 <= truncation <= MAX_TRUNCATION:
+        raise CreativeMLError(
+            f"truncation must be a number from 0 to {MAX_TRUNCATION}, got {_quoted(truncation)}"
+        )
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _quoted(value: Any) -> str:
+    # Cut short: what came in over the network may be of any length.
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

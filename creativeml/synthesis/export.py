@@ -1,0 +1,305 @@
+"""Sounds as files: named 24-bit wavs beside a manifest that is enough to make the same sounds again."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import unicodedata
+import zipfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from creativeml.audio.io import wav_bytes
+from creativeml.config import ConfigError, from_dict, read_json, to_dict
+from creativeml.errors import CreativeMLError
+from creativeml.files import atomic_write_bytes, atomic_write_json, sha256_bytes, sha256_file
+from creativeml.synthesis.catalog import check_request
+
+if TYPE_CHECKING:
+    from creativeml.synthesis.generate import Instrument
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+BIT_DEPTH = 24
+# Names that Windows keeps for itself, whatever the ending.
+_RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{p}{i}" for p in ("COM", "LPT") for i in range(10))}
+
+
+@dataclass(frozen=True)
+class Request:
+    """The name of one sound: what to ask an instrument for."""
+
+    kind: str
+    seed: int
+    truncation: float = 1.0
+
+
+@dataclass(frozen=True)
+class SoundRecord:
+    """One line of a manifest. `peak` is linear (1 is full scale), `sha256` that of the whole file."""
+
+    file: str
+    kind: str
+    seed: int
+    truncation: float
+    peak: float
+    duration_s: float
+    sha256: str
+
+    @property
+    def request(self) -> Request:
+        """What to ask an instrument for to get this sound."""
+        return Request(self.kind, self.seed, self.truncation)
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """The model of a manifest's sounds; `sha256` is that of its weights file."""
+
+    name: str
+    sha256: str
+    licence: str = ""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Content of `manifest.json`: with the same model and version every sound in it can be made again."""
+
+    model: ModelRecord
+    sample_rate: int
+    sounds: tuple[SoundRecord, ...]
+    format: int = FORMAT
+    made_by: str = "creativeml generate"
+    version: str = ""
+    bit_depth: int = BIT_DEPTH
+    remake: str = field(default=f"creativeml generate --from {MANIFEST} --out FOLDER")
+
+
+def requests_for(
+    instrument: Instrument, kinds: Sequence[str], count: int, seed: int, truncation: float
+) -> list[Request]:
+    """A row of `count` sounds for each kind, seeds counting up; CreativeMLError on a value out of range."""
+    for kind in kinds:
+        check_request(instrument.kinds, kind=kind, count=count, seed=seed, truncation=truncation)
+    return [Request(kind, seed + i, float(truncation)) for kind in kinds for i in range(count)]
+
+
+def file_name(request: Request) -> str:
+    """Name for a sampler's browser, e.g. `Kick_s0007.wav`, `HatClosed_s0007_v080.wav` (truncation 0.8).
+
+    ASCII, at most 63 characters, safe on every system, different for different kinds and seeds, and for
+    truncations that differ by 0.00001 or more.
+    """
+    variation = "" if request.truncation == 1 else f"_v{_percent(request.truncation)}"
+    return f"{_kind_word(request.kind)}_s{request.seed:04d}{variation}.wav"
+
+
+def _percent(truncation: float) -> str:
+    hundredths = truncation * 100
+    if math.isclose(hundredths, round(hundredths), abs_tol=1e-9):
+        return f"{round(hundredths):03d}"
+    return f"{hundredths:07.3f}".replace(".", "p")
+
+
+def _kind_word(kind: str) -> str:
+    plain = unicodedata.normalize("NFKD", kind).encode("ascii", "ignore").decode()
+    words = re.findall(r"[A-Za-z0-9]+", plain)
+    word = "".join(w[:1].upper() + w[1:] for w in words)[:24]
+    # A kind may be whatever a user's folder is called: where letters were lost, two kinds could become one
+    # word.
+    exact = "_".join(words).lower() == kind and len(word) == sum(map(len, words))
+    if not exact or word.upper() in _RESERVED:
+        word = f"{word or 'Sound'}{sha256_bytes(kind.encode())[:4]}"
+    return word
+
+
+def export_sounds(
+    instrument: Instrument,
+    requests: Iterable[Request],
+    folder: str | Path,
+    *,
+    overwrite: bool = False,
+    on_file: Callable[[Path], None] | None = None,
+) -> Manifest:
+    """Write sounds as 24-bit wavs and add them to the folder's manifest.
+
+    A file that is already there is kept if it holds the same bytes; another one under that name is an error.
+
+    Args:
+        instrument: makes the sounds, one at a time.
+        requests: which sounds.
+        folder: made if missing. If it holds a manifest of the same model and version, the sounds join it.
+        overwrite: replace files of the same name and any manifest instead of refusing.
+        on_file: called with each finished path.
+
+    Returns:
+        The manifest as it stands in the folder.
+
+    Raises:
+        CreativeMLError: a file or manifest of other origin is in the way, or the folder cannot be written.
+    """
+    folder = Path(folder)
+    known = {} if overwrite else _known_sounds(instrument, folder)
+    records = dict(known)
+    try:
+        for request in requests:
+            record = _export_one(instrument, request, folder, overwrite)
+            records[record.file] = record
+            if on_file is not None:
+                on_file(folder / record.file)
+        manifest = manifest_of(instrument, list(records.values()))
+        atomic_write_json(folder / MANIFEST, to_dict(manifest))
+    except OSError as error:
+        raise CreativeMLError(
+            f"{folder}: cannot be written ({error.strerror or error}); choose another --out"
+        ) from error
+    return manifest
+
+
+def manifest_of(instrument: Instrument, sounds: Sequence[SoundRecord]) -> Manifest:
+    """The manifest of sounds that `instrument` made."""
+    info = instrument.info
+    return Manifest(
+        model=ModelRecord(info.name, info.sha256, info.licence),
+        sample_rate=instrument.sample_rate,
+        sounds=tuple(sounds),
+        version=info.version,
+    )
+
+
+def render(instrument: Instrument, request: Request) -> tuple[bytes, SoundRecord]:
+    """One sound as the content of a 24-bit wav, and its line in a manifest.
+
+    The wav's LIST INFO says which program, model, kind, seed and truncation made it.
+    """
+    sound = instrument.sound(request.kind, request.seed, request.truncation)
+    data = wav_bytes(sound.numpy(), instrument.sample_rate, bits=BIT_DEPTH, info=_info(instrument, request))
+    record = SoundRecord(
+        file=file_name(request),
+        kind=request.kind,
+        seed=request.seed,
+        truncation=request.truncation,
+        peak=round(float(sound.abs().max()), 6),
+        duration_s=round(sound.shape[-1] / instrument.sample_rate, 6),
+        sha256=sha256_bytes(data),
+    )
+    return data, record
+
+
+def _info(instrument: Instrument, request: Request) -> dict[str, str]:
+    info = instrument.info
+    made = f"model={info.name} weights={info.sha256[:16]} kind={request.kind} seed={request.seed} "
+    return {
+        "INAM": Path(file_name(request)).stem,
+        "ISFT": f"creativeml {info.version}",
+        "ICMT": made + f"truncation={request.truncation:g}",
+    }
+
+
+def _export_one(instrument: Instrument, request: Request, folder: Path, overwrite: bool) -> SoundRecord:
+    data, record = render(instrument, request)
+    target = folder / record.file
+    if target.exists():
+        if target.is_file() and sha256_file(target) == record.sha256:
+            return record
+        if not overwrite:
+            raise CreativeMLError(
+                f"{target}: another file of that name is there; give another --out, "
+                "or --overwrite to replace it"
+            )
+    atomic_write_bytes(target, data)
+    return record
+
+
+def _known_sounds(instrument: Instrument, folder: Path) -> dict[str, SoundRecord]:
+    path = folder / MANIFEST
+    if not path.exists():
+        return {}
+    remedy = "give another --out, or --overwrite to replace it"
+    try:
+        manifest = read_manifest(path)
+    except CreativeMLError as error:
+        raise CreativeMLError(f"{path}: is there and is not ours ({error}); {remedy}") from error
+    mine = (instrument.info.sha256, instrument.info.version)
+    if (manifest.model.sha256, manifest.version) != mine:
+        raise CreativeMLError(f"{path}: lists sounds of another model or version of creativeml; {remedy}")
+    return {s.file: s for s in manifest.sounds if (folder / s.file).is_file()}
+
+
+def read_manifest(path: str | Path) -> Manifest:
+    """Read a `manifest.json` strictly.
+
+    Raises:
+        ConfigError: no such file, not JSON, fields that do not fit, or file names that leave the folder.
+    """
+    values = read_json(path)
+    if not isinstance(values, dict) or values.get("format") != FORMAT:
+        raise ConfigError(f"{path}: not a manifest of `creativeml generate` (format {FORMAT})")
+    manifest = from_dict(Manifest, values, where=str(path))
+    for sound in manifest.sounds:
+        if not re.fullmatch(r"[A-Za-z0-9_]{1,59}\.wav", sound.file):
+            raise ConfigError(
+                f"{path}: '{sound.file[:80]}' is not a file name that creativeml gives to a sound"
+            )
+    return manifest
+
+
+def remake(
+    manifest: Manifest,
+    instrument: Instrument,
+    folder: str | Path,
+    *,
+    overwrite: bool = False,
+    on_file: Callable[[Path], None] | None = None,
+) -> tuple[Manifest, list[str]]:
+    """Make every sound of a manifest again.
+
+    Returns:
+        The manifest of the new files, and the names of those whose bytes differ from the old ones (another
+        version of torch or another processor can round differently; the ear does not notice).
+
+    Raises:
+        CreativeMLError: the instrument holds other weights than the manifest names, or see `export_sounds`.
+    """
+    if manifest.model.sha256 != instrument.info.sha256:
+        raise CreativeMLError(
+            f"the manifest's sounds are by the model '{manifest.model.name}' (weights "
+            f"{manifest.model.sha256[:12]}...), not by '{instrument.info.name}' "
+            f"({instrument.info.sha256[:12]}...); name the right one with --model"
+        )
+    for s in manifest.sounds:
+        check_request(instrument.kinds, kind=s.kind, count=1, seed=s.seed, truncation=s.truncation)
+    requests = [s.request for s in manifest.sounds]
+    made = export_sounds(instrument, requests, folder, overwrite=overwrite, on_file=on_file)
+    hashes = {(s.request): s.sha256 for s in made.sounds}
+    return made, [s.file for s in manifest.sounds if hashes[s.request] != s.sha256]
+
+
+def zip_sounds(instrument: Instrument, requests: Sequence[Request]) -> bytes:
+    """The wavs and their manifest as a zip archive, the same bytes for the same sounds.
+
+    Raises:
+        CreativeMLError: a request is out of range.
+    """
+    for r in requests:
+        check_request(instrument.kinds, kind=r.kind, count=1, seed=r.seed, truncation=r.truncation)
+    archive = BytesIO()
+    # Stored and undated: sounds hardly shrink, and the bytes then depend on nothing but the sounds.
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as bundle:
+        records: dict[str, SoundRecord] = {}
+        for data, record in (render(instrument, r) for r in dict.fromkeys(requests)):
+            records[record.file] = record
+            bundle.writestr(_entry(record.file), data)
+        manifest = manifest_of(instrument, list(records.values()))
+        bundle.writestr(_entry(MANIFEST), json.dumps(to_dict(manifest), indent=2) + "\n")
+    return archive.getvalue()
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+    entry.create_system, entry.external_attr = 3, 0o644 << 16
+    return entry

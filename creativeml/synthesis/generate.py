@@ -1,0 +1,145 @@
+"""An instrument: a trained model that makes drum sounds which can be named by kind, seed and truncation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol, cast, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from creativeml.errors import CreativeMLError
+from creativeml.models.checkpoint import from_pretrained
+from creativeml.synthesis.catalog import DEFAULT_MODEL, ModelInfo, check_request, find_model
+from creativeml.synthesis.finish import finish
+
+
+@runtime_checkable
+class SoundModel(Protocol):
+    """What a model must offer to be played (`creativeml.models.gans.style_wavegan.StyleWaveGAN` does)."""
+
+    config: Any
+
+    def condition_for(self, kinds: Sequence[str]) -> Tensor:
+        """Conditioning vectors, shape (batch, condition_dim)."""
+        ...
+
+    def noise_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of the noise inputs of one sound, without the batch axis."""
+        ...
+
+    def __call__(
+        self, latent: Tensor, condition: Tensor, *, noise: Sequence[Tensor], truncation: float
+    ) -> Tensor:
+        """Sounds, shape (batch, samples)."""
+        ...
+
+
+class Instrument:
+    """A model that is ready to be played. Make one with `load`.
+
+    Every sound is named by its kind, its seed and its truncation. Its random numbers (first the latent
+    vector, then the noise inputs in the model's order) come from a CPU generator of its own, seeded with
+    that one number, and it is computed alone: so a sound has the same bytes whether it is made singly or as
+    one of many, and sound number `i` of seed `s` is sound number 0 of seed `s + i`. The same model file,
+    seed, device type and version give the same samples; other processors and devices give nearly the same.
+    """
+
+    def __init__(self, model: torch.nn.Module, info: ModelInfo) -> None:
+        if not isinstance(model, SoundModel):
+            name = getattr(model, "registry_name", type(model).__name__)
+            raise CreativeMLError(
+                f"{info.folder}: '{name}' is a model that makes no sounds; load one that does"
+            )
+        self._model = model
+        self._info = info
+        self._device = next(model.parameters()).device
+
+    @property
+    def model(self) -> torch.nn.Module:
+        """The network itself."""
+        return cast(torch.nn.Module, self._model)
+
+    @property
+    def info(self) -> ModelInfo:
+        """Name, hash, licence and model card."""
+        return self._info
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of sound that the model knows, e.g. "kick"."""
+        return tuple(self._model.config.kinds)
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples per second of every sound."""
+        return int(self._model.config.sample_rate)
+
+    @property
+    def length_samples(self) -> int:
+        """Samples in every sound."""
+        return int(self._model.config.length_samples)
+
+    def generate(self, kind: str = "kick", count: int = 8, seed: int = 0, truncation: float = 1.0) -> Tensor:
+        """Make sounds of one kind.
+
+        Args:
+            kind: one of `kinds`.
+            count: how many sounds, 1 to 1,024.
+            seed: number of the first sound, from 0; the others follow with seed + 1, seed + 2, ...
+            truncation: how far sounds may lie from the kind's average, 0 (the average itself) to 1.5; 1 is
+                as trained.
+
+        Returns:
+            Sounds in [-1, 1], float32 on the CPU, shape (count, samples): peak at -1 dBFS, no DC, end faded
+            to zero.
+
+        Raises:
+            CreativeMLError: unknown kind, or a number out of its range.
+        """
+        check_request(self.kinds, kind=kind, count=count, seed=seed, truncation=truncation)
+        return torch.stack([self._make(kind, seed + i, truncation) for i in range(count)])
+
+    def sound(self, kind: str, seed: int, truncation: float = 1.0) -> Tensor:
+        """The one sound of that name, shape (samples,): `generate(kind, 1, seed, truncation)[0]`."""
+        check_request(self.kinds, kind=kind, count=1, seed=seed, truncation=truncation)
+        return self._make(kind, seed, truncation)
+
+    def _make(self, kind: str, seed: int, truncation: float) -> Tensor:
+        latent, *noise = self._draw(seed)
+        with torch.no_grad():
+            raw = self._model(
+                latent.to(self._device),
+                self._model.condition_for([kind]).to(self._device),
+                noise=[n.to(self._device) for n in noise],
+                truncation=float(truncation),
+            )[0]
+        raw = raw.float().cpu()
+        if not bool(torch.isfinite(raw).all()):
+            raise CreativeMLError(
+                f"the model '{self._info.name}' gave a broken sound (not a number) for {kind}, seed {seed}, "
+                f"truncation {truncation:g}; lower the truncation, or get the model again"
+            )
+        return finish(raw, self.sample_rate)
+
+    def _draw(self, seed: int) -> list[Tensor]:
+        # Drawn on the CPU on purpose: other devices have other random numbers for the same seed.
+        generator = torch.Generator().manual_seed(seed)
+        shapes = ((int(self._model.config.latent_dim),), *self._model.noise_shapes())
+        return [torch.randn((1, *shape), generator=generator) for shape in shapes]
+
+
+def load(name: str | Path = DEFAULT_MODEL, *, device: str | torch.device = "cpu") -> Instrument:
+    """Open an instrument.
+
+    Args:
+        name: a bundled model ("drums"; needs no network), a folder written by `save_pretrained` or training,
+            or a model on the Hugging Face hub as "user/name" (needs the package huggingface_hub).
+        device: where the model computes, e.g. "cpu" or "cuda".
+
+    Raises:
+        CreativeMLError: nothing of that name, or files that are missing, damaged or of another version.
+    """
+    found = find_model(name)
+    return Instrument(from_pretrained(found.folder, device=device), found)
