@@ -198,16 +198,18 @@ class DrumAugment(nn.Module):
             return sounds
         with torch.no_grad():
             rate, samples = self.config.sample_rate, sounds.shape[-1]
-            since_onset = (
-                torch.arange(samples, dtype=sounds.dtype, device=sounds.device) - p.shift_samples[:, None]
-            )
-            since_onset = since_onset.clamp_(min=0).div_(rate)
-            envelope = torch.ones_like(sounds)
+            time, onset = temporal.time_axis(sounds, rate), p.shift_samples[:, None] / rate
             if bool(stretched.any()):
                 lasting = temporal.sounding_time(temporal.block_peaks(sounds), temporal.DECAY_DB, rate)
-                envelope = temporal.tail_envelope(since_onset, p.tail_factor, lasting)
+                envelope = temporal.tail_envelope(time, p.tail_factor, lasting, onset)
+            else:
+                envelope = torch.ones_like(sounds)
             if bool(attacked.any()):
-                envelope.mul_(temporal.attack_envelope(since_onset, p.attack_db, p.attack_time_s))
+                # Beyond 20 time constants the factor is 1 in float32.
+                reach = int(20 * float(p.attack_time_s.max()) * rate + float(p.shift_samples.max())) + 1
+                since_onset = (time[:reach] - onset).clamp_(min=0)
+                attack = temporal.attack_envelope(since_onset, p.attack_db, p.attack_time_s)
+                envelope[:, :reach].mul_(attack)
             fade = temporal.end_fade(samples, rate, sounds)
             envelope[:, -len(fade) :].mul_(torch.where(cut[:, None], fade, 1.0))
         return sounds * envelope

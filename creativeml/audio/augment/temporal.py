@@ -52,7 +52,7 @@ def shape_attack(sounds: Tensor, gain_db: Tensor, time_s: Tensor, *, sample_rate
 
     The gain (batch,) holds at sample 0 and fades exponentially with the time constant (batch,).
     """
-    time = torch.arange(sounds.shape[-1], device=sounds.device) / sample_rate
+    time = time_axis(sounds, sample_rate)
     return sounds * attack_envelope(time, gain_db.to(sounds), time_s.to(sounds))
 
 
@@ -68,16 +68,18 @@ def stretch_tail(sounds: Tensor, factor: Tensor, *, sample_rate: int) -> Tensor:
     The sound's own decay time (until it stays 40 dB below its peak) sets the rate, so a hat and a cymbal
     change alike. A lengthened tail is raised only until that time: beyond lies noise, which must not grow.
     """
-    time = torch.arange(sounds.shape[-1], device=sounds.device) / sample_rate
+    time = time_axis(sounds, sample_rate)
     lasting = sounding_time(block_peaks(sounds), DECAY_DB, sample_rate)
     return sounds * tail_envelope(time, factor.to(sounds), lasting)
 
 
-def tail_envelope(time_s: Tensor, factor: Tensor, decay_s: Tensor) -> Tensor:
+def tail_envelope(time_s: Tensor, factor: Tensor, decay_s: Tensor, delay_s: Tensor | float = 0.0) -> Tensor:
     """exp(-rate time), where the rate turns a decay of 40 dB in `decay_s` (batch,) into factor x decay_s."""
-    rate = DECAY_DB / 20 * math.log(10) * (1 / factor - 1) / decay_s
-    until = torch.where(factor > 1, decay_s, math.inf)
-    return torch.exp(-rate[:, None] * torch.minimum(time_s, until[:, None]))
+    total = DECAY_DB / 20 * math.log(10) * (1 - 1 / factor)[:, None]
+    rate = total / decay_s[:, None]
+    exponent = torch.addcmul(-rate * delay_s, rate, time_s)
+    # Numbers below 1e-38 would slow every later step down; -400 dB is silence enough.
+    return torch.minimum(exponent.clamp_(min=-46.0), total.clamp(min=0)).exp_()
 
 
 def add_noise_floor(sounds: Tensor, level_dbfs: Tensor, noise: Tensor, *, sample_rate: int) -> Tensor:
@@ -100,9 +102,9 @@ def noise_floor(level_dbfs: Tensor, noise: Tensor, sounding_s: Tensor, sample_ra
     """The faded hiss of `add_noise_floor`; its absolute value stays below sqrt(3) x its RMS."""
     samples = noise.shape[-1]
     fade_samples = _NOISE_FADE_S * sample_rate
-    end = sounding_s.mul(sample_rate).clamp(max=samples - fade_samples)
+    end = sounding_s.mul(sample_rate).add(fade_samples).clamp(max=samples)
     time = torch.arange(samples, dtype=noise.dtype, device=noise.device)
-    fade = ((end[:, None] + fade_samples - time) / fade_samples).clamp_(0, 1)
+    fade = (end[:, None] / fade_samples - time / fade_samples).clamp_(0, 1)
     bound = noise_bound(level_dbfs)[:, None]
     return torch.addcmul(-bound, noise, 2 * bound).mul_(fade)
 
@@ -118,9 +120,14 @@ def end_fade(samples: int, sample_rate: int, like: Tensor) -> Tensor:
     return 0.5 + 0.5 * torch.cos(torch.linspace(0, math.pi, count, dtype=like.dtype, device=like.device))
 
 
+def time_axis(sounds: Tensor, sample_rate: int) -> Tensor:
+    """Time (samples,) of each sample in seconds."""
+    return torch.arange(sounds.shape[-1], dtype=sounds.dtype, device=sounds.device) / sample_rate
+
+
 def peaks(sounds: Tensor) -> Tensor:
     """Largest absolute value (batch,) of each sound."""
-    return sounds.abs().amax(-1)
+    return torch.maximum(sounds.amax(-1), -sounds.amin(-1))
 
 
 def block_peaks(sounds: Tensor) -> Tensor:
