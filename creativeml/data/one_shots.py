@@ -7,6 +7,7 @@ A dataset folder is what `creativeml prepare` writes: `dataset.json` (rate, leng
 
 from __future__ import annotations
 
+import copy
 import csv
 import difflib
 import json
@@ -187,6 +188,15 @@ class OneShotDataset(torch.utils.data.Dataset[dict[str, Any]]):
             content = self._contents[index]
             torch.mul(content, self._gains[index], out=sound[: len(content)])
         return sounds, self.labels[chosen]
+
+    def subset(self, indices: Sequence[int]) -> OneShotDataset:
+        """The same dataset reduced to some of its sounds; labels keep their meaning."""
+        part = copy.copy(self)
+        chosen = list(indices)
+        part.rows = tuple(self.rows[index] for index in chosen)
+        part.labels, part._gains = self.labels[chosen], self._gains[chosen]
+        part._contents = [self._contents[index] for index in chosen]
+        return part
 
 
 def read_prepared(info: DatasetInfo, relative_path: str) -> np.ndarray:

@@ -1,0 +1,98 @@
+"""The command line: one verb per file, each a function whose types and docstring make its help."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from creativeml import __version__
+from creativeml.errors import CreativeMLError
+
+
+class Verb(NamedTuple):
+    """Where a verb's function lives, and its line in the overview."""
+
+    home: str
+    line: str
+
+
+# Modules are imported when their verb is called: `creativeml --help` waits for nothing.
+VERBS: dict[str, Verb] = {
+    "studio": Verb("creativeml.cli.studio:studio", "open the drum generator in the browser"),
+    "generate": Verb("creativeml.cli.generate:generate", "make drum sounds as wav files"),
+    "prepare": Verb("creativeml.cli.prepare:prepare", "turn folders of audio, or a corpus by name, into a dataset"),
+    "train": Verb("creativeml.cli.train:train", "train a model on a dataset"),
+    "evaluate": Verb("creativeml.cli.evaluate:evaluate", "measure how near a model's sounds are to real ones"),
+    "bench": Verb("creativeml.cli.bench:bench", "measure how fast this machine is"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave the process.
+
+    Exit codes: 0 done, 1 it could not be done (one line on stderr says why and what to do), 2 wrong usage.
+    """
+    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one verb and return its exit code."""
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_overview())
+        return 0
+    if arguments[0] == "--version":
+        print(f"creativeml {__version__}")
+        return 0
+    name, *rest = arguments
+    if name not in VERBS:
+        near = difflib.get_close_matches(name, VERBS, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(VERBS)}"
+        print(f"error: creativeml has no '{name}'; {hint}", file=sys.stderr)
+        return 2
+    try:
+        return _call(name, rest)
+    except CreativeMLError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader (head, less) has gone; that is its right.
+        sys.stderr.close()
+        return 0
+
+
+def _call(name: str, arguments: list[str]) -> int:
+    import tyro
+
+    # Before the first tensor: see creativeml.memory.
+    from creativeml.memory import keep_large_blocks
+
+    keep_large_blocks()
+    module, function = VERBS[name].home.split(":")
+    verb = getattr(importlib.import_module(module), function)
+    try:
+        code = tyro.cli(verb, args=arguments, prog=f"creativeml {name}")
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 2
+    return int(code or 0)
+
+
+def _overview() -> str:
+    width = max(map(len, VERBS))
+    lines = [f"  {name:<{width}}  {verb.line}" for name, verb in VERBS.items()]
+    return "\n".join(
+        [
+            f"creativeml {__version__}: design drum sounds with neural networks",
+            "",
+            "usage: creativeml VERB [options]",
+            "",
+            *lines,
+            "",
+            "creativeml VERB --help says what a verb takes, with units and ranges.",
+        ]
+    )

@@ -1,0 +1,123 @@
+"""Everything that decides a GAN training run, in one frozen record that is saved beside the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from creativeml.audio.augment import INVARIANT
+from creativeml.errors import CreativeMLError
+from creativeml.losses.adversarial import AdversarialConfig
+from creativeml.models.gans import style_wavegan
+from creativeml.models.gans.critics import CriticConfig, SpectralView
+from creativeml.models.gans.style_wavegan import StyleWaveGANConfig
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """Adam, for one of the two players."""
+
+    rate: float = 2e-3
+    beta1: float = 0.0
+    beta2: float = 0.99
+
+
+@dataclass(frozen=True)
+class AugmentationConfig:
+    """Augmentation of the data, and adaptive augmentation of what the critic sees (Karras et al. 2020).
+
+    Attributes:
+        data_probability: of each transform of `DrumAugment` on a training sound; what it makes may be learnt.
+        adaptive_only: transforms shown to the critic on real and generated sounds alike.
+        target: of the share of training sounds that the critic calls real, minus the share that it calls generated.
+        adapt_over_sounds: real sounds in which the probability can go from 0 to 1.
+        limit: of the probability; 0 switches adaptive augmentation off.
+    """
+
+    data_probability: float = 0.5
+    adaptive_only: tuple[str, ...] = INVARIANT
+    target: float = 0.6
+    adapt_over_sounds: int = 60_000
+    limit: float = 0.8
+
+
+@dataclass(frozen=True)
+class ReconstructionConfig:
+    """The variational part: an encoder gives each training sound a latent from which the generator remakes it.
+
+    Attributes:
+        pretrain_steps: steps of reconstruction alone before the game starts.
+        every: steps from one reconstruction to the next during the game; 0 for a plain GAN without encoder.
+        weight: of the spectral energy distance during the game.
+        kl_weight: of the divergence from the prior, in nats.
+    """
+
+    pretrain_steps: int = 1500
+    every: int = 4
+    weight: float = 10.0
+    kl_weight: float = 0.0005
+
+
+@dataclass(frozen=True)
+class GANTrainingConfig:
+    """One run. `preset` names where the values came from."""
+
+    preset: str
+    generator: StyleWaveGANConfig
+    critic: CriticConfig
+    adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
+    generator_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    critic_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    reconstruction: ReconstructionConfig = field(default_factory=ReconstructionConfig)
+    batch_size: int = 16
+    critic_steps: int = 1
+    """Critic updates per generator update."""
+    ema_sounds: int = 10_000
+    """Sounds after which a weight counts half in the averaged generator."""
+    seed: int = 0
+
+
+def training_preset(name: str, kinds: Sequence[str], *, batch_size: int | None = None, seed: int = 0) -> GANTrainingConfig:
+    """Training configuration by name.
+
+    `fast`: non-saturating game with R1, two spectrogram critics and a waveform critic, reconstruction.
+    `paper`: as published where it is known: WGAN-LP on a waveform critic alone, no encoder.
+
+    Raises:
+        CreativeMLError: unknown name.
+    """
+    if name in ("fast", "fast-pqmf"):
+        generator = style_wavegan.preset(name, kinds)
+        config = GANTrainingConfig(name, generator, CriticConfig(generator.condition_dim), batch_size=batch_size or 16, seed=seed)
+    elif name == "paper":
+        generator = style_wavegan.preset(name, kinds)
+        critic = CriticConfig(
+            generator.condition_dim, views=(), wave_channels=(32, 64, 128, 256, 256), wave_start_stride=4
+        )
+        config = GANTrainingConfig(
+            name,
+            generator,
+            critic,
+            adversarial=AdversarialConfig(game="wasserstein", penalty="lp", penalty_weight=10.0, penalty_every=1),
+            generator_optimizer=OptimizerConfig(rate=1e-3),
+            critic_optimizer=OptimizerConfig(rate=1e-3),
+            reconstruction=ReconstructionConfig(pretrain_steps=0, every=0),
+            batch_size=batch_size or 8,
+            seed=seed,
+        )
+    else:
+        raise CreativeMLError(f"no training preset is called '{name}' (known: fast, paper, fast-pqmf)")
+    return config
+
+
+__all__ = [
+    "AdversarialConfig",
+    "AugmentationConfig",
+    "CriticConfig",
+    "GANTrainingConfig",
+    "OptimizerConfig",
+    "ReconstructionConfig",
+    "SpectralView",
+    "training_preset",
+]

@@ -1,0 +1,231 @@
+"""One training step of a waveform GAN, and everything it works on.
+
+The order within a step: draw sounds → update the critic on real and drawn ones → update the generator on the same drawn
+ones through the updated critic, every few steps together with a reconstruction → average the generator's weights.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from creativeml.audio.augment import DrumAugment
+from creativeml.losses.adversarial import AdversarialLoss
+from creativeml.losses.spectral import spectral_energy_distance
+from creativeml.losses.variational import kl_standard_normal, sample_gaussian
+from creativeml.models.gans.critics import EnsembleCritic, SoundEncoder
+from creativeml.models.gans.style_wavegan import StyleWaveGAN
+from creativeml.training.config import GANTrainingConfig, OptimizerConfig
+
+
+class NonFiniteLoss(ArithmeticError):
+    """A loss or gradient was NaN or infinite; the step changed no weight."""
+
+
+@dataclass
+class GAN:
+    """Networks, optimizers and running values of one run."""
+
+    config: GANTrainingConfig
+    fabric: Fabric
+    generator: nn.Module
+    critic: nn.Module
+    encoder: nn.Module | None
+    average: StyleWaveGAN
+    """Moving average of the generator: the one that is shipped."""
+    generator_optimizer: torch.optim.Optimizer
+    critic_optimizer: torch.optim.Optimizer
+    loss: AdversarialLoss
+    augment: DrumAugment
+    step: int = 0
+    probability: float = 0.0
+    """Of adaptive augmentation."""
+
+    def modules(self) -> dict[str, nn.Module]:
+        """What a checkpoint holds, by name."""
+        named = {"generator": self.generator, "critic": self.critic, "average": self.average}
+        return named if self.encoder is None else {**named, "encoder": self.encoder}
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """Both optimizers by name."""
+        return {"generator": self.generator_optimizer, "critic": self.critic_optimizer}
+
+    @property
+    def pretraining(self) -> bool:
+        """Whether this step reconstructs only."""
+        return self.encoder is not None and self.step < self.config.reconstruction.pretrain_steps
+
+
+def build_gan(config: GANTrainingConfig, fabric: Fabric) -> GAN:
+    """Fresh networks and optimizers, set up on the fabric's device."""
+    torch.manual_seed(config.seed)
+    generator = StyleWaveGAN(config.generator)
+    critic = EnsembleCritic(config.critic, length_samples=config.generator.length_samples)
+    encoder = None
+    if config.reconstruction.every:
+        c = config.generator
+        encoder = SoundEncoder(c.latent_dim, c.condition_dim, sample_rate=c.sample_rate)
+    average = copy.deepcopy(generator).eval().requires_grad_(False).to(fabric.device)
+    drawn_from = [*generator.parameters(), *(encoder.parameters() if encoder else ())]
+    generator_optimizer = _adam(drawn_from, config.generator_optimizer)
+    critic_optimizer = _adam(critic.parameters(), config.critic_optimizer)
+    generator, generator_optimizer = fabric.setup(generator, generator_optimizer)
+    critic, critic_optimizer = fabric.setup(critic, critic_optimizer)
+    return GAN(
+        config,
+        fabric,
+        generator,
+        critic,
+        None if encoder is None else fabric.setup(encoder),
+        average,
+        generator_optimizer,
+        critic_optimizer,
+        AdversarialLoss(config.adversarial),
+        DrumAugment(only=config.augmentation.adaptive_only),
+    )
+
+
+def _adam(parameters: Iterable[nn.Parameter], config: OptimizerConfig) -> torch.optim.Adam:
+    return torch.optim.Adam(parameters, lr=config.rate, betas=(config.beta1, config.beta2))
+
+
+def train_step(gan: GAN, real: Tensor, labels: Tensor, random: torch.Generator) -> dict[str, float]:
+    """One step on one balanced batch.
+
+    Args:
+        gan: changed in place.
+        real: `(b, samples)` training sounds.
+        labels: `(b,)` index of their kind.
+        random: source of the augmentations' randomness (latents and noise use torch's global generator).
+
+    Returns:
+        Every loss term and figure of the step by name.
+
+    Raises:
+        NonFiniteLoss: before any weight was changed by a non-finite value.
+    """
+    condition = _condition(gan, labels)
+    if gan.pretraining:
+        log = _reconstruction_step(gan, real, condition)
+    else:
+        latent = torch.randn(len(real), gan.config.generator.latent_dim, device=real.device)
+        fake = gan.generator(latent, condition)
+        log = _critic_step(gan, real, fake.detach(), condition, random)
+        for _ in range(gan.config.critic_steps - 1):
+            with torch.no_grad():
+                again = gan.generator(torch.randn_like(latent), condition)
+            log = _critic_step(gan, real, again, condition, random)
+        log |= _generator_step(gan, real, fake, condition, random)
+    gan.step += 1
+    _average(gan, len(real))
+    return log
+
+
+def _condition(gan: GAN, labels: Tensor) -> Tensor:
+    condition = F.one_hot(labels, len(gan.config.generator.kinds)).float()
+    return F.pad(condition, (0, gan.config.generator.condition_dim - condition.shape[1]))
+
+
+def _reconstruction_terms(gan: GAN, real: Tensor, condition: Tensor) -> dict[str, Tensor]:
+    assert gan.encoder is not None
+    mean, log_variance = gan.encoder(real, condition)
+    mean, log_variance = mean.float(), log_variance.float()
+    latent = sample_gaussian(mean, log_variance)
+    # Two draws of the noise for one latent; see `spectral_energy_distance`.
+    drawn = gan.generator(latent.repeat(2, 1), condition.repeat(2, 1))
+    first, second = drawn.chunk(2)
+    sample_rate = gan.config.generator.sample_rate
+    terms = {
+        "reconstruction": spectral_energy_distance(real, first, second, sample_rate),
+        "kl": gan.config.reconstruction.kl_weight * kl_standard_normal(mean, log_variance).mean(),
+    }
+    overshoot = gan.loss.generator(torch.zeros(1, 1, device=real.device), drawn).get("overshoot")
+    return terms if overshoot is None else {**terms, "overshoot": overshoot}
+
+
+def _reconstruction_step(gan: GAN, real: Tensor, condition: Tensor) -> dict[str, float]:
+    terms = _reconstruction_terms(gan, real, condition)
+    return _update(gan, gan.generator_optimizer, terms)
+
+
+def _critic_step(
+    gan: GAN, real: Tensor, fake: Tensor, condition: Tensor, random: torch.Generator
+) -> dict[str, float]:
+    views = gan.critic.views
+    seen_real = views(_adaptive(gan, real, random))
+    seen_fake = views(_adaptive(gan, fake, random))
+    both = [torch.cat([r, f]) for r, f in zip(seen_real, seen_fake, strict=True)]
+    on_real, on_fake = gan.critic(both, condition.repeat(2, 1)).chunk(2)
+    terms = gan.loss.critic(on_real, on_fake)
+    if gan.loss.penalty_is_due(gan.step):
+        terms |= gan.loss.penalty(lambda v: gan.critic(v, condition), seen_real, seen_fake)
+    log = _update(gan, gan.critic_optimizer, terms)
+    signs = on_real.detach().sign().mean()
+    _adapt(gan, float(signs), len(real))
+    return log | {
+        "verdict/real": float(on_real.detach().mean()),
+        "verdict/fake": float(on_fake.detach().mean()),
+        "verdict/sign": float(signs),
+        "augment/probability": gan.probability,
+    }
+
+
+def _generator_step(
+    gan: GAN, real: Tensor, fake: Tensor, condition: Tensor, random: torch.Generator
+) -> dict[str, float]:
+    # The critic's weights need no gradient here; switching them off saves that half of its backward pass.
+    gan.critic.requires_grad_(False)
+    terms = gan.loss.generator(gan.critic(gan.critic.views(_adaptive(gan, fake, random)), condition), fake)
+    every = gan.config.reconstruction.every
+    if gan.encoder is not None and gan.step % every == 0:
+        extra = _reconstruction_terms(gan, real, condition)
+        extra.pop("overshoot", None)
+        terms |= {name: gan.config.reconstruction.weight * term for name, term in extra.items()}
+    log = _update(gan, gan.generator_optimizer, terms)
+    gan.critic.requires_grad_(True)
+    return log
+
+
+def _adaptive(gan: GAN, sounds: Tensor, random: torch.Generator) -> Tensor:
+    if gan.probability <= 0:
+        return sounds
+    return gan.augment(sounds.float(), generator=random, probability=gan.probability)
+
+
+def _adapt(gan: GAN, signs: float, sounds: int) -> None:
+    """Move the augmentation's probability so that the critic stays as sure of training sounds as the target says."""
+    a = gan.config.augmentation
+    direction = math.copysign(1.0, signs - a.target)
+    gan.probability = min(max(gan.probability + direction * sounds / a.adapt_over_sounds, 0.0), a.limit)
+
+
+def _update(gan: GAN, optimizer: torch.optim.Optimizer, terms: dict[str, Tensor]) -> dict[str, float]:
+    total = torch.stack([t.float() for t in terms.values()]).sum()
+    optimizer.zero_grad(set_to_none=True)
+    gan.fabric.backward(total)
+    gradients = [p.grad.detach() for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+    norm = torch.nn.utils.get_total_norm(gradients)
+    if not (math.isfinite(float(total)) and math.isfinite(float(norm))):
+        optimizer.zero_grad(set_to_none=True)
+        gan.critic.requires_grad_(True)
+        raise NonFiniteLoss(", ".join(f"{k} {float(v):.3g}" for k, v in terms.items()) + f", gradient {float(norm):.3g}")
+    optimizer.step()
+    return {name: float(term.detach()) for name, term in terms.items()}
+
+
+@torch.no_grad()
+def _average(gan: GAN, sounds: int) -> None:
+    # A short memory at the start, or the average would long remember the first noise.
+    memory = min(gan.config.ema_sounds, 0.1 * gan.step * sounds + 1.0)
+    keep = 0.5 ** (sounds / memory)
+    source = gan.generator.module if hasattr(gan.generator, "module") else gan.generator
+    torch._foreach_lerp_(list(gan.average.parameters()), list(source.parameters()), 1.0 - keep)
+    for ours, theirs in zip(gan.average.buffers(), source.buffers(), strict=True):
+        ours.copy_(theirs)

@@ -1,0 +1,107 @@
+"""What a run leaves behind to be read, heard and seen: jsonl, TensorBoard, and the reference latents' sounds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from creativeml.audio.io import write_wav
+from creativeml.errors import require
+from creativeml.files import atomic_path
+
+
+class Recorder:
+    """Appends figures to `log.jsonl` and to TensorBoard files in the run's folder."""
+
+    def __init__(self, folder: Path, *, from_step: int = 0) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / "log.jsonl"
+        if from_step:
+            self._forget_after(from_step)
+        self._file = self.path.open("a", encoding="utf-8")
+        tensorboard = require("torch.utils.tensorboard", extra="train")
+        self._writer = tensorboard.SummaryWriter(str(folder / "tensorboard"), purge_step=from_step or None)
+
+    def _forget_after(self, step: int) -> None:
+        """Drop lines of steps that a resumed run takes again."""
+        if not self.path.exists():
+            return
+        lines = self.path.read_text(encoding="utf-8").splitlines()
+        kept = [line for line in lines if line.endswith("}") and json.loads(line).get("step", 0) <= step]
+        self.path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+
+    def record(self, step: int, figures: dict[str, Any]) -> None:
+        """One line of JSON; numbers also go to TensorBoard."""
+        self._file.write(json.dumps({"step": step, **figures}) + "\n")
+        self._file.flush()
+        for name, value in figures.items():
+            if isinstance(value, (int, float)):
+                self._writer.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        """Flush and close the files."""
+        self._file.close()
+        self._writer.close()
+
+
+def save_reference(folder: Path, sounds: Tensor, names: list[str], sample_rate: int) -> None:
+    """Write the reference sounds as one 24-bit wav (half a second of silence between them) and one picture.
+
+    Args:
+        folder: gets `reference.wav` and `reference.png`.
+        sounds: `(n, samples)`.
+        names: of the sounds, for the picture.
+        sample_rate: in Hz.
+    """
+    peak = sounds.abs().amax(dim=1, keepdim=True).clamp(min=1e-6)
+    levelled = sounds * (0.89 / peak)
+    gap = torch.zeros(len(sounds), sample_rate // 2)
+    write_wav(folder / "reference.wav", torch.cat([levelled, gap], dim=1).flatten().numpy(), sample_rate)
+    draw_sounds(folder / "reference.png", levelled.numpy(), names, sample_rate)
+
+
+def draw_sounds(path: Path, sounds: np.ndarray, names: list[str], sample_rate: int, *, columns: int = 6) -> None:
+    """Picture of sounds: waveform above a spectrogram (log frequency, 80 dB below each sound's peak)."""
+    require("matplotlib", extra="train").use("Agg")
+    plt = require("matplotlib.pyplot", extra="train")
+    rows = -(-len(sounds) // columns)
+    figure, axes = plt.subplots(
+        2 * rows, columns, figsize=(3 * columns, 3 * rows), height_ratios=[1, 2] * rows, squeeze=False, layout="constrained"
+    )
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for n, (sound, name) in enumerate(zip(sounds, names, strict=True)):
+        wave, picture = axes[2 * (n // columns)][n % columns], axes[2 * (n // columns) + 1][n % columns]
+        for axis in (wave, picture):
+            axis.set_axis_on()
+        time = np.arange(len(sound)) / sample_rate
+        wave.plot(time[::4], sound[::4], linewidth=0.4)
+        wave.set(title=name, ylim=(-1, 1), xlim=(0, time[-1]), xticks=[], yticks=[])
+        _draw_spectrogram(picture, sound, sample_rate)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=70, format="png")
+    plt.close(figure)
+
+
+def _draw_spectrogram(axis: Any, sound: np.ndarray, sample_rate: int) -> None:
+    window, hop = 1024, 256
+    spectrum = torch.stft(
+        torch.from_numpy(np.ascontiguousarray(sound)).float(),
+        window,
+        hop,
+        window=torch.hann_window(window),
+        pad_mode="constant",
+        return_complex=True,
+    )
+    db = 20 * torch.log10(spectrum.abs() + 1e-7)
+    frequency = np.fft.rfftfreq(window, 1 / sample_rate)
+    time = np.arange(db.shape[1]) * hop / sample_rate
+    top = float(db.max())
+    axis.pcolormesh(time, frequency, db.numpy(), vmin=top - 80, vmax=top, cmap="magma", shading="nearest", rasterized=True)
+    axis.set(yscale="log", ylim=(30, sample_rate / 2), xlim=(0, time[-1]))
+    axis.tick_params(labelsize=6)

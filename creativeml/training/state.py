@@ -1,0 +1,114 @@
+"""The whole state of a run on disk, so that it continues exactly: weights, optimizers, random numbers, counters.
+
+Tensors go to a safetensors file, everything else to JSON beside it; both are replaced atomically and the JSON carries
+the hash of the tensors, so a torn pair is noticed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from creativeml.config import read_json
+from creativeml.errors import CreativeMLError
+from creativeml.files import atomic_write_bytes, atomic_write_json, sha256_bytes, sha256_file
+
+KEPT = 2
+
+
+def save_state(
+    folder: Path,
+    step: int,
+    modules: dict[str, nn.Module],
+    optimizers: dict[str, torch.optim.Optimizer],
+    values: dict[str, Any],
+) -> Path:
+    """Write the state after `step` steps and delete all but the last `KEPT` ones.
+
+    Args:
+        folder: of the states of one run.
+        modules, optimizers: by name.
+        values: plain JSON values (sampler position, adaptive probability, best checkpoint).
+
+    Returns:
+        Path of the state's JSON file.
+    """
+    tensors: dict[str, Tensor] = {"rng/cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        tensors["rng/cuda"] = torch.cuda.get_rng_state()
+    for name, module in modules.items():
+        tensors |= {f"module/{name}/{k}": v for k, v in module.state_dict().items()}
+    for name, optimizer in optimizers.items():
+        for index, entries in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer/{name}/{index}/{k}": torch.as_tensor(v) for k, v in entries.items()}
+    data = save({k: v.detach().cpu().clone(memory_format=torch.contiguous_format) for k, v in tensors.items()})
+    stem = f"step-{step:08d}"
+    atomic_write_bytes(folder / f"{stem}.safetensors", data)
+    path = folder / f"{stem}.json"
+    atomic_write_json(path, {"step": step, "sha256": sha256_bytes(data), "values": values})
+    for old in sorted(folder.glob("step-*.json"))[:-KEPT]:
+        old.unlink()
+        old.with_suffix(".safetensors").unlink(missing_ok=True)
+    return path
+
+
+def latest_state(folder: Path) -> tuple[Path, list[str]]:
+    """The newest undamaged state, and what was wrong with newer ones.
+
+    Raises:
+        CreativeMLError: there is none.
+    """
+    complaints = []
+    for path in sorted(folder.glob("step-*.json"), reverse=True):
+        try:
+            state = read_json(path)
+            if sha256_file(path.with_suffix(".safetensors")) == state["sha256"]:
+                return path, complaints
+            complaints.append(f"{path.with_suffix('.safetensors').name} is damaged")
+        except (CreativeMLError, OSError, KeyError, TypeError) as error:
+            complaints.append(f"{path.name} cannot be used ({error})")
+    detail = f" ({'; '.join(complaints)})" if complaints else ""
+    raise CreativeMLError(f"{folder}: no checkpoint to resume from{detail}; start without --resume")
+
+
+def load_state(
+    path: Path, modules: dict[str, nn.Module], optimizers: dict[str, torch.optim.Optimizer]
+) -> tuple[int, dict[str, Any]]:
+    """Put a saved state back in place, random number generators included.
+
+    Returns:
+        The step after which it was saved, and the plain values.
+
+    Raises:
+        CreativeMLError: the file does not fit the modules.
+    """
+    state = read_json(path)
+    try:
+        tensors = load_file(path.with_suffix(".safetensors"))
+    except (SafetensorError, OSError) as error:
+        raise CreativeMLError(f"{path}: cannot be read ({error})") from error
+    for name, module in modules.items():
+        try:
+            module.load_state_dict(_below(tensors, f"module/{name}/"), strict=True)
+        except RuntimeError as error:
+            raise CreativeMLError(f"{path}: '{name}' does not fit this run's configuration: {error}") from error
+    for name, optimizer in optimizers.items():
+        entries: dict[int, dict[str, Tensor]] = {}
+        for key, value in _below(tensors, f"optimizer/{name}/").items():
+            index, field = key.split("/")
+            entries.setdefault(int(index), {})[field] = value
+        # The groups (rates, betas) come from the run's configuration, the moments from the file.
+        optimizer.load_state_dict({"state": entries, "param_groups": optimizer.state_dict()["param_groups"]})
+    torch.set_rng_state(tensors["rng/cpu"])
+    if "rng/cuda" in tensors and torch.cuda.is_available():
+        torch.cuda.set_rng_state(tensors["rng/cuda"])
+    return int(state["step"]), state["values"]
+
+
+def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
