@@ -1,4 +1,4 @@
-"""Recipe: the five acoustic kits of AVL Drumkits by Glen MacArthur, from the Debian package avldrums.lv2-soundfont."""
+"""Recipe: the five acoustic kits of AVL Drumkits, from the Debian package avldrums.lv2-soundfont."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _SAME_KEY = {"47": "45", "43": "41", "40": "38"}
 
 
 def fetch(cache: Path, progress: Progress) -> list[SourceSound]:
-    """Some 600 hits, up to ten velocity layers a drum; a kit that borrowed a drum from another repeats its sounds."""
+    """650 hits, up to ten velocity layers a drum; kits that lend each other drums repeat them."""
     folder = fetch_package(PACKAGE, cache, progress) / "usr" / "share" / "sounds" / "sf2"
     sounds = []
     for path in sorted(folder.glob("*.sf2")):

@@ -1,8 +1,8 @@
-"""Recipe: single hits cut out of ENST-Drums, a corpus on request: 44.1 kHz recordings of three drummers, mostly phrases.
+"""Recipe: single hits cut out of ENST-Drums, recordings of three drummers that are given out on request.
 
-Only the takes called `hits` are used: one drum struck a few times, each stroke left to ring. Every annotated stroke is cut
-out from just before its onset to just before the next one; nothing is looped or stretched. Layout and labels are
-described in the README beside this file.
+Only the takes called `hits` are used: one drum struck a few times, each stroke left to ring. Every annotated
+stroke is cut out from just before its onset to just before the next one; nothing is looped or stretched.
+Layout and labels are described in the README beside this file.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def fetch(cache: Path, progress: Progress) -> list[SourceSound]:
     root = Path(named) if named else cache / "ENST-drums-public"
     if not root.is_dir():
         raise CreativeMLError(
-            f"ENST-Drums is given out on request only (perso.telecom-paristech.fr/grichard/ENST-drums); set {LOCATION} "
-            f"to its folder, the one that holds drummer_1, or put that folder at {root}"
+            "ENST-Drums is given out on request only (perso.telecom-paristech.fr/grichard/ENST-drums); set "
+            f"{LOCATION} to its folder, the one that holds drummer_1, or put that folder at {root}"
         )
     progress(f"ENST-Drums in {root}: {LICENCE}")
     return hits(root, progress)
@@ -89,11 +89,13 @@ def hits(root: Path, progress: Progress) -> list[SourceSound]:
     drummers = sorted(path for path in root.glob("drummer_*") if (path / "annotation").is_dir())
     if not drummers:
         raise CreativeMLError(
-            f"{root}: not ENST-Drums (it should hold drummer_1/annotation/*.txt and drummer_1/audio/dry_mix/*.wav)"
+            f"{root}: not ENST-Drums, which holds drummer_1/annotation/*.txt, drummer_1/audio/dry_mix/*.wav"
         )
     sounds = [sound for drummer in drummers for sound in _hits_of(drummer, progress)]
     if not sounds:
-        raise CreativeMLError(f"{root}: holds no annotated takes called NNN_hits_<drum>_<stick>_x<N> with their audio")
+        raise CreativeMLError(
+            f"{root}: holds no annotated takes NNN_hits_<drum>_<stick>_x<N> with their audio"
+        )
     return sounds
 
 
@@ -111,7 +113,9 @@ def _hits_of(drummer: Path, progress: Progress) -> Iterator[SourceSound]:
         strokes = read_annotation(annotation)
         told = int(take[4] or 0)
         if told and told != len(strokes):
-            progress(f"{drummer.name}/{annotation.stem}: {len(strokes)} strokes annotated, its name tells {told}")
+            progress(
+                f"{drummer.name}/{annotation.stem}: {len(strokes)} strokes annotated, its name tells {told}"
+            )
         yield from _cut(audio, drummer.name, take[2], strokes, progress)
 
 
@@ -125,7 +129,9 @@ def read_annotation(path: Path) -> list[Stroke]:
         try:
             onset, label = float(fields[0]), fields[1].lower()
         except (ValueError, IndexError):
-            raise CreativeMLError(f"{path}:{number}: expected an onset in seconds and a label, found '{line}'") from None
+            raise CreativeMLError(
+                f"{path}:{number}: expected an onset in seconds and a label, found '{line}'"
+            ) from None
         if not 0 <= onset < 3600 or _LABEL.match(label) is None:
             raise CreativeMLError(f"{path}:{number}: impossible onset or label in '{line}'")
         strokes.append(Stroke(onset, label))
@@ -133,9 +139,10 @@ def read_annotation(path: Path) -> list[Stroke]:
 
 
 def kind_of(label: str, drum: str) -> str | None:
-    """Kind of a label in a take of `drum` (the take's name says "ride-cymbal-2"); None if it is no hit or unknown.
+    """Kind of a label in a take of `drum` (as its name has it: "ride-cymbal-2"); None if it has none.
 
-    The snare without its wires is still called a snare; rim strokes on a tom and sticks on sticks are percussion.
+    The snare without its wires is still called a snare; rim strokes on a tom and sticks on sticks are
+    percussion.
     """
     match = _LABEL.match(label)
     base = match[1] if match else ""
@@ -144,36 +151,43 @@ def kind_of(label: str, drum: str) -> str | None:
     return None if base in NOT_A_HIT else KIND_OF_LABEL.get(base)
 
 
-def _cut(audio: Path, drummer: str, drum: str, strokes: list[Stroke], progress: Progress) -> Iterator[SourceSound]:
+def _cut(
+    audio: Path, drummer: str, drum: str, strokes: list[Stroke], progress: Progress
+) -> Iterator[SourceSound]:
     length_s = soundfile.info(str(audio)).duration
     take = f"{drummer}/{audio.stem}"
     for index, stroke in enumerate(strokes):
-        before = strokes[index - 1] if index else None
-        later = [other for other in strokes[index + 1 :] if other.onset_s - stroke.onset_s > TOGETHER_S]
-        beside = [other for other in strokes if other is not stroke and abs(other.onset_s - stroke.onset_s) <= TOGETHER_S]
+        near = [other for other in strokes if abs(other.onset_s - stroke.onset_s) <= TOGETHER_S]
+        if any(other in near and other.label == stroke.label for other in strokes[:index]):
+            continue  # the second stroke of a flam sounds in the cut of the first
+        end_s = min(
+            [length_s, *(other.onset_s - GUARD_S for other in strokes[index + 1 :] if other not in near)]
+        )
         kind = kind_of(stroke.label, drum)
-        start_s = max(0.0, stroke.onset_s - LEAD_S)
-        end_s = min(length_s, later[0].onset_s - GUARD_S) if later else length_s
-        where = f"{take} at {stroke.onset_s:.3f} s ({stroke.label})"
-        if any(other.label != stroke.label for other in beside):
-            progress(f"{where}: struck together with another drum; it is left out")
-        elif before is not None and before in beside:
-            continue  # the second stroke of a flam belongs to the first
-        elif kind is None:
-            progress(f"{where}: {'no single hit' if stroke.label in NOT_A_HIT else 'unknown label'}; it is left out")
-        elif end_s - stroke.onset_s < SHORTEST_S:
-            progress(f"{where}: only {max(0.0, end_s - stroke.onset_s) * 1000:.0f} ms to the next stroke; it is left out")
-        else:
-            yield SourceSound(
-                path=audio,
-                kind=kind,
-                # By take: grouped by drum, three drummers would leave one third of every kind for training.
-                group=f"{NAME}/{take}",
-                licence=LICENCE,
-                tier="",
-                source=NAME,
-                credit="Olivier Gillet and Gael Richard, ENST-Drums",
-                start_s=start_s,
-                end_s=end_s,
-                name=f"{NAME}/{take}#{index + 1:02d}",
-            )
+        reason = _why_not(stroke, near, end_s - stroke.onset_s, kind)
+        if kind is None or reason:
+            progress(f"{take} at {stroke.onset_s:.3f} s ({stroke.label}): {reason}; it is left out")
+            continue
+        yield SourceSound(
+            path=audio,
+            kind=kind,
+            # By take: grouped by drum, three drummers would leave one third of every kind for training.
+            group=f"{NAME}/{take}",
+            licence=LICENCE,
+            tier="",
+            source=NAME,
+            credit="Olivier Gillet and Gael Richard, ENST-Drums",
+            start_s=max(0.0, stroke.onset_s - LEAD_S),
+            end_s=end_s,
+            name=f"{NAME}/{take}#{index + 1:02d}",
+        )
+
+
+def _why_not(stroke: Stroke, near: list[Stroke], seconds: float, kind: str | None) -> str:
+    if kind is None:
+        return "no single hit" if stroke.label in NOT_A_HIT else "unknown label"
+    if any(other.label != stroke.label for other in near):
+        return "struck together with another drum"
+    if seconds < SHORTEST_S:
+        return f"only {max(0.0, seconds) * 1000:.0f} ms to the next stroke"
+    return ""

@@ -1,4 +1,4 @@
-"""Recipe: the drum kits of FluidR3, its mono edition and MuseScore General, and MuseScore's marching drumline."""
+"""Recipe: the drum kits of FluidR3, FluidR3Mono and MuseScore General, and its marching drumline."""
 
 from __future__ import annotations
 
@@ -54,14 +54,21 @@ def fetch(cache: Path, progress: Progress) -> list[SourceSound]:
     mono = read_soundfont(_mono_bank(fetch_package(MONO, cache, progress)))
     banks = [
         Bank(fluid, "fluidr3", "MIT", "A", "Frank Wen, FluidR3"),
-        Bank(musescore, "musescore", "MIT", "A", "Frank Wen, Michael Cowgill, S. Christian Collins, MuseScore General"),
+        Bank(
+            musescore,
+            "musescore",
+            "MIT",
+            "A",
+            "Frank Wen, Michael Cowgill, S. Christian Collins, MuseScore General",
+        ),
         Bank(mono, "fluidr3mono", "MIT", "A", "Frank Wen, Michael Cowgill, FluidR3Mono"),
     ]
     return [*kit_sounds(banks, family="fluid-family"), *_drumline(musescore)]
 
 
 def _mono_bank(folder: Path) -> Path:
-    # The bank is reached by a link in one place and is a file in the other, and links are not unpacked everywhere.
+    # The bank is reached by a link in one place and is a file in the other, and links are not unpacked
+    # everywhere.
     real = folder / "usr" / "share" / "fluidr3mono-gm-soundfont" / "FluidR3Mono_GM.sf3"
     return real if real.is_file() else folder / "usr" / "share" / "sounds" / "sf3" / "FluidR3Mono_GM.sf3"
 

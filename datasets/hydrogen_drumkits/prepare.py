@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from creativeml.data.recipes.hydrogen import Kit, kit_files
@@ -36,7 +37,6 @@ OPEN_KITS = (
         # Under "pedal hi-hat" and "cowbell" lie a shaker-like noise and a tuned blip.
         kinds={"156272__dayvonjersen__fxshake5": "perc", "122557__anillogic__trimo-c3": "perc"},
         by_instrument=True,
-        drum=r"^\d+__[a-z-]+__[a-z-]+?(?=\d?$)|^.*$",
     ),
     Kit(
         folder="rumpf_kit_z01_h2",
@@ -98,8 +98,16 @@ GPL_KITS = (
 DATA_KITS = (Kit("TR808EmulationKit", "GPL-2.0-or-later", "G", "Artemiy Pavlov"),)
 
 
+def _with_author(sound: SourceSound) -> SourceSound:
+    """freesound.org names its files by number and person, and Audiophob kept the names."""
+    named = re.match(r"^(\d+)__([^_].*?)__", sound.path.name)
+    if named is None:
+        return sound
+    return replace(sound, credit=f"{named[2]}, freesound.org sound {named[1]} (kit by Audiophob)")
+
+
 def fetch(cache: Path, progress: Progress) -> list[SourceSound]:
-    """Kits of all licences, each sound with its own: look at the tier before you train something to give away."""
+    """Kits of all licences: look at the tier of a sound before you train something to give away."""
     sounds = []
     inside = Path("usr") / "share" / "hydrogen" / "data" / "drumkits"
     for package, kits in ((DRUMKITS, (*OPEN_KITS, *GPL_KITS)), (DATA, DATA_KITS)):
@@ -107,7 +115,7 @@ def fetch(cache: Path, progress: Progress) -> list[SourceSound]:
         for kit in kits:
             if (folder / kit.folder).is_dir():
                 source = f"{package.name}-{re.sub(r'[^A-Za-z0-9_]', '', kit.folder)}"
-                sounds += kit_files(folder / kit.folder, kit, source)
+                sounds += map(_with_author, kit_files(folder / kit.folder, kit, source))
             else:
                 progress(f"{package.name}: this version has no kit '{kit.folder}'; it is left out")
     return sounds

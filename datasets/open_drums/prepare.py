@@ -1,4 +1,4 @@
-"""Recipe: everything that the shipped models were trained on: all open corpora, no copyleft beyond CC-BY-SA."""
+"""Recipe: what the shipped models were trained on, all open corpora, no copyleft beyond CC-BY-SA."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from creativeml.data.recipes.library import load_recipe
 from creativeml.data.sources import Progress, SourceSound
 
 NAME = "open-drums"
-LICENCE = "per sound: CC0-1.0, MIT, BSD-3-Clause, CC-BY-3.0, CC-BY-SA-3.0, CC-BY-SA-4.0; as a whole CC-BY-SA-4.0"
+LICENCE = (
+    "per sound: CC0-1.0, MIT, BSD-3-Clause, CC-BY-3.0, CC-BY-SA-3.0, CC-BY-SA-4.0; as a whole CC-BY-SA-4.0"
+)
 
 PARTS = (
     "sonic_pi_samples",
@@ -23,7 +25,7 @@ TIERS = frozenset({"A", "S"})
 
 
 def fetch(cache: Path, progress: Progress) -> list[SourceSound]:
-    """The sounds of tiers A and S of all parts. A part that cannot be had fails the whole: the data stay what they are."""
+    """The sounds of tiers A and S of all parts; a part that cannot be had fails the whole."""
     folder = Path(__file__).resolve().parent.parent
     sounds = []
     for name in PARTS:

@@ -1,4 +1,4 @@
-"""Recipe: the drum kit of the Yamaha OPL-3 frequency-modulation chip, from the Debian package opl3-soundfont."""
+"""Recipe: the drum kit of the OPL-3 frequency-modulation chip, from the Debian package opl3-soundfont."""
 
 from __future__ import annotations
 

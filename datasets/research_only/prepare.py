@@ -1,4 +1,4 @@
-"""Recipe: drums of unclear or GPL lineage, to measure what more data would bring. Never for weights that are given away."""
+"""Recipe: drums of GPL or unclear lineage, to measure what more data would bring; not for shipped weights."""
 
 from __future__ import annotations
 
@@ -82,7 +82,8 @@ BANKS = (
         "csoundgm",
     ),
 )
-# FoxDot keeps its samples in folders by the character that plays them; the kinds follow its own list of descriptions.
+# FoxDot keeps its samples in folders by the character that plays them; the kinds follow its own list of
+# descriptions.
 _FOXDOT_FOLDERS = {
     "kick": ("a/upper", "v/upper", "x/lower", "x/upper"),
     "snare": ("d/upper", "i/lower", "i/upper", "o/lower", "o/upper", "u/lower"),
@@ -94,7 +95,17 @@ _FOXDOT_FOLDERS = {
     "cowbell": ("e/lower", "t/upper"),
     "crash": ("_/hash",),
     "ride": ("_/tilde",),
-    "perc": ("d/lower", "e/upper", "h/lower", "k/lower", "k/upper", "p/lower", "s/lower", "s/upper", "y/lower"),
+    "perc": (
+        "d/lower",
+        "e/upper",
+        "h/lower",
+        "k/lower",
+        "k/upper",
+        "p/lower",
+        "s/lower",
+        "s/upper",
+        "y/lower",
+    ),
 }
 
 
@@ -102,8 +113,8 @@ def fetch(cache: Path, progress: Progress) -> list[SourceSound]:
     """General MIDI kits of four banks, freepats and FoxDot; only with the consent in the environment."""
     if os.environ.get(CONSENT) != "yes":
         raise CreativeMLError(
-            "these sounds are under the GPL or of unclear origin: weights trained on them must not be shipped. "
-            f"If that is understood, set {CONSENT}=yes in the environment and start again"
+            "these sounds are under the GPL or of unclear origin: weights trained on them must not be "
+            f"shipped. If that is understood, set {CONSENT}=yes in the environment and start again"
         )
     progress("research only: weights trained on these sounds must not be shipped or shared")
     sounds = []
@@ -148,7 +159,9 @@ def _patch_samples(path: Path) -> np.ndarray:
 def _foxdot(cache: Path, progress: Progress) -> list[SourceSound]:
     roots = sorted(fetch_package(FOXDOT, cache, progress).glob("*/FoxDot/snd"))
     if not roots:
-        raise CreativeMLError(f"FoxDot's package has no folder snd below {cache}; delete the cache folder and fetch again")
+        raise CreativeMLError(
+            f"FoxDot's package has no folder snd below {cache}; delete the cache folder and fetch again"
+        )
     return [
         SourceSound(
             path=path,

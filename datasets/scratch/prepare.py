@@ -1,4 +1,4 @@
-"""Recipe: the drums of the programming language Scratch, from two npm packages of their last permissive releases."""
+"""Recipe: the drums of the programming language Scratch, from the last permissive releases on npm."""
 
 from __future__ import annotations
 

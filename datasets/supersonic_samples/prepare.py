@@ -1,4 +1,4 @@
-"""Recipe: the drum hits of Sonic Pi with its later additions, from the npm package supersonic-scsynth-samples."""
+"""Recipe: the drum hits of Sonic Pi and later additions, from the npm package supersonic-scsynth-samples."""
 
 from __future__ import annotations
 

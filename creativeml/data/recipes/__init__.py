@@ -1,1 +1,1 @@
-"""What the recipes in `datasets/` share: fetching packages without root, reading sound banks and drum kits, naming kinds."""
+"""What the recipes in `datasets/` share: packages without root, sound banks, drum kits, naming of kinds."""

@@ -1,7 +1,8 @@
 """Download one Debian package as an ordinary user, from the user's own mirror, if need be from another suite.
 
-`apt-get download` needs no root but needs package lists. Where the machine has none (a slim container) or they lack the
-package, apt is run once more with lists of its own in a private folder. Signatures are checked by apt in both cases.
+`apt-get download` needs no root but needs package lists. Where the machine has none (a slim container) or
+they lack the package, apt is run once more with lists of its own in a private folder. Signatures are checked
+by apt in both cases.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ def download(name: str, folder: Path, *, suite: str, private: Path, run: _Run, p
     """Put the .deb of package `name` into `folder`.
 
     Args:
-        suite: Debian suite to try first, "" for the machine's own only. Where the mirror lacks it (Ubuntu), the
-            machine's own version is taken and `progress` told so.
+        suite: Debian suite to try first, "" for the machine's own only. Where the mirror lacks it (Ubuntu),
+            the machine's own version is taken and `progress` told so.
         private: folder for package lists, outside the system's.
 
     Raises:
@@ -54,7 +55,7 @@ def _own_lists(private: Path) -> list[str]:
 
 
 def _suite_options(suite: str, private: Path, folder: Path, run: _Run) -> list[str]:
-    """Options that let apt see `suite` of the user's own Debian mirror and nothing else; none if it is their suite."""
+    """Options that let apt see `suite` of the user's own Debian mirror alone; none if it is their suite."""
     mirror = _debian_mirror(folder, run)
     if mirror.codename == suite:
         return []

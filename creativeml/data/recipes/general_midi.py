@@ -1,4 +1,4 @@
-"""The percussion map of General MIDI (MMA, 1991; keys above 81 as in GS): which key of a kit is which kind of drum."""
+"""The percussion map of General MIDI (MMA, 1991; keys above 81 as in GS): the kind of drum on a key."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KIND_OF_KEY: dict[int, str] = {key: kind for kind, keys in _BY_KIND.items() for 
 
 
 def kind_of_key(key: int, kit: str = "") -> str | None:
-    """Kind of drum on a key, None where General MIDI has no single hit. Brush kits have a slapped snare on 39."""
+    """Kind of drum on a key, None where no single hit is. Brush kits have a slapped snare on 39."""
     if key == 39 and "brush" in kit.lower():
         return "snare"
     return KIND_OF_KEY.get(key)

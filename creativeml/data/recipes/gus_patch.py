@@ -1,7 +1,7 @@
 """Read the samples of Gravis UltraSound patches (.pat), the format of the freepats project.
 
-Layout after the "Gravis UltraSound Software Development Kit" 2.22 (1994), section on patch files: a 129-byte file header,
-63 bytes for the instrument, 47 for the layer, then for each sample 96 bytes and its data.
+Layout after the "Gravis UltraSound Software Development Kit" 2.22 (1994), section on patch files: a 129-byte
+file header, 63 bytes for the instrument, 47 for the layer, then for each sample 96 bytes and its data.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def read_patch(path: str | Path) -> PatchSample:
     modes = data[first + 55]
     block = data[first + _SAMPLE : first + _SAMPLE + size]
     if len(block) < size or size == 0 or rate == 0:
-        raise CreativeMLError(f"{path}: truncated (its sample should have {size} bytes, {len(block)} are there)")
+        raise CreativeMLError(
+            f"{path}: truncated (its sample should have {size} bytes, {len(block)} are there)"
+        )
     wide, unsigned = bool(modes & 1), bool(modes & 2)
     if wide:
         values = np.frombuffer(block[: size & ~1], dtype="<u2" if unsigned else "<i2").astype(np.float32)

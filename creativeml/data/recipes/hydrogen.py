@@ -1,7 +1,7 @@
-"""Read kits of the drum machine Hydrogen: a folder of samples and a `drumkit.xml` that says which instrument plays them.
+"""Read kits of the drum machine Hydrogen: samples, and a `drumkit.xml` that says what plays them.
 
-The format is described in Hydrogen's own manual (hydrogen-music.org): instruments hold layers, in newer files inside
-`instrumentComponent`, and each layer names a file of the kit's folder.
+The format is described in Hydrogen's own manual (hydrogen-music.org): instruments hold layers, in newer files
+inside `instrumentComponent`, and each layer names a file of the kit's folder.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ class Kit:
         by_instrument: the instrument's name tells the kind better than the file's.
         rest_unlabelled: the kit's names are not to be trusted beyond `kinds`.
         left_out: file stems that are no single drum hits.
-        drum: regular expression for the part of a file stem that names the drum; "" = all but layer or number.
+        drum: regular expression for the part of a file stem that names the drum; "" = all but layer or
+            number.
     """
 
     folder: str
@@ -58,7 +59,9 @@ def read_drumkit(folder: Path) -> dict[str, list[str]]:
             raise CreativeMLError(f"{path}: too large to be a drum kit's description")
         text = path.read_text(encoding="utf-8", errors="replace")
         if "<!ENTITY" in text:
-            raise CreativeMLError(f"{path}: defines XML entities, which a drum kit has no use for; it is refused")
+            raise CreativeMLError(
+                f"{path}: defines XML entities, which a drum kit has no use for; it is refused"
+            )
         root = ElementTree.fromstring(re.sub(r'\sxmlns="[^"]*"', "", text))
     except OSError as error:
         raise CreativeMLError(f"{folder}: not a Hydrogen kit ({error})") from error
@@ -76,9 +79,9 @@ def read_drumkit(folder: Path) -> dict[str, list[str]]:
 def kit_files(folder: Path, kit: Kit, source: str) -> list[SourceSound]:
     """Sounds of a Hydrogen kit, with kind and group.
 
-    The kind is what the file's name tells, else the instrument's name (a kit may put half-open hats under "closed"),
-    or the other way round.
-    A drum is an instrument together with every instrument that shares its files or its file names.
+    The kind is what the file's name tells, else the instrument's name (a kit may put half-open hats under
+    "closed"), or the other way round. A drum is an instrument together with every instrument that shares its
+    files or its file names.
 
     Args:
         folder: the kit's folder.

@@ -1,4 +1,4 @@
-"""The distinct drum sounds of General MIDI kits in SoundFonts, grouped by the recordings that they are made of."""
+"""The distinct drum sounds of General MIDI kits in SoundFonts, grouped by their recordings."""
 
 from __future__ import annotations
 
@@ -39,15 +39,18 @@ class Bank:
 
 
 def is_drum_kit(preset: Preset) -> bool:
-    """Whether a preset is a drum kit in the General MIDI layout (orchestra, effects and marching sets are not)."""
+    """Whether a preset is a kit in the General MIDI layout (orchestra, effects, marching sets are not)."""
     return preset.bank == 128 and not _NOT_A_DRUM_KIT.search(preset.name)
 
 
-def kit_sounds(banks: Sequence[Bank], family: str, wanted: Callable[[Preset], bool] = is_drum_kit) -> list[SourceSound]:
+def kit_sounds(
+    banks: Sequence[Bank], family: str, wanted: Callable[[Preset], bool] = is_drum_kit
+) -> list[SourceSound]:
     """Every distinct sound of the drum kits of `banks`, played when its turn comes.
 
-    Sounds that share a recording, even in two banks or tuned to another key, get one group, so that training and test
-    never hear the same drum. Recordings are told apart by their names, which a family of banks keeps.
+    Sounds that share a recording, even in two banks or tuned to another key, get one group, so that training
+    and test never hear the same drum. Recordings are told apart by their names, which a family of banks
+    keeps.
 
     Args:
         banks: SoundFonts of one family.
@@ -60,7 +63,7 @@ def kit_sounds(banks: Sequence[Bank], family: str, wanted: Callable[[Preset], bo
 
 
 def sample_sounds(bank: Bank, choose: Callable[[str], tuple[str, str] | None]) -> list[SourceSound]:
-    """Samples of a SoundFont as they are stored, where a bank holds whole recordings and only their names tell more.
+    """Samples of a SoundFont as stored, where a bank holds whole recordings and only names tell more.
 
     Args:
         choose: from a sample's name its (kind, group), None to leave it out.
@@ -143,7 +146,7 @@ def _distinct_notes(bank: Bank, wanted: Callable[[Preset], bool]) -> Iterable[_N
 
 
 def _telling_parts(notes: Sequence[_Note]) -> list[tuple[str, ...]]:
-    """Recordings of each note without those that are mere layers: a click that is mixed into every kind of drum."""
+    """Recordings of each note without mere layers, such as a click mixed into every kind of drum."""
     kinds_of: dict[str, set[str]] = {}
     for note in notes:
         for recording in note.recordings:
@@ -159,7 +162,9 @@ def recording_name(sample_name: str) -> str:
     ('std snr 1', 'std snr 1')
     """
     plain = re.sub(r"\s+", " ", sample_name.lower()).strip()
-    return re.sub(r"[ _\-]*(\((l|r|left|right)\)|(?<=[ _\-])(l|r)|(?<=[a-z0-9])[ _\-]+(left|right))$", "", plain).strip()
+    return re.sub(
+        r"[ _\-]*(\((l|r|left|right)\)|(?<=[ _\-])(l|r)|(?<=[a-z0-9])[ _\-]+(left|right))$", "", plain
+    ).strip()
 
 
 def join_by_parts(parts_of: Sequence[Sequence[str]]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Find the recipes: each is a file `datasets/<name>/prepare.py`, loaded by its path because `datasets` is no package."""
+"""Find the recipes: files `datasets/<name>/prepare.py`, loaded by path because `datasets` is no package."""
 
 from __future__ import annotations
 

