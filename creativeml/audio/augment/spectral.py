@@ -33,8 +33,8 @@ def change_speed(sounds: Tensor, semitones: Tensor) -> Tensor:
     """Play each sound faster or slower: pitch moves by `semitones`, length by 2^(-semitones / 12).
 
     The onset stays at sample 0. What a faster sound leaves free is silence; a slower one is cut at the
-    buffer's end. Frequencies that would exceed half the sample rate are removed. Interpolation errors lie 84
-    dB or more below a component under 5 kHz and 66 dB below one at 20 kHz.
+    buffer's end. Frequencies that would exceed half the sample rate are removed. Interpolation errors lie 99
+    dB below a component under 500 Hz, 67 dB below one at 5 kHz and 56 dB below one at 15 kHz.
 
     Args:
         sounds: (batch, samples).
@@ -153,6 +153,7 @@ class _Spread(torch.autograd.Function):
 
 
 @functools.cache
+@torch.inference_mode(False)  # what is cached must also serve a caller that needs gradients
 def _kernel() -> Tensor:
     """Weights (taps, phases) of an interpolator for twice oversampled sound.
 
@@ -193,6 +194,7 @@ def _tilt_response(db_per_octave: Tensor, size: int, sample_rate: int, like: Ten
 
 
 @functools.lru_cache(maxsize=8)
+@torch.inference_mode(False)
 def _tilt_table(size: int, sample_rate: int) -> tuple[Tensor, Tensor]:
     """Log gain and minimum phase at the FFT's bins of a slope of one octave per octave, level below 20 Hz."""
     frequency = np.fft.rfftfreq(size, 1 / sample_rate)
