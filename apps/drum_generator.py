@@ -19,6 +19,7 @@ from _shared import serving
 from creativeml.config import from_dict, to_dict
 from creativeml.errors import CreativeMLError
 from creativeml.files import sha256_bytes
+from creativeml.memory import keep_large_blocks
 from creativeml.synthesis import export
 from creativeml.synthesis.catalog import LAST_SEED, MAX_TRUNCATION, ModelInfo, check_request, find_model
 
@@ -189,6 +190,7 @@ def serve(
         browser: open the page in the browser (--no-browser only prints its address).
     """
     address = serving.Address(host, port, auth)
+    keep_large_blocks()
     info = find_model(model)
     folder = serving.prepare_environment()
     player = Player(model)

@@ -9,7 +9,7 @@ const memory = `creativeml.drums.${setup.model.sha256.slice(0, 12)}`;
 
 const state = {
   kind: setup.kinds[0], seed: 0, variation: 1, keep: false, volume: 0.9, dark: null, kept: [],
-  row: [], history: [], place: -1, busy: false, typed: true, span: 0,
+  row: [], history: [], place: -1, busy: false, typed: true, span: 0, made: 0,
 };
 
 const isWhole = (value, most) => Number.isInteger(value) && value >= 0 && value <= most;
@@ -61,6 +61,7 @@ async function make(wanted, { remembered = true } = {}) {
   try {
     const [{ files, manifest }] = await callServer("generate", [wanted.kind, ROW, wanted.seed, wanted.truncation]);
     state.row = await Promise.all(manifest.sounds.map((record, i) => take(record, files[i])));
+    state.made += 1;
     if (remembered) noteRow(wanted);
     hideError();
     tell(wanted, performance.now() - began);

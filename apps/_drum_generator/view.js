@@ -47,7 +47,7 @@ function showControls() {
   find(".dg-variation-range").value = state.variation;
   find(".dg-variation-value").textContent = `${Math.round(state.variation * 100)} %`;
   find(".dg-variation-range").style.setProperty("--share", state.variation / setup.maxVariation);
-  if (document.activeElement !== find(".dg-seed-field") || !state.typed) find(".dg-seed-field").value = state.seed;
+  if (!state.typed) find(".dg-seed-field").value = state.seed;
   find(".dg-lock").setAttribute("aria-pressed", state.keep);
   find(".dg-back").disabled = state.place <= 0;
   find(".dg-forward").disabled = state.place >= state.history.length - 1;
@@ -66,6 +66,7 @@ let drawing = 0;
 function showCards() {
   const cards = element.querySelectorAll(".dg-card");
   find(".dg-row").classList.toggle("is-empty", state.row.length === 0);
+  find(".dg-row").dataset.made = state.made; // rows received so far
   if (state.row.length === 0) return;
   state.span = rowSpan();
   const turn = ++drawing;

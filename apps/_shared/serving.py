@@ -90,7 +90,7 @@ def _is_this_machine(host: str) -> bool:
 
 
 class FileShelf:
-    """Keeps the newest files given to a page and deletes older ones: a long session shall not fill the disk."""
+    """Keeps the newest files given to a page and deletes older ones, so a long session cannot fill the disk."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit

@@ -133,7 +133,7 @@ def export_sounds(
         instrument: makes the sounds, one at a time.
         requests: which sounds.
         folder: made if missing. If it holds a manifest of the same model and version, the sounds join it.
-        overwrite: replace files of the same name and any manifest instead of refusing.
+        overwrite: replace files of the same name, and a manifest of other origin, instead of refusing.
         on_file: called with each finished path.
 
     Returns:
@@ -143,16 +143,19 @@ def export_sounds(
         CreativeMLError: a file or manifest of other origin is in the way, or the folder cannot be written.
     """
     folder = Path(folder)
-    known = {} if overwrite else _known_sounds(instrument, folder)
-    records = dict(known)
+    records = _known_sounds(instrument, folder, overwrite)
     try:
-        for request in requests:
-            record = _export_one(instrument, request, folder, overwrite)
-            records[record.file] = record
-            if on_file is not None:
-                on_file(folder / record.file)
-        manifest = manifest_of(instrument, list(records.values()))
-        atomic_write_json(folder / MANIFEST, to_dict(manifest))
+        try:
+            for request in requests:
+                record = _export_one(instrument, request, folder, overwrite)
+                records[record.file] = record
+                if on_file is not None:
+                    on_file(folder / record.file)
+        finally:
+            # Also after Ctrl+C: what was written so far shall be listed.
+            manifest = manifest_of(instrument, list(records.values()))
+            if records:
+                atomic_write_json(folder / MANIFEST, to_dict(manifest))
     except OSError as error:
         raise CreativeMLError(
             f"{folder}: cannot be written ({error.strerror or error}); choose another --out"
@@ -215,10 +218,19 @@ def _export_one(instrument: Instrument, request: Request, folder: Path, overwrit
     return record
 
 
-def _known_sounds(instrument: Instrument, folder: Path) -> dict[str, SoundRecord]:
+def _known_sounds(instrument: Instrument, folder: Path, overwrite: bool) -> dict[str, SoundRecord]:
     path = folder / MANIFEST
     if not path.exists():
         return {}
+    try:
+        return _listed_sounds(instrument, path)
+    except CreativeMLError:
+        if overwrite:
+            return {}
+        raise
+
+
+def _listed_sounds(instrument: Instrument, path: Path) -> dict[str, SoundRecord]:
     remedy = "give another --out, or --overwrite to replace it"
     try:
         manifest = read_manifest(path)
@@ -227,7 +239,7 @@ def _known_sounds(instrument: Instrument, folder: Path) -> dict[str, SoundRecord
     mine = (instrument.info.sha256, instrument.info.version)
     if (manifest.model.sha256, manifest.version) != mine:
         raise CreativeMLError(f"{path}: lists sounds of another model or version of creativeml; {remedy}")
-    return {s.file: s for s in manifest.sounds if (folder / s.file).is_file()}
+    return {s.file: s for s in manifest.sounds if (path.parent / s.file).is_file()}
 
 
 def read_manifest(path: str | Path) -> Manifest:
