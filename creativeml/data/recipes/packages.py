@@ -141,7 +141,7 @@ def _download(package: Package, cache: Path, work: Path, progress: Progress) -> 
     )
     if missing:
         raise CreativeMLError(
-            f"'{package.name}' is fetched with {_CLIENTS[package.client]}, which is missing here; install it, "
+            f"'{package.name}' is fetched with {_CLIENTS[package.client]}, which is missing; install it, "
             f"or put the package's archive ({package.file_stem}...) into {cache / 'archives'}"
         )
     progress(f"{package.name}: downloading with {package.client}")

@@ -136,6 +136,8 @@ class SoundFont:
             raise CreativeMLError(
                 f"{self.path}: sample '{header.name}' lives in a sound card's ROM, not in the file"
             )
+        if header.sample_rate == 0:
+            raise CreativeMLError(f"{self.path}: sample '{header.name}' has no sample rate; the file is damaged")
         unit = 1 if header.compressed else 2
         if not 0 <= header.start <= header.end or header.end * unit > self._sample_bytes:
             raise CreativeMLError(f"{self.path}: sample '{header.name}' lies outside the file; it is damaged")
@@ -214,11 +216,13 @@ def _parse(path: Path, mapped: mmap.mmap) -> SoundFont:
     sample_offset, sample_bytes = chunks[b"smpl"]
     low = chunks.get(b"sm24")
     has_low = low is not None and low[1] >= sample_bytes // 2
+    samples = tuple(_sample_headers(tables[b"shdr"]))
+    instruments = tuple(_instruments(tables, len(samples)))
     return SoundFont(
         path=path,
-        samples=tuple(_sample_headers(tables[b"shdr"])),
-        instruments=tuple(_instruments(tables)),
-        presets=tuple(_presets(tables)),
+        samples=samples,
+        instruments=instruments,
+        presets=tuple(_presets(tables, len(instruments))),
         _map=mapped,
         _sample_offset=sample_offset,
         _sample_bytes=min(sample_bytes, len(mapped) - sample_offset),
@@ -254,22 +258,25 @@ def _zones(bags: bytes, generators: bytes) -> list[Zone]:
     return [Zone(dict(pairs[first:last])) for first, last in itertools.pairwise(starts)]
 
 
-def _split_common(zones: list[Zone], final: int) -> tuple[Zone, tuple[Zone, ...]]:
-    # Only the first zone may be global, and it is global when it lacks the final generator (section 7.3,
-    # 7.7).
+def _split_common(zones: list[Zone], final: int, count: int) -> tuple[Zone, tuple[Zone, ...]]:
+    # Only the first zone may be global; it is, when it lacks the final generator (sections 7.3 and 7.7).
     common = zones[0] if zones and final not in zones[0].values else Zone({})
-    return common, tuple(zone for zone in zones if final in zone.values)
+    own = tuple(zone for zone in zones if final in zone.values)
+    if any(not 0 <= zone.values[final] < count for zone in own):
+        raise IndexError(f"a zone names number {max(zone.values[final] for zone in own)} of {count}")
+    return common, own
 
 
-def _instruments(tables: dict[bytes, bytes]) -> Iterator[Instrument]:
+def _instruments(tables: dict[bytes, bytes], samples: int) -> Iterator[Instrument]:
     records = list(struct.iter_unpack("<20sH", tables[b"inst"]))
     zones = _zones(tables[b"ibag"], tables[b"igen"])
     for (raw, first), (_, last) in itertools.pairwise(records):
-        yield Instrument(_name(raw), *_split_common(zones[first:last], SAMPLE))
+        yield Instrument(_name(raw), *_split_common(zones[first:last], SAMPLE, samples))
 
 
-def _presets(tables: dict[bytes, bytes]) -> Iterator[Preset]:
+def _presets(tables: dict[bytes, bytes], instruments: int) -> Iterator[Preset]:
     records = list(struct.iter_unpack("<20sHHHIII", tables[b"phdr"]))
     zones = _zones(tables[b"pbag"], tables[b"pgen"])
     for (raw, program, bank, first, *_), following in itertools.pairwise(records):
-        yield Preset(_name(raw), bank, program, *_split_common(zones[first : following[3]], INSTRUMENT))
+        own = zones[first : following[3]]
+        yield Preset(_name(raw), bank, program, *_split_common(own, INSTRUMENT, instruments))

@@ -115,18 +115,19 @@ def _cents(font: SoundFont, voice: Voice, key: int) -> float:
     played = voice.value(46) if voice.value(46) >= 0 else key
     root = voice.value(58) if voice.value(58) >= 0 else (header.root_key if header.root_key <= 127 else 60)
     tuned = (played - root) * voice.value(56) + 100 * voice.value(51) + voice.value(52)
-    return tuned + header.correction_cents
+    # A damaged bank may ask for anything; ten octaves either way are beyond hearing.
+    return float(np.clip(tuned + header.correction_cents, -12000, 12000))
 
 
 def _render_voice(font: SoundFont, voice: Voice, key: int, sample_rate: int, longest: int) -> np.ndarray:
     header = font.samples[voice.sample]
     sound = font.audio(voice.sample)
-    first = max(0, voice.value(0) + 32768 * voice.value(4))
-    last = min(len(sound), len(sound) + voice.value(1) + 32768 * voice.value(12))
+    first = int(np.clip(voice.value(0) + 32768 * voice.value(4), 0, len(sound)))
+    last = int(np.clip(len(sound) + voice.value(1) + 32768 * voice.value(12), first, len(sound)))
     loop_start = header.loop[0] + voice.value(2) + 32768 * voice.value(45)
     loop_end = header.loop[1] + voice.value(3) + 32768 * voice.value(50)
     looping = (
-        voice.value(54) in (1, 3) and 0 <= loop_start < loop_end <= len(sound) and loop_end - loop_start >= 8
+        voice.value(54) & 3 in (1, 3) and 0 <= loop_start < loop_end <= len(sound) and loop_end - loop_start >= 8
     )
     step = header.sample_rate / sample_rate * 2 ** (_cents(font, voice, key) / 1200)
     source_length = loop_end if looping else last
