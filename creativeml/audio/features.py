@@ -74,7 +74,7 @@ def stft(sounds: Tensor, window: Tensor, hop_samples: int) -> Tensor:
 
 
 def istft(spectrum: Tensor, window: Tensor, hop_samples: int, samples: int) -> Tensor:
-    """Sound (..., samples) whose `stft` is nearest to `spectrum` (..., bins, frames): Griffin and Lim (1984)."""
+    """Sound (..., samples) whose `stft` is nearest to `spectrum` (..., bins, frames); Griffin, Lim (1984)."""
     flat = spectrum.reshape(-1, *spectrum.shape[-2:])
     # The frame centred on the end, which `stft` leaves out, lets the last samples be overlapped like the
     # others.

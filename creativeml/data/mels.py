@@ -93,7 +93,7 @@ class MelDataset(torch.utils.data.Dataset[dict[str, Any]]):
         return (mels.flip(-2) if self.flip else mels), self.labels[chosen]
 
     def to_sound(self, mels: Tensor, iterations: int = 64) -> Tensor:
-        """Sounds (..., samples) of mels (..., bands, frames) as this dataset gives them; see `MelSpectrogram`."""
+        """Sounds (..., samples) of mels (..., bands, frames) as this dataset gives them."""
         return self.spectrogram.to_sound(
             mels.flip(-2) if self.flip else mels, self.length_samples, iterations
         )
