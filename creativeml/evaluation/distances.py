@@ -9,7 +9,6 @@ sounds.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -18,7 +17,7 @@ from torch import Tensor
 
 KAD_SCALE = 100.0
 RESAMPLES = 200
-FRACTIONS = (1.0, 0.85, 0.7, 0.6, 0.5)
+FRACTIONS = (1.0, 0.75, 0.5)
 
 
 @dataclass(frozen=True)
@@ -181,9 +180,10 @@ def kernel_distance_interval(
     sets = _prepared(reference, evaluated, z_score)
     sums = _KernelSums(*sets, None)
     value = sums.distance((torch.ones(len(sets[0])).double(), torch.ones(len(sets[1])).double()))
-    generator = torch.Generator().manual_seed(seed)
+    generator = np.random.default_rng([seed, 1])
+    units = (_Units(sets[0]), _Units(sets[1]))
     draws = [
-        sums.distance((_resampled_weights(sets[0], generator), _resampled_weights(sets[1], generator)))
+        sums.distance((units[0].resampled(generator).counts(), units[1].resampled(generator).counts()))
         for _ in range(resamples)
     ]
     return _interval(value, draws)
@@ -236,6 +236,7 @@ def frechet_infinity(
     evaluated: Points | Tensor,
     *,
     dimensions: int = 16,
+    axes: Tensor | None = None,
     z_score: bool = True,
     seed: int = 0,
 ) -> float:
@@ -246,14 +247,17 @@ def frechet_infinity(
     straight line in 1 / f is followed to 0, so that the small set of test recordings biases nothing either.
 
     Args:
-        reference, evaluated: points; both are projected on the principal axes of the reference set.
-        dimensions: number of those axes at most; fewer if the reference has fewer than 8 points per axis.
-            With few recordings a full covariance is singular and its distance is mostly bias.
+        reference, evaluated: points (n, dimensions), (m, dimensions).
+        dimensions: number of axes that both are projected on, at most; fewer if the reference has fewer than
+            8 points per axis. With few recordings a full covariance is singular, its distance mostly bias.
+        axes: orthonormal columns (dimensions, k), the most important first, e.g. from `principal_axes` of
+            many recordings; None takes the reference's own, which favours it a little (it varies most along
+            its own axes).
         z_score: scale each dimension by the reference set first.
         seed: of the thinning.
     """
-    sets = _leading_axes(*_prepared(reference, evaluated, z_score), dimensions)
-    return _extrapolated(*sets, torch.Generator().manual_seed(seed), repeats=12)
+    sets = _projected(_prepared(reference, evaluated, z_score), axes, dimensions)
+    return _extrapolated(sets, _everything(sets), np.random.default_rng([seed, 0]), repeats=12)
 
 
 def frechet_infinity_interval(
@@ -261,81 +265,103 @@ def frechet_infinity_interval(
     evaluated: Points | Tensor,
     *,
     dimensions: int = 16,
+    axes: Tensor | None = None,
     z_score: bool = True,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Interval:
     """`frechet_infinity` with its 95 % interval: groups of both sets are resampled within their strata."""
-    sets = _leading_axes(*_prepared(reference, evaluated, z_score), dimensions)
-    value = _extrapolated(*sets, torch.Generator().manual_seed(seed), repeats=12)
-    generator = torch.Generator().manual_seed(seed + 1)
+    sets = _projected(_prepared(reference, evaluated, z_score), axes, dimensions)
+    value = _extrapolated(sets, _everything(sets), np.random.default_rng([seed, 0]), repeats=12)
+    generator = np.random.default_rng([seed, 1])
+    units = (_Units(sets[0]), _Units(sets[1]))
     draws = [
-        _extrapolated(_resampled(sets[0], generator), _resampled(sets[1], generator), generator, repeats=2)
+        _extrapolated(
+            sets, (units[0].resampled(generator), units[1].resampled(generator)), generator, repeats=2
+        )
         for _ in range(resamples)
     ]
     return _interval(value, draws)
 
 
-def _leading_axes(reference: Points, evaluated: Points, dimensions: int) -> tuple[Points, Points]:
-    count = max(1, min(dimensions, len(reference) // 8, reference.values.shape[1]))
-    _, _, axes = torch.linalg.svd(reference.values - reference.values.mean(0), full_matrices=False)
-    basis = axes[:count].T
-    return replace(reference, values=reference.values @ basis), replace(
-        evaluated, values=evaluated.values @ basis
-    )
+def _everything(sets: tuple[Points, Points]) -> tuple[_Draw, _Draw]:
+    return _Units(sets[0]).everything(), _Units(sets[1]).everything()
 
 
-def _extrapolated(reference: Points, evaluated: Points, generator: torch.Generator, repeats: int) -> float:
+def principal_axes(values: Tensor) -> Tensor:
+    """Directions of points (n, dimensions) in which they vary most: orthonormal columns, the first first."""
+    return torch.linalg.svd((values - values.mean(0)).double(), full_matrices=False).Vh.T
+
+
+def _projected(sets: tuple[Points, Points], axes: Tensor | None, dimensions: int) -> tuple[Points, Points]:
+    reference, evaluated = sets
+    axes = principal_axes(reference.values) if axes is None else axes.double()
+    basis = axes[:, : max(1, min(dimensions, len(reference) // 8))]
+    first, second = (replace(p, values=p.values @ basis) for p in (reference, evaluated))
+    return first, second
+
+
+def _extrapolated(
+    sets: tuple[Points, Points], drawn: tuple[_Draw, _Draw], generator: np.random.Generator, repeats: int
+) -> float:
     levels = []
     for fraction in FRACTIONS:
-        distances = [
-            frechet_distance(
-                _thinned(reference, fraction, generator), _thinned(evaluated, fraction, generator)
-            )
-            for _ in range(repeats if fraction < 1 else 1)
-        ]
+        distances = []
+        for _ in range(repeats if fraction < 1 else 1):
+            weights = [d.weights(fraction, generator) for d in drawn]
+            distances.append(frechet_distance(*sets, weights=(weights[0], weights[1])))
         levels.append(sum(distances) / len(distances))
     return float(np.polyfit([1 / fraction for fraction in FRACTIONS], levels, 1)[1])
 
 
-def _thinned(points: Points, fraction: float, generator: torch.Generator) -> Points:
-    if fraction == 1.0:
-        return points
-    chosen = [
-        members[torch.isin(points.groups[members], picked)]
-        for members, picked in _picked(
-            points, lambda n: torch.randperm(n, generator=generator)[: max(2, round(fraction * n))]
-        )
-    ]
-    return points.select(torch.cat(chosen))
+# --- resampling by group
 
 
-def _picked(points: Points, pick: Callable[[int], Tensor]) -> list[tuple[Tensor, Tensor]]:
-    """For each stratum the indices of its points, and the groups (with repeats) that `pick` takes of its n
-    groups."""
-    result = []
-    for stratum in points.strata.unique():
-        members = torch.nonzero(points.strata == stratum).flatten()
-        groups = points.groups[members].unique()
-        result.append((members, groups[pick(len(groups))]))
-    return result
+class _Units:
+    """The groups of each stratum, which are drawn as a whole."""
+
+    def __init__(self, points: Points) -> None:
+        pairs = torch.stack([points.strata, points.groups], 1)
+        units, unit_of_point = torch.unique(pairs, dim=0, return_inverse=True)
+        self.unit_of_point = unit_of_point.numpy()
+        self.strata = points.strata.numpy()
+        self.members = [np.flatnonzero(units[:, 0].numpy() == s) for s in points.strata.unique().tolist()]
+
+    def everything(self) -> _Draw:
+        """Each group once."""
+        return _Draw(self, self.members)
+
+    def resampled(self, generator: np.random.Generator) -> _Draw:
+        """As many groups as there are, drawn with replacement within each stratum."""
+        return _Draw(self, [units[generator.integers(len(units), size=len(units))] for units in self.members])
 
 
-def _resampled_weights(points: Points, generator: torch.Generator) -> Tensor:
-    """How often each point is drawn when the groups of each stratum are drawn with replacement."""
-    weights = torch.zeros(len(points)).double()
-    for members, drawn in _picked(points, lambda n: torch.randint(n, (n,), generator=generator)):
-        weights[members] = (points.groups[members][:, None] == drawn[None]).double().sum(1)
-    return weights
+@dataclass(frozen=True)
+class _Draw:
+    """Some groups of each stratum, possibly several times."""
 
+    source: _Units
+    units: list[np.ndarray]
 
-def _resampled(points: Points, generator: torch.Generator) -> Points:
-    counts = _resampled_weights(points, generator).long()
-    chosen = torch.repeat_interleave(torch.arange(len(points)), counts)
-    # Copies of one group become groups of their own, else thinning would take or leave them together.
-    ordinal = torch.cat([torch.arange(c) for c in counts.tolist()]) if len(chosen) else counts
-    drawn = points.select(chosen)
-    return replace(drawn, groups=drawn.groups * (int(counts.max()) + 1) + ordinal)
+    def counts(self) -> Tensor:
+        """How often each point was drawn."""
+        return self._counts(self.units)
+
+    def weights(self, fraction: float, generator: np.random.Generator) -> Tensor:
+        """Weights of the points, equal shares for the strata, when only a fraction of the draw is taken."""
+        taken = [
+            units[generator.permutation(len(units))[: max(2, round(fraction * len(units)))]]
+            if fraction < 1
+            else units
+            for units in self.units
+        ]
+        counts = self._counts(taken).numpy()
+        totals = np.bincount(self.source.strata, weights=counts)
+        return torch.from_numpy(counts / totals[self.source.strata])
+
+    def _counts(self, units: list[np.ndarray]) -> Tensor:
+        times = np.bincount(np.concatenate(units), minlength=self.source.unit_of_point.max() + 1)
+        return torch.from_numpy(times[self.source.unit_of_point].astype(np.float64))
 
 
 def _interval(value: float, draws: list[float]) -> Interval:

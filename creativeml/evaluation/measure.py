@@ -17,6 +17,7 @@ from creativeml.evaluation.distances import (
     Points,
     frechet_infinity_interval,
     kernel_distance_interval,
+    principal_axes,
     standardise,
 )
 from creativeml.evaluation.embeddings import Embedding
@@ -77,7 +78,7 @@ def measure(
     batches: Iterable[SoundBatch],
     sample_rate: int,
     embeddings: Mapping[str, Embedding],
-    progress: Callable[[int], None] = lambda count: None,
+    progress: Callable[[int], object] = lambda count: None,
 ) -> Measured:
     """Hear a set of sounds once, a few at a time.
 
@@ -125,23 +126,35 @@ def comparable_kinds(reference: Measured, others: Iterable[Measured]) -> tuple[s
 
 
 def realism(
-    reference: Measured, evaluated: Measured, kinds: tuple[str, ...], *, resamples: int, seed: int
+    reference: Measured,
+    floor: Measured,
+    evaluated: Measured,
+    kinds: tuple[str, ...],
+    *,
+    resamples: int,
+    seed: int,
 ) -> dict[str, dict[str, dict[str, Interval]]]:
     """Distances to recordings: `[kind or "pooled"][embedding]["kad" or "fad_inf"]`.
 
-    Pooled distances give all kinds equal shares. One ruler serves all kinds: dimensions are scaled by the
-    pooled reference. Kinds with fewer than `MIN_REAL_PER_KIND` real sounds get no distance of their own.
+    Pooled distances give all kinds equal shares. One ruler serves all kinds and all sets: dimensions are
+    scaled by the pooled reference, and principal axes are those of the reference and the floor together.
+    Kinds with fewer than `MIN_REAL_PER_KIND` real sounds get no distance of their own.
     """
     counts = reference.counts()
     alone = [kind for kind in kinds if counts[kind] >= MIN_REAL_PER_KIND]
     figures: dict[str, dict[str, dict[str, Interval]]] = {kind: {} for kind in (POOLED, *alone)}
     for embedding in reference.points:
-        real, made = standardise(*(as_points(m, embedding, kinds) for m in (reference, evaluated)))
+        target = as_points(reference, embedding, kinds)
+        _, others = standardise(target, as_points(floor, embedding, kinds))
+        real, made = standardise(target, as_points(evaluated, embedding, kinds))
+        axes = principal_axes(torch.cat([real.values, others.values]))
         for name, values in figures.items():
-            chosen = [p if name == POOLED else p.select(p.strata == kinds.index(name)) for p in (real, made)]
+            pair = [p if name == POOLED else p.select(p.strata == kinds.index(name)) for p in (real, made)]
             values[embedding] = {
-                "kad": kernel_distance_interval(*chosen, z_score=False, resamples=resamples, seed=seed),
-                "fad_inf": frechet_infinity_interval(*chosen, z_score=False, resamples=resamples, seed=seed),
+                "kad": kernel_distance_interval(*pair, z_score=False, resamples=resamples, seed=seed),
+                "fad_inf": frechet_infinity_interval(
+                    *pair, axes=axes, z_score=False, resamples=resamples, seed=seed
+                ),
             }
     return figures
 
@@ -160,7 +173,8 @@ def as_points(measured: Measured, embedding: str, kinds: tuple[str, ...]) -> Poi
 def diversity(
     reference: Measured, evaluated: Measured, kinds: tuple[str, ...]
 ) -> dict[str, dict[str, float]]:
-    """Mean distance between two sounds of a kind: `[kind or "pooled"][embedding]`, the mean over kinds as "pooled".
+    """Mean distance between two sounds of a kind: `[kind or "pooled"][embedding]`, the mean over kinds as
+    "pooled".
 
     Distances are taken between different sources, in the embedding scaled by the reference.
     """

@@ -1,7 +1,7 @@
 """The ceiling of the distances: filtered noise with the envelope of its kind, fitted to recordings.
 
-It has the long-term spectrum and the mean time envelope of each kind, and nothing else of a drum. A model worth
-its training must come nearer to recordings than this.
+It has the long-term spectrum and the mean time envelope of each kind, and nothing else of a drum. A model
+worth its training must come nearer to recordings than this.
 """
 
 from __future__ import annotations
@@ -50,5 +50,6 @@ class ShapedNoise:
 def _smoothed(rows: Tensor) -> Tensor:
     """Moving average of each row (n, m) over `SMOOTHING_SAMPLES`, border values repeated."""
     width = SMOOTHING_SAMPLES
-    padded = F.pad(rows[:, None], (width // 2, width - 1 - width // 2), mode="replicate")
-    return F.avg_pool1d(padded, width, stride=1)[:, 0]
+    padded = F.pad(rows[:, None].double(), (width // 2 + 1, width - 1 - width // 2), mode="replicate")[:, 0]
+    sums = padded.cumsum(1)
+    return ((sums[:, width:] - sums[:, :-width]) / width).float()

@@ -1,5 +1,4 @@
 """The baseline has the shapes and sizes of the paper, and can be trained, saved and called like the others."""
-generators."""
 
 import itertools
 

@@ -1,13 +1,12 @@
 """A small convolutional classifier of drum sounds over the full band: the judge of the evaluation.
 
-Log-mel picture (30 Hz to 20 kHz) → residual blocks of 2-D convolutions → means and maxima over time → 64 numbers (the
-embedding) → one score per kind. It is trained on real recordings only; see `creativeml.training.classifier`.
+Log-mel picture (30 Hz to 20 kHz) → residual blocks of 2-D convolutions → means and maxima over time
+→ 64 numbers (the embedding) → one score per kind. Trained on real recordings only, by `training.classifier`.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -64,9 +63,11 @@ class DrumClassifier(nn.Module):
         self.norm = nn.BatchNorm1d(config.embedding_dim)
         self.score = nn.Linear(config.embedding_dim, len(config.kinds))
         self.dropout = nn.Dropout(config.dropout)
+        # The layout in which 2-D convolutions are fastest on CPUs (measured: 1.8 times in bf16).
+        self.to(memory_format=torch.channels_last)
 
     def picture(self, sounds: Tensor) -> Tensor:
-        """What the network sees: peak-normalised log-mel `(b, bands, frames)`, about -2 (silence) to 2 (full scale)."""
+        """Peak-normalised log-mel of sounds: `(b, bands, frames)`, about -2 (silence) to 2 (full scale)."""
         missing = self.config.length_samples - sounds.shape[1]
         sounds = F.pad(sounds, (0, missing)).float()
         sounds = sounds / sounds.abs().amax(1, keepdim=True).clamp_min(1e-8)
@@ -128,9 +129,3 @@ class ResidualBlock(nn.Module):
         x = F.avg_pool2d(x, 2, ceil_mode=True)
         inner = self.first(F.relu(self.norms[0](x)))
         return self.around(x) + self.second(F.relu(self.norms[1](inner)))
-
-
-def kind_indices(names: Sequence[str], kinds: Sequence[str]) -> Tensor:
-    """Index of each name in `kinds`, `(len(names),)`; -1 where it is not among them."""
-    place = {kind: i for i, kind in enumerate(kinds)}
-    return torch.tensor([place.get(name, -1) for name in names], dtype=torch.long)

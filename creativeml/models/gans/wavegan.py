@@ -1,12 +1,12 @@
 """WaveGAN, the baseline: a plain convolutional generator of waveforms and its critic.
 
 Donahue, McAuley, Puckette, "Adversarial Audio Synthesis" (ICLR 2019, arXiv 1802.04208). The shape for 65,536
-samples is the paper's one for 16,384 with one more layer at the start of the generator and the end of the critic.
-The paper trains with WGAN-GP (weight 10), five critic steps for one of the generator, Adam with rate 1e-4 and
-betas 0.5 and 0.9, batches of 64.
+samples is the paper's one for 16,384 with one more layer at the start of the generator and the end of the
+critic. The paper trains with WGAN-GP (weight 10), five critic steps for one of the generator, Adam with rate
+1e-4 and betas 0.5 and 0.9, batches of 64.
 
-Not in the paper: the kind of drum may be given to both networks (`conditional`), because one model per kind would
-share nothing and could not be compared with a model of all kinds.
+Not in the paper: the kind of drum may be given to both networks (`conditional`), because one model per kind
+would share nothing and could not be compared with a model of all kinds.
 """
 
 from __future__ import annotations
@@ -169,7 +169,8 @@ class WaveGANCritic(nn.Module):
         return [sounds]
 
     def forward(self, views: Sequence[Tensor], condition: Tensor) -> Tensor:
-        """`views` as `views` makes them, `condition (b, condition_dim)` → verdicts `(b, 1)`, higher for real."""
+        """`views` as `views` makes them, `condition (b, condition_dim)` → verdicts `(b, 1)`, higher for
+        real."""
         x = views[0][:, None]
         last = len(self.convolutions) - 1
         for n, convolution in enumerate(self.convolutions):
@@ -180,6 +181,10 @@ class WaveGANCritic(nn.Module):
         if self.embed is not None:
             score = score + (self.embed(condition) * x.mean(2)).sum(1, keepdim=True)
         return score.float()
+
+    def gates(self) -> list[float]:
+        """None: this critic has no gates between its stages."""
+        return []
 
 
 def phase_shuffle(x: Tensor, largest_shift: int) -> Tensor:
