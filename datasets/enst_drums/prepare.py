@@ -154,8 +154,14 @@ def kind_of(label: str, drum: str) -> str | None:
 def _cut(
     audio: Path, drummer: str, drum: str, strokes: list[Stroke], progress: Progress
 ) -> Iterator[SourceSound]:
-    length_s = soundfile.info(str(audio)).duration
     take = f"{drummer}/{audio.stem}"
+    try:
+        length_s = soundfile.info(str(audio)).duration
+    except soundfile.SoundFileError:
+        # Handed on whole, so that the report of `prepare` names it among the rejected.
+        group = f"{NAME}/{take}"
+        yield SourceSound(audio, None, group, licence=LICENCE, tier="", source=NAME, name=f"{NAME}/{take}")
+        return
     for index, stroke in enumerate(strokes):
         near = [other for other in strokes if abs(other.onset_s - stroke.onset_s) <= TOGETHER_S]
         if any(other in near and other.label == stroke.label for other in strokes[:index]):

@@ -1,4 +1,4 @@
-"""Writes SoundFonts, Gravis patches and Debian packages small enough to know every byte of; for the tests of the recipes."""
+"""Writes SoundFonts, Gravis patches and Debian packages small enough to know every byte of."""
 
 from __future__ import annotations
 

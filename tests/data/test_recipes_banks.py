@@ -1,4 +1,4 @@
-"""SoundFonts: reading, playing notes, kits and their groups, on banks that the tests write with known content."""
+"""SoundFonts: reading, playing notes, kits and groups, on banks of known content that the tests write."""
 
 from __future__ import annotations
 

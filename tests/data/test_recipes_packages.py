@@ -1,4 +1,4 @@
-"""Fetching packages with the real clients, from archives and registries that the tests make; no network, no root."""
+"""Fetching packages with the real clients from archives and registries that the tests make; no network."""
 
 from __future__ import annotations
 
