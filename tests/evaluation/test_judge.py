@@ -1,0 +1,123 @@
+"""A judge is trained on recordings, recognises held-out ones, and knows what it was trained on."""
+
+import json
+
+import pytest
+import torch
+
+from creativeml.errors import CreativeMLError
+from creativeml.evaluation.judge import BUNDLED, load_judge, recognition_of
+from creativeml.evaluation.measure import recognition
+from creativeml.models import build, save_pretrained
+from creativeml.models.classifiers.drum_classifier import DrumClassifier, DrumClassifierConfig
+from creativeml.training.classifier import ClassifierTraining, mask, mix, train_classifier
+
+
+def test_recognition_counts_and_balances():
+    found = recognition_of(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 1, 1]), ("kick", "snare", "tom"))
+    assert found.confusion.tolist() == [[1, 0, 0], [1, 2, 0], [0, 0, 0]]
+    assert found.per_kind == {"kick": 1.0, "snare": pytest.approx(2 / 3)}
+    assert found.balanced == pytest.approx(5 / 6)
+
+
+def test_training_reaches_held_out_sounds(trained):
+    assert trained.test.balanced >= 0.9
+    assert trained.test.confusion.sum() == 21 and trained.seconds > 0
+    assert not trained.model.training
+
+
+def test_a_saved_judge_decides_the_same_and_knows_its_training_sounds(trained, judge, corpus):
+    sounds = torch.randn(3, 16384) * torch.exp(-torch.arange(16384) / 2000)
+    with torch.no_grad():
+        # The weights are stored in half precision.
+        assert torch.allclose(judge.model(sounds), trained.model(sounds), atol=0.05)
+    lines = (corpus / "manifest.csv").read_text().splitlines()
+    names = lines[0].split(",")
+    rows = [dict(zip(names, line.split(","), strict=True)) for line in lines[1:]]
+    heard = {row["split"] for row in rows if judge.was_trained_on(row["sha256"])}
+    assert heard == {"train"}
+    assert judge.info["test"]["balanced_accuracy"] == trained.test.balanced
+
+
+def test_level_and_length_do_not_change_the_decision(judge):
+    sounds = torch.randn(2, 8000)
+    padded = torch.nn.functional.pad(sounds, (0, 20000))
+    assert torch.allclose(judge.model.embed(sounds), judge.model.embed(0.01 * padded), atol=1e-3)
+    assert set(judge.model.recognise(sounds)) <= set(judge.model.config.kinds)
+
+
+def test_kinds_that_the_judge_does_not_know_are_left_out(judge):
+    embedding = judge.embedding(torch.randn(3, 16384), 44100)
+    found = judge.recognise(embedding, ["kick", "gong", "snare"])
+    assert found.confusion.sum() == 2
+    with pytest.raises(CreativeMLError, match="44100 Hz, not 48000"):
+        judge.embedding(torch.randn(1, 16384), 48000)
+
+
+def test_what_is_no_judge_is_refused(tmp_path):
+    save_pretrained(build("wavegan", length_samples=64, channels=1, latent_dim=2), tmp_path)
+    with pytest.raises(CreativeMLError, match="holds 'wavegan'"):
+        load_judge(tmp_path)
+
+
+def test_training_is_the_same_again(corpus):
+    shape = DrumClassifierConfig(bands=16, channels=(4,), hop_samples=1024, embedding_dim=4)
+    settings = ClassifierTraining(steps=2, batch_size=6, check_every=1)
+    runs = [
+        train_classifier(corpus, config=shape, settings=settings, report=lambda _: None) for _ in range(2)
+    ]
+    first, second = (list(run.model.state_dict().values()) for run in runs)
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_one_kind_is_not_enough(corpus, tmp_path):
+    description = json.loads((corpus / "dataset.json").read_text())
+    (tmp_path / "dataset.json").write_text(json.dumps({**description, "kinds": ["kick"]}))
+    (tmp_path / "manifest.csv").write_text((corpus / "manifest.csv").read_text())
+    (tmp_path / "audio").symlink_to(corpus / "audio")
+    with pytest.raises(CreativeMLError, match="at least two kinds"):
+        train_classifier(tmp_path)
+
+
+def test_masks_hide_a_part_and_spare_the_attack():
+    picture = torch.rand(40, 32, 64, generator=torch.Generator().manual_seed(0)) + 1
+    hidden = mask(picture, torch.Generator().manual_seed(1)) != picture
+    assert 0 < hidden.float().mean() < 0.2
+    whole_frames = hidden.all(1)
+    assert whole_frames.any() and not whole_frames[:, :2].any()
+
+
+def test_mixtures_keep_their_shares():
+    picture, targets = torch.eye(8)[:, :, None], torch.eye(8)
+    mixed, shares = mix(picture, targets, 0.3, torch.Generator().manual_seed(0))
+    assert torch.allclose(mixed[..., 0], shares) and torch.allclose(shares.sum(1), torch.ones(8))
+    assert mix(picture, targets, 0, torch.Generator())[0] is picture
+
+
+def test_wrong_shapes_and_settings_are_refused():
+    for wrong in ({"kinds": ("kick",)}, {"bands": 63}, {"dropout": 1.0}):
+        with pytest.raises(ValueError):
+            DrumClassifierConfig(**wrong)
+    with pytest.raises(ValueError):
+        ClassifierTraining(steps=0)
+
+
+@pytest.mark.skipif(not BUNDLED.is_dir(), reason="the package was built without a judge")
+def test_the_bundled_judge_fits_the_page():
+    bundled = load_judge()
+    assert isinstance(bundled.model, DrumClassifier)
+    assert sum(p.stat().st_size for p in BUNDLED.iterdir()) < 2_000_000
+    assert bundled.info["test"]["balanced_accuracy"] >= 0.8
+
+
+def test_recognition_without_heard_recordings(judge, corpus):
+    from creativeml.data.one_shots import OneShotDataset
+    from creativeml.evaluation.measure import JUDGE, SoundBatch, measure
+
+    data = OneShotDataset(corpus, "train")
+    sounds, _ = data.batch(range(4))
+    batch = SoundBatch("kick", sounds, tuple("abcd"), tuple(row["sha256"] for row in data.rows[:4]))
+    measured = measure("train", [batch], 44100, {JUDGE: judge.embedding})
+    assert recognition(judge, measured)["sounds"] == 4
+    nothing = recognition(judge, measured, unheard_only=True)
+    assert nothing["sounds"] == 0 and nothing["per_kind"] == {}
