@@ -3,22 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from creativeml.audio.log_mel import FLOOR_DB, log_mel
 
-RESOLUTIONS: tuple[tuple[int, int, int], ...] = ((2048, 512, 128), (512, 128, 80), (128, 64, 40))
-"""Window, hop (samples) and mel bands of each resolution."""
+@dataclass(frozen=True)
+class Resolution:
+    """One log-mel spectrogram of a pyramid.
+
+    Attributes:
+        window_samples, hop_samples: of the short-time transform.
+        bands: mel bands.
+        share: only this share of the sound, from its start, is looked at (the attack needs the short window).
+    """
+
+    window_samples: int
+    hop_samples: int
+    bands: int
+    share: float = 1.0
+
+
+RESOLUTIONS: tuple[Resolution, ...] = (Resolution(2048, 1024, 128), Resolution(512, 256, 80), Resolution(128, 64, 40, 0.25))
 
 
 def log_mel_pyramid(sounds: Tensor, sample_rate: int) -> list[Tensor]:
     """Log-mel spectrograms at the `RESOLUTIONS`, each `(b, bands, frames)`, 1 at full scale and 0 at the floor."""
-    return [
-        1.0 - log_mel(sounds.float(), sample_rate, window_samples=w, hop_samples=h, bands=b) / FLOOR_DB
-        for w, h, b in RESOLUTIONS
-    ]
+    pyramid = []
+    for r in RESOLUTIONS:
+        part = sounds[:, : int(r.share * sounds.shape[1])].float()
+        db = log_mel(part, sample_rate, window_samples=r.window_samples, hop_samples=r.hop_samples, bands=r.bands)
+        pyramid.append(1.0 - db / FLOOR_DB)
+    return pyramid
 
 
 def pyramid_distance(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:

@@ -48,11 +48,11 @@ class ReconstructionConfig:
     Attributes:
         pretrain_steps: steps of reconstruction alone before the game starts.
         every: steps from one reconstruction to the next during the game; 0 for a plain GAN without encoder.
-        weight: of the spectral energy distance during the game.
+        weight: of the spectral energy distance.
         kl_weight: of the divergence from the prior, in nats.
     """
 
-    pretrain_steps: int = 1500
+    pretrain_steps: int = 1200
     every: int = 4
     weight: float = 10.0
     kl_weight: float = 0.0005

@@ -71,7 +71,9 @@ def build_gan(config: GANTrainingConfig, fabric: Fabric) -> GAN:
     encoder = None
     if config.reconstruction.every:
         c = config.generator
-        encoder = SoundEncoder(c.latent_dim, c.condition_dim, sample_rate=c.sample_rate)
+        encoder = SoundEncoder(
+            c.latent_dim, c.condition_dim, sample_rate=c.sample_rate, length_samples=c.length_samples
+        )
     average = copy.deepcopy(generator).eval().requires_grad_(False).to(fabric.device)
     drawn_from = [*generator.parameters(), *(encoder.parameters() if encoder else ())]
     generator_optimizer = _adam(drawn_from, config.generator_optimizer)
@@ -142,9 +144,10 @@ def _reconstruction_terms(gan: GAN, real: Tensor, condition: Tensor) -> dict[str
     drawn = gan.generator(latent.repeat(2, 1), condition.repeat(2, 1))
     first, second = drawn.chunk(2)
     sample_rate = gan.config.generator.sample_rate
+    weights = gan.config.reconstruction
     terms = {
-        "reconstruction": spectral_energy_distance(real, first, second, sample_rate),
-        "kl": gan.config.reconstruction.kl_weight * kl_standard_normal(mean, log_variance).mean(),
+        "reconstruction": weights.weight * spectral_energy_distance(real, first, second, sample_rate),
+        "kl": weights.kl_weight * kl_standard_normal(mean, log_variance).mean(),
     }
     overshoot = gan.loss.generator(torch.zeros(1, 1, device=real.device), drawn).get("overshoot")
     return terms if overshoot is None else {**terms, "overshoot": overshoot}
@@ -187,7 +190,7 @@ def _generator_step(
     if gan.encoder is not None and gan.step % every == 0:
         extra = _reconstruction_terms(gan, real, condition)
         extra.pop("overshoot", None)
-        terms |= {name: gan.config.reconstruction.weight * term for name, term in extra.items()}
+        terms |= extra
     log = _update(gan, gan.generator_optimizer, terms)
     gan.critic.requires_grad_(True)
     return log

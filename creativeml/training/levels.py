@@ -10,7 +10,7 @@ from torch import Tensor
 
 from creativeml.data.one_shots import OneShotDataset
 from creativeml.models.gans.heads import PqmfHead, StftHead, WaveformHead
-from creativeml.models.gans.style_wavegan import ENVELOPE_FRAMES, StyleWaveGAN
+from creativeml.models.gans.style_wavegan import LEVEL_HOP_SAMPLES, StyleWaveGAN
 
 FLOOR_NEPERS = math.log(1e-4)
 POWER = 0.3
@@ -26,7 +26,7 @@ def estimate_levels(generator: StyleWaveGAN, dataset: OneShotDataset) -> Tensor:
         dataset: training sounds, whose kinds are the generator's.
 
     Returns:
-        `(kinds, bands, ENVELOPE_FRAMES)` in nepers; 0 is the level of white noise of variance 1.
+        `(kinds, bands, length / LEVEL_HOP_SAMPLES)` in nepers; 0 is the level of white noise of variance 1.
     """
     head = generator.head
     table = torch.zeros_like(generator.level, device="cpu")
@@ -44,7 +44,7 @@ def estimate_levels(generator: StyleWaveGAN, dataset: OneShotDataset) -> Tensor:
 
 
 def _band_amplitudes(sounds: Tensor, head: StftHead | PqmfHead | WaveformHead) -> Tensor:
-    """RMS amplitude per band and envelope frame, `(b, bands, ENVELOPE_FRAMES)`."""
+    """RMS amplitude per band and envelope frame, `(b, bands, length / LEVEL_HOP_SAMPLES)`."""
     if isinstance(head, StftHead):
         head = head.cpu()
         power = head._analyse(sounds).abs().square()
@@ -53,8 +53,8 @@ def _band_amplitudes(sounds: Tensor, head: StftHead | PqmfHead | WaveformHead) -
         return (power @ weights.T).transpose(1, 2).sqrt()
     if isinstance(head, PqmfHead):
         bands = head.filterbank.cpu().analyze(sounds)
-        return F.avg_pool1d(bands.square(), bands.shape[-1] // ENVELOPE_FRAMES).sqrt()
-    return F.avg_pool1d(sounds[:, None].square(), sounds.shape[-1] // ENVELOPE_FRAMES).sqrt()
+        return F.avg_pool1d(bands.square(), LEVEL_HOP_SAMPLES // head.bands).sqrt()
+    return F.avg_pool1d(sounds[:, None].square(), LEVEL_HOP_SAMPLES).sqrt()
 
 
 def _smooth(table: Tensor) -> Tensor:

@@ -181,17 +181,19 @@ class SoundEncoder(nn.Module):
     forgotten by the adversarial game.
     """
 
-    VIEW = SpectralView(2048, 512, 128, 128)
-
-    def __init__(self, latent_dim: int, condition_dim: int, *, sample_rate: int = 44100) -> None:
+    def __init__(
+        self, latent_dim: int, condition_dim: int, *, sample_rate: int = 44100, length_samples: int = 65536
+    ) -> None:
         super().__init__()
         self.sample_rate = sample_rate
-        self.trunk = SpectralCritic(self.VIEW, (32, 64, 96, 128, 192), 256)
+        hop = length_samples // 128
+        self.view = SpectralView(4 * hop, hop, 128, 128)
+        self.trunk = SpectralCritic(self.view, (32, 64, 96, 128, 192), 256)
         self.to_latent = EqualLinear(256 + condition_dim, 2 * latent_dim)
 
     def forward(self, sounds: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         """`(b, samples)`, `(b, condition_dim)` → mean and log-variance, each `(b, latent_dim)`."""
-        view = self.VIEW
+        view = self.view
         db = log_mel(
             sounds.float(),
             self.sample_rate,

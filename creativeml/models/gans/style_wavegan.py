@@ -26,7 +26,8 @@ from creativeml.models.gans.heads import PqmfHead, StftHead, WaveformHead
 from creativeml.models.registry import register
 
 Head = Literal["stft", "pqmf", "waveform"]
-ENVELOPE_FRAMES = 1024
+LEVEL_HOP_SAMPLES = 64
+"""Time step of the level tables."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class StyleWaveGANConfig:
     latent_dim: int = 64
     style_dim: int = 192
     mapping_layers: int = 4
-    mapping_rate: float = 0.1
+    mapping_rate: float = 0.3
     """Learning rate of the mapping network relative to the rest."""
     head: Head = "stft"
     modulation: Literal["demodulated", "adain"] = "demodulated"
@@ -121,7 +122,7 @@ class StyleWaveGAN(nn.Module):
             Level(i, o, c.start_frames * 2**n, style_dim, c, gains=self.head.gains, raise_rate=n > 0)
             for n, (i, o) in enumerate(zip(inputs, c.channels, strict=True))
         )
-        self.register_buffer("level", torch.zeros(len(c.kinds), self.head.bands, ENVELOPE_FRAMES))
+        self.register_buffer("level", torch.zeros(len(c.kinds), self.head.bands, c.length_samples // LEVEL_HOP_SAMPLES))
         self.register_buffer("mean_style", torch.zeros(len(c.kinds), c.style_dim))
 
     def condition_for(self, kinds: Sequence[str]) -> Tensor:
@@ -178,9 +179,9 @@ class StyleWaveGAN(nn.Module):
             if added is not None:
                 added = upsample(added, self.config.frames // added.shape[-1]) if added.shape[-1] < self.config.frames else added
                 gain = added if gain is None else gain + added
-        level_db = (self._kind_shares(condition) @ self.level.flatten(1)).unflatten(1, self.level.shape[1:])
+        nepers = (self._kind_shares(condition) @ self.level.flatten(1)).unflatten(1, self.level.shape[1:])
         gain = None if gain is None else gain.squeeze(2).float()
-        return self.head(x, level_db, gain, full_style, noise[-1] if self.head.noise_samples else None)
+        return self.head(x, nepers, gain, full_style, noise[-1] if self.head.noise_samples else None)
 
     def forward(
         self, latent: Tensor, condition: Tensor, *, noise: Sequence[Tensor] | None = None, truncation: float = 1.0

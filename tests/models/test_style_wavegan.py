@@ -1,0 +1,183 @@
+"""The generator: its shapes, its determinism, and heads against signals whose outcome is known."""
+
+import dataclasses
+import math
+
+import pytest
+import torch
+
+from creativeml.errors import CreativeMLError
+from creativeml.models.gans.critics import CriticConfig, EnsembleCritic, SoundEncoder, SpectralView, WaveCritic, gate
+from creativeml.models.gans.heads import PqmfHead, StftHead
+from creativeml.models.gans.style_wavegan import StyleWaveGAN, StyleWaveGANConfig, preset
+
+KINDS = ("kick", "snare")
+
+
+def tiny(**changes) -> StyleWaveGAN:
+    torch.manual_seed(0)
+    base = StyleWaveGANConfig(
+        kinds=KINDS, length_samples=8192, latent_dim=8, style_dim=16, channels=(16, 16, 12), convs_per_level=1
+    )
+    return StyleWaveGAN(dataclasses.replace(base, **changes))
+
+
+@pytest.mark.parametrize("name", ["fast", "fast-pqmf", "paper"])
+def test_presets_make_65536_finite_samples_at_44100(name):
+    torch.manual_seed(0)
+    model = StyleWaveGAN(preset(name)).eval()
+    assert model.config.sample_rate == 44100
+    with torch.no_grad():
+        sounds = model(torch.randn(2, model.config.latent_dim), model.condition_for(["kick", "perc"]))
+    assert sounds.shape == (2, 65536) and sounds.dtype == torch.float32
+    assert bool(sounds.isfinite().all()) and float(sounds.std()) > 0.01
+
+
+def test_same_latent_and_noise_give_the_same_sound_alone_and_in_a_batch():
+    model = tiny().eval()
+    latent, condition = torch.randn(3, 8), model.condition_for(["kick", "snare", "kick"])
+    noise = [torch.randn(3, *shape) for shape in model.noise_shapes()]
+    with torch.no_grad():
+        together = model(latent, condition, noise=noise)
+        assert torch.equal(together, model(latent, condition, noise=noise))
+        alone = model(latent[1:2], condition[1:2], noise=[n[1:2] for n in noise])
+        other_noise = model(latent, condition)
+    torch.testing.assert_close(alone[0], together[1], atol=1e-5, rtol=1e-4)
+    assert not torch.allclose(other_noise, together, atol=1e-3)
+
+
+def test_kind_and_latent_both_change_the_sound():
+    model = tiny().eval()
+    noise = [torch.randn(1, *shape) for shape in model.noise_shapes()]
+    latent = torch.randn(1, 8)
+    with torch.no_grad():
+        kick, snare = (model(latent, model.condition_for([k]), noise=noise) for k in KINDS)
+        another = model(torch.randn(1, 8), model.condition_for(["kick"]), noise=noise)
+    assert float((kick - snare).abs().max()) > 1e-2
+    assert float((kick - another).abs().max()) > 1e-2
+
+
+def test_truncation_zero_forgets_the_latent_and_one_changes_nothing():
+    model = tiny().eval()
+    model.estimate_mean_style(samples=256)
+    condition = model.condition_for(["snare"] * 4)
+    styles = model.map(torch.randn(4, 8), condition)
+    assert torch.equal(model.truncate(styles, condition, 1.0), styles)
+    mean = model.truncate(styles, condition, 0.0)
+    torch.testing.assert_close(mean, model.mean_style[1].expand(4, -1), atol=1e-5, rtol=1e-4)
+    half = model.truncate(styles, condition, 0.5)
+    torch.testing.assert_close(half, (styles + mean) / 2, atol=1e-5, rtol=1e-4)
+
+
+def test_every_parameter_of_every_preset_receives_a_gradient():
+    for name in ("fast", "fast-pqmf", "paper"):
+        config = preset(name, KINDS)
+        # The same code at a sixteenth of the length: the first levels only.
+        shorter = dataclasses.replace(config, length_samples=4096, channels=config.channels[:-4])
+        model = StyleWaveGAN(shorter)
+        for noise in model.modules():
+            if hasattr(noise, "strength"):
+                torch.nn.init.constant_(noise.strength, 0.1)
+        model(torch.randn(2, 64), model.condition_for(list(KINDS))).square().mean().backward()
+        missing = [n for n, p in model.named_parameters() if p.grad is None or not bool(p.grad.abs().sum() > 0)]
+        assert missing == [], (name, missing)
+
+
+def test_controls_extend_the_condition_vector():
+    model = tiny(controls=("brightness",))
+    assert model.condition_for(["kick"]).tolist() == [[1.0, 0.0, 0.0]]
+
+
+def test_mistakes_are_named():
+    with pytest.raises(CreativeMLError, match=r"no kind 'kik'.*kick, snare"):
+        tiny().condition_for(["kik"])
+    with pytest.raises(ValueError, match="needs 128"):
+        tiny(channels=(16, 16))
+    with pytest.raises(CreativeMLError, match="fast"):
+        preset("quick")
+
+
+def stft_head(channels: int = 4) -> StftHead:
+    return StftHead(channels, 3, sample_rate=44100, frames=128)
+
+
+def test_stft_head_passes_white_noise_through_unchanged_when_nothing_shapes_it():
+    head = stft_head()
+    noise = torch.randn(2, 8192)
+    gain = torch.zeros(2, head.gains, 128)
+    gain[:, : head.bands] = -50.0  # tone off
+    gain[:, -1] = -50.0  # low band off
+    with torch.no_grad():
+        sound = head(torch.zeros(2, 4, 1, 128), torch.zeros(2, head.bands, 128), gain, torch.zeros(2, 3), noise)
+    residue = sound - noise
+    assert float(residue[:, 256:-256].abs().max()) < 0.05
+    assert 10 * math.log10(float(noise.square().sum() / residue.square().sum())) > 25
+
+
+def test_stft_head_gain_is_in_nepers_and_level_adds_to_it():
+    head = stft_head()
+    noise = torch.randn(1, 8192)
+    off = torch.full((1, head.bands, 128), -50.0)
+    results = []
+    for level, gain in ((0.0, 0.0), (-1.0, 0.0), (-2.0, 1.0)):
+        gains = torch.cat([off, torch.full((1, head.bands, 128), gain), off[:, :1]], 1)
+        with torch.no_grad():
+            results.append(
+                head(torch.zeros(1, 4, 1, 128), torch.full((1, head.bands, 128), level), gains, torch.zeros(1, 3), noise)
+            )
+    # The soft bound on gains takes half a percent at 1 neper.
+    torch.testing.assert_close(results[1], results[0] / math.e, atol=2e-3, rtol=1e-3)
+    torch.testing.assert_close(results[2], results[1], atol=2e-2, rtol=2e-2)
+
+
+def test_pqmf_head_noise_is_white_at_level_zero():
+    head = PqmfHead(4, 3, sample_rate=44100, frames=2048)
+    gain = torch.zeros(1, head.gains, 2048)
+    gain[:, : head.bands] = -50.0
+    with torch.no_grad():
+        sound = head(torch.zeros(1, 4, 1, 2048), torch.zeros(1, 16, 1024), gain, torch.zeros(1, 3), torch.randn(1, 32768))
+    power = torch.stft(sound, 512, window=torch.hann_window(512), return_complex=True).abs().square().mean((0, 2))
+    db = 10 * torch.log10(power[4:-4] / power[4:-4].mean())
+    assert float(db.abs().max()) < 3.0
+
+
+@pytest.mark.parametrize(("openness", "skip", "deep"), [(0.0, 1.0, 0.0), (0.25, 1.0, 0.75), (0.5, 1.0, 1.0), (0.75, 0.75, 1.0), (1.0, 0.0, 1.0)])
+def test_gate_follows_the_published_curves(openness, skip, deep):
+    a, b = gate(torch.tensor(openness))
+    assert (float(a), float(b)) == (skip, deep)
+
+
+def test_closed_gates_hide_the_fine_stages_and_the_gates_can_learn():
+    torch.manual_seed(0)
+    critic = WaveCritic((8, 8, 8), 16, frames=512)
+    low = torch.randn(1, 2048).repeat_interleave(4, dim=1)
+    fine = torch.randn(1, 2048, 4)
+    fine = (fine - fine.mean(2, keepdim=True)).flatten(1)  # vanishes when averaged over 4
+    with torch.no_grad():
+        critic.openness.fill_(-40.0)
+        torch.testing.assert_close(critic(low + fine), critic(low), atol=1e-5, rtol=1e-5)
+        critic.openness.fill_(0.0)
+        assert float((critic(low + fine) - critic(low)).abs().max()) > 1e-3
+        critic.openness.fill_(-1.7)
+    critic(low + fine).sum().backward()
+    assert critic.openness.grad is not None and bool((critic.openness.grad.abs() > 0).all())
+
+
+def test_critic_has_one_verdict_per_view_and_hears_the_condition():
+    torch.manual_seed(0)
+    views = (SpectralView(512, 128, 32, 64), SpectralView(256, 64, 32, 32))
+    config = CriticConfig(2, views=views, spectral_channels=(8, 8), wave_channels=(8, 8), feature_dim=16)
+    critic = EnsembleCritic(config, length_samples=8192)
+    sounds = torch.randn(3, 8192, requires_grad=True)
+    seen = critic.views(sounds)
+    assert [tuple(v.shape) for v in seen] == [(3, 32, 64), (3, 32, 32), (3, 8192)]
+    first, second = (critic(seen, torch.eye(2)[[k] * 3]) for k in (0, 1))
+    assert first.shape == (3, 3) and bool((first != second).all())
+    first.sum().backward()
+    assert sounds.grad is not None and bool(sounds.grad.isfinite().all())
+    assert len(critic.gates()) == 1 and abs(critic.gates()[0] - 0.154) < 0.001
+
+
+def test_encoder_gives_a_distribution_per_sound():
+    mean, log_variance = SoundEncoder(8, 2, length_samples=8192)(torch.randn(3, 8192), torch.eye(2)[[0, 1, 0]])
+    assert mean.shape == log_variance.shape == (3, 8)
