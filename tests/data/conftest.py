@@ -32,7 +32,7 @@ def hit(kind: str, number: int) -> np.ndarray:
 
 
 def write_dataset(root: Path, extra_rows: tuple[dict[str, str], ...] = ()) -> Path:
-    """Write the folder that `creativeml prepare` would make: 12 sounds in train, one per kind in validation."""
+    """Write the folder that `creativeml prepare` would make: 12 sounds in train, three in validation."""
     rows = list(extra_rows)
     for kind, count in COUNTS.items():
         for number in range(count + 1):

@@ -92,7 +92,7 @@ def test_a_cache_that_cannot_be_written_is_explained(folder, tmp_path):
 
 
 def test_the_rate_must_be_the_datasets(folder):
-    with pytest.raises(DatasetError, match="44100 Hz.*48000 Hz"):
+    with pytest.raises(DatasetError, match=r"44100 Hz.*48000 Hz"):
         MelDataset(folder, config=MelConfig(sample_rate=48000))
 
 

@@ -96,7 +96,7 @@ def test_a_folder_that_is_no_dataset_names_the_command(tmp_path):
 @pytest.mark.parametrize("text", ["{", "[]", '{"sample_rate": 44100}', '{"sample_rate": "x"}'])
 def test_a_damaged_description_is_named(tmp_path, dataset_writer, text):
     (dataset_writer(tmp_path) / "dataset.json").write_text(text, encoding="utf-8")
-    with pytest.raises(DatasetError, match="dataset.json is damaged"):
+    with pytest.raises(DatasetError, match=r"dataset.json is damaged"):
         OneShotDataset(tmp_path)
 
 

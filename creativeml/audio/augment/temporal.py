@@ -66,7 +66,8 @@ def stretch_tail(sounds: Tensor, factor: Tensor, *, sample_rate: int) -> Tensor:
     """Make each sound's decay last about `factor` (batch,) times as long, by an exponential in time.
 
     The sound's own decay time (until it stays 40 dB below its peak) sets the rate, so a hat and a cymbal
-    change alike. A lengthened tail is raised only until that time: beyond lies noise, which must not grow.
+    change alike. A lengthened tail is raised until it has decayed by 40 dB, and from there let down again at
+    the same rate: beyond lies the noise of the recording, which must not grow for ever.
     """
     time = time_axis(sounds, sample_rate)
     lasting = sounding_time(block_peaks(sounds), DECAY_DB, sample_rate)
@@ -74,12 +75,14 @@ def stretch_tail(sounds: Tensor, factor: Tensor, *, sample_rate: int) -> Tensor:
 
 
 def tail_envelope(time_s: Tensor, factor: Tensor, decay_s: Tensor, delay_s: Tensor | float = 0.0) -> Tensor:
-    """exp(-rate time), where the rate turns a decay of 40 dB in `decay_s` (batch,) into factor x decay_s."""
+    """Gain (batch, samples) that turns a decay of 40 dB in `decay_s` (batch,) into one of factor x decay_s."""
     total = DECAY_DB / 20 * math.log(10) * (1 - 1 / factor)[:, None]
     rate = total / decay_s[:, None]
     exponent = torch.addcmul(-rate * delay_s, rate, time_s)
+    highest = (total * factor[:, None]).clamp(min=0)
+    exponent = torch.minimum(exponent, (2 * highest - exponent).clamp_(min=0))
     # Numbers below 1e-38 would slow every later step down; -400 dB is silence enough.
-    return torch.minimum(exponent.clamp_(min=-46.0), total.clamp(min=0)).exp_()
+    return exponent.clamp_(min=-46.0).exp_()
 
 
 def add_noise_floor(sounds: Tensor, level_dbfs: Tensor, noise: Tensor, *, sample_rate: int) -> Tensor:
