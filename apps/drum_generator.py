@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from _shared import serving
 
 from creativeml.config import from_dict, to_dict
-from creativeml.errors import CreativeMLError
+from creativeml.errors import CreativeMLError, require
 from creativeml.files import sha256_bytes
 from creativeml.memory import keep_large_blocks
 from creativeml.synthesis import export
@@ -193,6 +193,7 @@ def serve(
     keep_large_blocks()
     info = find_model(model)
     folder = serving.prepare_environment()
+    require("gradio", extra="apps")
     player = Player(model)
     demo = build(info, player.get, folder)
     css = (PAGE / "page.css").read_text(encoding="utf-8")

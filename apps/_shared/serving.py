@@ -163,9 +163,10 @@ def serve(
             css=css,
         )
     except OSError as error:
-        where = f"port {address.port}" if address.port is not None else "a port from 7860 on"
+        port = f"port {address.port}" if address.port is not None else "every port from 7860 to 7959"
         raise CreativeMLError(
-            f"{address.host} cannot be served on {where} ({error}); give another --port"
+            f"cannot listen on {address.host}: {port} is taken, or the address is not this machine's; "
+            "give another --port or --host"
         ) from error
     print(f"{name}: {url}  (Ctrl+C ends it)", flush=True)
     when_up()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import sys
 
-from creativeml.errors import require
 from creativeml.files import project_folder
 
 
@@ -26,7 +25,6 @@ def studio(
         auth: user:password that the page asks for.
         browser: open the page in the browser (--no-browser only prints its address).
     """
-    require("gradio", extra="apps")
     # The apps are scripts in a plain folder; they find their shared parts beside them, as when run by hand.
     folder = str(project_folder("apps"))
     if folder not in sys.path:

@@ -123,7 +123,7 @@ def export_sounds(
     folder: str | Path,
     *,
     overwrite: bool = False,
-    on_file: Callable[[Path], None] | None = None,
+    on_file: Callable[[Path], object] | None = None,
 ) -> Manifest:
     """Write sounds as 24-bit wavs and add them to the folder's manifest.
 
@@ -266,7 +266,7 @@ def remake(
     folder: str | Path,
     *,
     overwrite: bool = False,
-    on_file: Callable[[Path], None] | None = None,
+    on_file: Callable[[Path], object] | None = None,
 ) -> tuple[Manifest, list[str]]:
     """Make every sound of a manifest again.
 

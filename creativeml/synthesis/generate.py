@@ -54,7 +54,7 @@ class Instrument:
             )
         self._model = model
         self._info = info
-        self._device = next(model.parameters()).device
+        self._device = next(self.model.parameters()).device
 
     @property
     def model(self) -> torch.nn.Module:

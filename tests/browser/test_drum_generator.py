@@ -186,7 +186,7 @@ def test_variation_and_the_way_back(page):
     )
     wait_for_row(page, 2)
     less = row(page)
-    assert list(less)[0] == "Tom_s0000_v050.wav" and not set(less.values()) & set(first.values())
+    assert "Tom_s0000_v050.wav" in less and not set(less.values()) & set(first.values())
     page.keyboard.press("ArrowLeft")
     page.wait_for_selector('.dg-save[download="Tom_s0000.wav"]')
     assert row(page) == first
