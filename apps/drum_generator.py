@@ -139,6 +139,7 @@ class Server:
 def build(info: ModelInfo, instrument: Callable[[], Instrument], folder: Path) -> gradio.Blocks:
     """The page, not yet served; the arguments are those of `Server`."""
     import gradio
+    from gradio.events import api
 
     server = Server(info, instrument, folder)
     with gradio.Blocks(title="Drum generator", analytics_enabled=False, delete_cache=(600, 3600)) as demo:
@@ -150,8 +151,8 @@ def build(info: ModelInfo, instrument: Callable[[], Instrument], folder: Path) -
             elem_id="drum-generator",
         )
         # Both use the model, which computes for one caller at a time.
-        gradio.api(server.generate, api_name="generate", concurrency_id="model", concurrency_limit=1)
-        gradio.api(server.bundle, api_name="bundle", concurrency_id="model", concurrency_limit=1)
+        api(server.generate, api_name="generate", concurrency_id="model", concurrency_limit=1)
+        api(server.bundle, api_name="bundle", concurrency_id="model", concurrency_limit=1)
     return demo
 
 

@@ -90,7 +90,7 @@ def _is_this_machine(host: str) -> bool:
 
 
 class FileShelf:
-    """Keeps the newest files given to a page and deletes older ones, so a long session cannot fill the disk."""
+    """Keeps the newest files given to a page, deletes older ones: a long session cannot fill the disk."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -139,7 +139,7 @@ def serve(
     Raises:
         CreativeMLError: the address is taken or not this machine's.
     """
-    import gradio
+    from gradio.themes import Base
 
     demo.queue(max_size=QUEUE_LENGTH)
     try:
@@ -159,7 +159,7 @@ def serve(
             ssr_mode=False,
             mcp_server=False,
             pwa=False,
-            theme=gradio.themes.Base(),
+            theme=Base(),
             css=css,
         )
     except OSError as error:
