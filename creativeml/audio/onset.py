@@ -2,11 +2,10 @@
 
 In three steps. A first look finds where the sound certainly is: above what lies before it, and less than 40
 dB below its peak. From there the level is followed backwards as long as it keeps falling, which climbs down a
-slow attack to
-its foot but stops at anything flat: the noise of the room, or the pre-echo of a lossy codec. There, at the
-foot, the exact sample is the one that best divides the neighbourhood into a quiet and a loud part of unequal
-variance (the criterion of Maeda 1985, "A method for reading and checking phase times in auto-processing
-system of seismic wave data", used by seismologists to pick the first arrival of a wave).
+slow attack to its foot but stops at anything flat, such as the noise of the room. There, at the foot, the
+exact sample is the one that best divides the neighbourhood into a quiet and a loud part of unequal variance
+(the criterion of Maeda 1985, "A method for reading and checking phase times in auto-processing system of
+seismic wave data", used by seismologists to pick the first arrival of a wave).
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ _WINDOW_S = 0.001
 _CERTAIN = 10 ** (-40 / 20)
 """A sound that has come within 40 dB of its highest level has begun."""
 _LEAD_S = 0.008
-_LEAD_BELOW = 10 ** (-24 / 20)
-"""What precedes a hit is at least 24 dB below it and at least 8 ms long; else it belongs to the hit."""
-_STEADY_LEAD_S = 0.03
+_LEAD_BELOW = 10 ** (-30 / 20)
+"""What precedes a hit is at least 30 dB below it and at least 8 ms long; else it belongs to the hit."""
+_STEADY_LEAD_S = 0.02
 _STEADY_LEAD_BELOW = 10 ** (-14 / 20)
-"""Noise that neither rises nor dies away for 30 ms need only be 14 dB below the hit."""
+"""Noise that stays as it is for 20 ms need only be 14 dB below the hit; a brush's swish does not stay so."""
 _ABOVE_LEAD = 1.6
 _WARM_S, _LONG_WARM_S = 0.002, 0.006
 _HOLD_S = 0.01
@@ -116,8 +115,14 @@ def _lead_hops(level: np.ndarray, held: np.ndarray) -> int:
     before = level[:lead]
     if lead < _hops(_LEAD_S) or before.max() > _STEADY_LEAD_BELOW:
         return 0
-    steady = lead >= _hops(_STEADY_LEAD_S) and before.max() < 3 * np.median(before)
-    return lead if steady or before.max() <= _LEAD_BELOW else 0
+    return lead if before.max() <= _LEAD_BELOW or _is_steady(before) else 0
+
+
+def _is_steady(level: np.ndarray) -> bool:
+    if len(level) < _hops(_STEADY_LEAD_S):
+        return False
+    first, second = np.median(level[: len(level) // 2]), np.median(level[len(level) // 2 :])
+    return bool(level.max() < 2.2 * np.median(level) and max(first, second) < 1.25 * min(first, second))
 
 
 def _jump(level: np.ndarray, held: np.ndarray) -> int | None:

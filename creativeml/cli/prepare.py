@@ -1,0 +1,120 @@
+"""`creativeml prepare`: turn a recipe or any folder of audio into a dataset."""
+
+from __future__ import annotations
+
+import json as json_format
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+from tqdm import tqdm
+
+from creativeml.errors import CreativeMLError
+
+_SHOWN = 50
+
+
+def prepare(
+    sources: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="SRC [SRC ...]")],
+    /,
+    *,
+    out: Path,
+    sample_rate: int = 44_100,
+    length: int = 65_536,
+    kinds_from: Literal["auto", "folder", "filename"] = "auto",
+    numbers: Literal["auto", "takes", "sounds"] = "auto",
+    max_seconds: float = 20.0,
+    licence: str = "",
+    tier: Literal["", "A", "S", "G"] = "",
+    cache: Path | None = None,
+    workers: int | None = None,
+    overwrite: bool = False,
+    json: bool = False,
+) -> int:
+    """Turn folders of audio, or a corpus by name, into a dataset for training.
+
+    Reads WAV, AIFF, FLAC, OGG, MP3, AU and CAF, 8 bit to float, any sample rate, mono or more (mixed to the
+    mean of the channels). Every sound is cut to begin at its onset, resampled, faded at the end and padded.
+    OUT gets audio/, manifest.csv, dataset.json and a report that names every file, accepted or not, and why.
+    Run the same command again after an interruption, and it goes on where it stopped.
+
+    Args:
+        sources: folders, or names of recipes such as `starter`; a folder's manifest.csv is honoured.
+        out: folder of the dataset, new or empty.
+        sample_rate: of the dataset in Hz, 8000 to 192000.
+        length: samples per sound, 256 to 4194304; longer sounds are cut with a fade.
+        kinds_from: where the kind of a sound is read: from its folder, its file name, or whichever tells it.
+        numbers: a number at the end of a file name counts takes of one drum (they stay in one split) or
+            different sounds; auto decides kind by kind and says so.
+        max_seconds: longer files are refused as loops, 0.005 to 600.
+        licence: of the sounds in folders that do not say it, e.g. CC0-1.0.
+        tier: of the same sounds: A (free, attribution at most), S (share-alike), G (other).
+        cache: where recipes download to; by default CREATIVEML_CACHE or the user's cache folder.
+        workers: threads, 1 to 64; by default one per core up to 4.
+        overwrite: replace the dataset in OUT.
+        json: print the summary as JSON instead of words.
+    """
+    # Not at the top: `--help` need not wait for numpy and the audio library.
+    from creativeml.data.folders import NamingRules
+    from creativeml.data.gather import default_cache, folder_of, gather
+    from creativeml.data.prepare import PrepareOptions, default_workers, prepare_dataset
+    from creativeml.data.report import overview
+
+    if not sources:
+        print("error: name at least one folder or recipe to prepare", file=sys.stderr)
+        return 2
+    options = PrepareOptions(sample_rate, length, max_seconds, workers or default_workers())
+    for name in sources:
+        _keep_apart(folder_of(name), out)
+    rules = NamingRules(kinds_from, numbers, licence, tier)
+    found = gather(sources, rules, cache or default_cache(), lambda line: print(line, file=sys.stderr))
+    with _Bars() as bars:
+        report = prepare_dataset(found, out, options, overwrite=overwrite, on_step=bars.step)
+    if json:
+        print(json_format.dumps(report.summary(), ensure_ascii=False))
+    else:
+        for refused in report.rejected[:_SHOWN]:
+            print(f"rejected {refused.name}: {refused.reason}")
+        if len(report.rejected) > _SHOWN:
+            print(f"... and {len(report.rejected) - _SHOWN} more, all in {out / 'report.txt'}")
+        print("\n".join([*report.notes, *overview(report), "", f"{out / 'report.txt'} names every file"]))
+    if not report.rows:
+        raise CreativeMLError(
+            f"none of the {len(report.rejected)} files can be used; {out / 'report.txt'} says why for each, "
+            f"for instance {report.rejected[0].name}: {report.rejected[0].reason}"
+        )
+    return 0
+
+
+def _keep_apart(source: Path | None, out: Path) -> None:
+    """Refuse to write a dataset into its own source, or around it."""
+    if source is None:
+        return
+    inner, outer = out.resolve(), source.resolve()
+    if inner.is_relative_to(outer) or outer.is_relative_to(inner):
+        raise CreativeMLError(
+            f"--out {out} and the source {source} lie in one another; choose a folder apart"
+        )
+
+
+class _Bars:
+    """A progress bar for each step, shown to people only."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm | None = None
+        self._what = ""
+
+    def __enter__(self) -> _Bars:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def step(self, what: str, done: int, total: int) -> None:
+        if self._bar is None or what != self._what:
+            self.__exit__()
+            self._bar = tqdm(total=total, desc=what, unit="sound", delay=1, disable=None, leave=False)
+            self._what = what
+        self._bar.update(done - self._bar.n)
