@@ -74,6 +74,17 @@ def test_speed_keeps_the_onset_at_the_first_sample():
         assert (early > 0.5).all() and (early < 1.5).all()
 
 
+def test_silence_after_a_sound_stays_silent():
+    noise = torch.rand(2, LENGTH, generator=generator()) - 0.5
+    noise[:, LENGTH // 4 :] = 0
+    p = dataclasses.replace(
+        DrumAugment(only=()).draw(2, LENGTH, generator()), semitones=torch.tensor([-0.4, 1.0])
+    )
+    p = dataclasses.replace(p, tilt_db_per_octave=torch.tensor([0.5, -0.5]))
+    changed = DrumAugment().apply_parameters(noise, p)
+    assert changed[:, LENGTH // 2 :].abs().max() < 1e-5
+
+
 def test_sounds_of_a_batch_get_their_own_speed():
     sounds, semitones = drums(3), torch.tensor([-2.0, 0.5, 1.7])
     together = spectral.change_speed(sounds, semitones)
@@ -130,7 +141,7 @@ def test_attack_changes_the_onset_and_leaves_the_rest():
 
 
 def decay_s(sounds: torch.Tensor) -> torch.Tensor:
-    return temporal.sounding_time(temporal.block_peaks(sounds), 40.0, RATE)
+    return temporal.decay_time(sounds, RATE)
 
 
 @pytest.mark.parametrize("factor", [0.5, 0.8, 1.4])

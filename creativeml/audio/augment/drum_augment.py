@@ -45,7 +45,7 @@ class AugmentConfig:
     shift_s: float = 0.001
     """the onset comes up to this much later"""
     noise_dbfs: tuple[float, float] = (-80.0, -50.0)
-    """RMS level of hiss under the sound, dB below full scale"""
+    """RMS level of hiss under the sound, dB below full scale; a generator trained on it learns to hiss"""
 
     def __post_init__(self) -> None:
         for name in ("attack_time_s", "tail_factor", "gain_db", "noise_dbfs"):
@@ -162,14 +162,13 @@ class DrumAugment(nn.Module):
         factor = temporal.level_factor(
             temporal.peaks(shaped), original_peak, p.gain_db, temporal.noise_bound(p.noise_dbfs)
         )
-        factor = (factor * p.polarity)[:, None]
+        signed = (factor * p.polarity)[:, None]
         if p.noise is None:
-            return shaped * factor
-        sounding = temporal.sounding_time(
-            temporal.block_peaks(shaped), temporal.AUDIBLE_DB, self.config.sample_rate
-        )
-        hiss = temporal.noise_floor(p.noise_dbfs, p.noise, sounding, self.config.sample_rate)
-        return torch.addcmul(hiss, shaped, factor)
+            return shaped * signed
+        blocks = temporal.block_peaks(shaped) * factor.detach()[:, None]
+        until = temporal.masking_time(blocks, p.noise_dbfs, self.config.sample_rate)
+        hiss = temporal.noise_floor(p.noise_dbfs, p.noise, until, self.config.sample_rate)
+        return torch.addcmul(hiss, shaped, signed)
 
     def _move_and_colour(self, sounds: Tensor, p: AugmentParameters) -> Tensor:
         """Pitch, tilt and shift. Only sounds that need the frequency domain go through it."""
@@ -200,8 +199,8 @@ class DrumAugment(nn.Module):
             rate, samples = self.config.sample_rate, sounds.shape[-1]
             time, onset = temporal.time_axis(sounds, rate), p.shift_samples[:, None] / rate
             if bool(stretched.any()):
-                lasting = temporal.sounding_time(temporal.block_peaks(sounds), temporal.DECAY_DB, rate)
-                envelope = temporal.tail_envelope(time, p.tail_factor, lasting, onset)
+                decay = temporal.decay_time(sounds, rate)
+                envelope = temporal.tail_envelope(time, p.tail_factor, decay, onset)
             else:
                 envelope = torch.ones_like(sounds)
             if bool(attacked.any()):

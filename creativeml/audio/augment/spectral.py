@@ -75,15 +75,15 @@ def reshape_spectrum(
     length = sounds.shape[-1]
     size = _fast_size(length + max(2 * _GUARD, length // 8))
     spectrum = torch.fft.rfft(functional.pad(sounds, (_GUARD, size - length - _GUARD)))
-    speed = None if semitones is None else torch.exp2(semitones.double() / 12)
-    if speed is not None and bool((speed > 1).any()):
-        spectrum = spectrum * _anti_folding(speed, size, sounds)
     if db_per_octave is not None:
         spectrum = spectrum * _tilt_response(db_per_octave, size, sample_rate, sounds)
-    if speed is None and delay_samples is None:
+    if semitones is None and delay_samples is None:
         return torch.fft.irfft(spectrum, n=size)[:, _GUARD : _GUARD + length]
-    if speed is None:
+    if semitones is None:
         speed = torch.ones(len(sounds), dtype=torch.float64, device=sounds.device)
+    else:
+        speed = torch.exp2(semitones.double() / 12)
+    spectrum = spectrum * _band_limit(speed, size, sounds)
     oversampled = torch.fft.irfft(spectrum, n=2 * size)  # at half the level, which the interpolator restores
     oversampled[:, 2 * (length + _GUARD) :] = 0  # after the source's end only ringing is left
     return _read(oversampled, speed, delay_samples, length)
@@ -178,10 +178,14 @@ def _real_rows(values: np.ndarray) -> np.ndarray:
     return np.concatenate([values.real, values.imag])
 
 
-def _anti_folding(speed: Tensor, size: int, like: Tensor) -> Tensor:
-    """Gain (batch, bins) that closes where a faster sound would pass half the sample rate."""
+def _band_limit(speed: Tensor, size: int, like: Tensor) -> Tensor:
+    """Gain (batch, bins) that closes where a faster sound would pass half the sample rate.
+
+    Slower sounds are closed at half the rate itself: a hard end of the band would ring on through the
+    silence.
+    """
     frequency = torch.linspace(0, 0.5, size // 2 + 1, dtype=like.dtype, device=like.device)
-    edge = torch.where(speed > 1, 0.5 / speed, 1.0).to(like.dtype)[:, None]
+    edge = (0.5 / speed.clamp(min=1)).to(like.dtype)[:, None]
     return ((edge - frequency) / (_BAND_EDGE * edge)).clamp_(0, 1)
 
 

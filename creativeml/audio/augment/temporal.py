@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn import functional
 
 _BLOCK = 128  # samples; resolution at which levels over time are looked at
-DECAY_DB = 40.0
-AUDIBLE_DB = 60.0
+_DECAY_DB = 40.0
+_AUDIBLE_DB = 60.0
 _NOISE_FADE_S = 0.05
 _END_FADE_S = 0.005
 
@@ -70,13 +70,12 @@ def stretch_tail(sounds: Tensor, factor: Tensor, *, sample_rate: int) -> Tensor:
     the same rate: beyond lies the noise of the recording, which must not grow for ever.
     """
     time = time_axis(sounds, sample_rate)
-    lasting = sounding_time(block_peaks(sounds), DECAY_DB, sample_rate)
-    return sounds * tail_envelope(time, factor.to(sounds), lasting)
+    return sounds * tail_envelope(time, factor.to(sounds), decay_time(sounds, sample_rate))
 
 
 def tail_envelope(time_s: Tensor, factor: Tensor, decay_s: Tensor, delay_s: Tensor | float = 0.0) -> Tensor:
-    """Gain (batch, samples) that turns a decay of 40 dB in `decay_s` (batch,) into one of factor x decay_s."""
-    total = DECAY_DB / 20 * math.log(10) * (1 - 1 / factor)[:, None]
+    """Gain (batch, samples) that turns a decay of 40 dB in `decay_s` (batch,) into factor x decay_s."""
+    total = _DECAY_DB / 20 * math.log(10) * (1 - 1 / factor)[:, None]
     rate = total / decay_s[:, None]
     exponent = torch.addcmul(-rate * delay_s, rate, time_s)
     highest = (total * factor[:, None]).clamp(min=0)
@@ -88,8 +87,8 @@ def tail_envelope(time_s: Tensor, factor: Tensor, decay_s: Tensor, delay_s: Tens
 def add_noise_floor(sounds: Tensor, level_dbfs: Tensor, noise: Tensor, *, sample_rate: int) -> Tensor:
     """Lay hiss under each sound, as a noisy recording that was trimmed has it.
 
-    The hiss lasts as long as the sound stays within 60 dB of its peak and then fades over 50 ms, so that
-    silence after a sound remains silence.
+    The hiss lasts as long as the sound covers it and then fades over 50 ms: silence after a sound remains
+    silence, and hiss is hardly heard alone.
 
     Args:
         sounds: (batch, samples).
@@ -97,15 +96,16 @@ def add_noise_floor(sounds: Tensor, level_dbfs: Tensor, noise: Tensor, *, sample
         noise: (batch, samples), independent and uniform in [0, 1).
         sample_rate: in Hz.
     """
-    sounding = sounding_time(block_peaks(sounds), AUDIBLE_DB, sample_rate)
-    return sounds + noise_floor(level_dbfs.to(sounds), noise, sounding, sample_rate)
+    level_dbfs = level_dbfs.to(sounds)
+    until = masking_time(block_peaks(sounds), level_dbfs, sample_rate)
+    return sounds + noise_floor(level_dbfs, noise, until, sample_rate)
 
 
-def noise_floor(level_dbfs: Tensor, noise: Tensor, sounding_s: Tensor, sample_rate: int) -> Tensor:
+def noise_floor(level_dbfs: Tensor, noise: Tensor, until_s: Tensor, sample_rate: int) -> Tensor:
     """The faded hiss of `add_noise_floor`; its absolute value stays below sqrt(3) x its RMS."""
     samples = noise.shape[-1]
     fade_samples = _NOISE_FADE_S * sample_rate
-    end = sounding_s.mul(sample_rate).add(fade_samples).clamp(max=samples)
+    end = until_s.mul(sample_rate).add(fade_samples).clamp(max=samples)
     time = torch.arange(samples, dtype=noise.dtype, device=noise.device)
     fade = (end[:, None] / fade_samples - time / fade_samples).clamp_(0, 1)
     bound = noise_bound(level_dbfs)[:, None]
@@ -142,9 +142,20 @@ def block_peaks(sounds: Tensor) -> Tensor:
     return magnitude.unflatten(-1, (-1, _BLOCK)).amax(-1)
 
 
-def sounding_time(blocks: Tensor, within_db: float, sample_rate: int) -> Tensor:
-    """Seconds (batch,) after which the block peaks stay more than `within_db` below the highest."""
-    floor = blocks.amax(-1, keepdim=True) * 10 ** (-within_db / 20)
+def decay_time(sounds: Tensor, sample_rate: int) -> Tensor:
+    """Seconds (batch,) after which each sound stays 40 dB below its peak."""
+    blocks = block_peaks(sounds)
+    return time_above(blocks, blocks.amax(-1) * 10 ** (-_DECAY_DB / 20), sample_rate)
+
+
+def masking_time(blocks: Tensor, level_dbfs: Tensor, sample_rate: int) -> Tensor:
+    """Seconds (batch,) for which a sound is louder than hiss of this level and within 60 dB of its peak."""
+    hiss = torch.pow(10.0, level_dbfs / 20)
+    return time_above(blocks, torch.maximum(hiss, blocks.amax(-1) * 10 ** (-_AUDIBLE_DB / 20)), sample_rate)
+
+
+def time_above(blocks: Tensor, floor: Tensor, sample_rate: int) -> Tensor:
+    """Seconds (batch,) after which the block peaks (batch, blocks) stay below `floor` (batch,)."""
     number = torch.arange(1, blocks.shape[-1] + 1, dtype=blocks.dtype, device=blocks.device)
-    last = (number * (blocks > floor)).amax(-1).clamp(min=1.0)
+    last = (number * (blocks > floor[:, None])).amax(-1).clamp(min=1.0)
     return last * (_BLOCK / sample_rate)
