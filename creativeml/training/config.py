@@ -11,6 +11,7 @@ from creativeml.losses.adversarial import AdversarialConfig
 from creativeml.models.gans import style_wavegan
 from creativeml.models.gans.critics import CriticConfig, SpectralView
 from creativeml.models.gans.style_wavegan import StyleWaveGANConfig
+from creativeml.models.gans.wavegan import WaveGANConfig
 
 
 @dataclass(frozen=True)
@@ -46,16 +47,16 @@ class ReconstructionConfig:
     """The variational part: an encoder gives each training sound a latent from which the generator remakes it.
 
     Attributes:
-        pretrain_steps: steps of reconstruction alone before the game starts.
+        pretrain_steps: steps before the game in which only the level over band and time is learnt (cheap).
         every: steps from one reconstruction to the next during the game; 0 for a plain GAN without encoder.
-        weight: of the spectral energy distance.
+        weight: of the reconstruction: levels in pre-training, spectral energy distance in the game.
         kl_weight: of the divergence from the prior, in nats.
     """
 
-    pretrain_steps: int = 1200
+    pretrain_steps: int = 2000
     every: int = 4
     weight: float = 10.0
-    kl_weight: float = 0.0005
+    kl_weight: float = 0.001
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,9 @@ class GANTrainingConfig:
     """One run. `preset` names where the values came from."""
 
     preset: str
-    generator: StyleWaveGANConfig
-    critic: CriticConfig
+    generator: StyleWaveGANConfig | WaveGANConfig
+    critic: CriticConfig | None
+    """None takes the critic that belongs to the generator (WaveGAN's)."""
     adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
     generator_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     critic_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
@@ -83,32 +85,49 @@ def training_preset(name: str, kinds: Sequence[str], *, batch_size: int | None =
 
     `fast`: non-saturating game with R1, two spectrogram critics and a waveform critic, reconstruction.
     `paper`: as published where it is known: WGAN-LP on a waveform critic alone, no encoder.
+    `wavegan`: the baseline with the settings of its paper: WGAN-GP, five critic steps, Adam at 1e-4.
 
     Raises:
         CreativeMLError: unknown name.
     """
+    plain = ReconstructionConfig(pretrain_steps=0, every=0)
     if name in ("fast", "fast-pqmf"):
         generator = style_wavegan.preset(name, kinds)
-        config = GANTrainingConfig(name, generator, CriticConfig(generator.condition_dim), batch_size=batch_size or 16, seed=seed)
-    elif name == "paper":
+        critic = CriticConfig(generator.condition_dim)
+        return GANTrainingConfig(name, generator, critic, batch_size=batch_size or 16, seed=seed)
+    if name == "paper":
         generator = style_wavegan.preset(name, kinds)
-        critic = CriticConfig(
-            generator.condition_dim, views=(), wave_channels=(32, 64, 128, 256, 256), wave_start_stride=4
-        )
-        config = GANTrainingConfig(
+        stages = (32, 64, 128, 256, 256)
+        return GANTrainingConfig(
             name,
             generator,
-            critic,
+            CriticConfig(generator.condition_dim, views=(), wave_channels=stages, wave_start_stride=4),
             adversarial=AdversarialConfig(game="wasserstein", penalty="lp", penalty_weight=10.0, penalty_every=1),
             generator_optimizer=OptimizerConfig(rate=1e-3),
             critic_optimizer=OptimizerConfig(rate=1e-3),
-            reconstruction=ReconstructionConfig(pretrain_steps=0, every=0),
+            reconstruction=plain,
             batch_size=batch_size or 8,
             seed=seed,
         )
-    else:
-        raise CreativeMLError(f"no training preset is called '{name}' (known: fast, paper, fast-pqmf)")
-    return config
+    if name == "wavegan":
+        adam = OptimizerConfig(rate=1e-4, beta1=0.5, beta2=0.9)
+        game = AdversarialConfig(
+            game="wasserstein", penalty="gp", penalty_weight=10.0, penalty_every=1, drift_weight=0.0, overshoot_weight=0.0
+        )
+        return GANTrainingConfig(
+            name,
+            WaveGANConfig(kinds=tuple(kinds)),
+            None,
+            adversarial=game,
+            generator_optimizer=adam,
+            critic_optimizer=adam,
+            augmentation=AugmentationConfig(limit=0.0),
+            reconstruction=plain,
+            batch_size=batch_size or 16,
+            critic_steps=5,
+            seed=seed,
+        )
+    raise CreativeMLError(f"no training preset is called '{name}' (known: fast, paper, fast-pqmf, wavegan)")
 
 
 __all__ = [

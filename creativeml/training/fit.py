@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from creativeml.evaluation.embeddings import log_mel_statistics
 from creativeml.files import atomic_write_json, sha256_file
 from creativeml.models.checkpoint import save_pretrained
 from creativeml.models.gans.style_wavegan import StyleWaveGAN
+from creativeml.models.gans.wavegan import WaveGAN
 from creativeml.training.config import GANTrainingConfig
 from creativeml.training.gan import GAN, NonFiniteLoss, build_gan, train_step
 from creativeml.training.levels import estimate_levels
@@ -70,6 +72,11 @@ class Run:
     stop: bool = False
 
 
+def _tell(message: str) -> None:
+    # On stderr, past the progress bar; stdout is for results.
+    tqdm.write(message, file=sys.stderr)
+
+
 def fit(config: GANTrainingConfig, data: Path, out: Path, fabric: Fabric, options: FitOptions) -> Path:
     """Train, and return the folder of the best checkpoint (by distance to the validation sounds).
 
@@ -100,7 +107,7 @@ def _stored_config(out: Path, asked: GANTrainingConfig) -> GANTrainingConfig:
     stored = load_json(GANTrainingConfig, out / "config.json")
     if to_dict(stored) != to_dict(asked):
         differing = [k for k, v in to_dict(stored).items() if to_dict(asked)[k] != v]
-        tqdm.write(f"note: resuming with the run's own {', '.join(differing)} (stored in {out / 'config.json'})")
+        _tell(f"note: resuming with the run's own {', '.join(differing)} (stored in {out / 'config.json'})")
     return stored
 
 
@@ -118,14 +125,14 @@ def _prepare(config: GANTrainingConfig, data: Path, out: Path, fabric: Fabric, o
     try:
         validation = OneShotDataset(data, "validation", kinds=config.generator.kinds)
     except CreativeMLError as error:
-        tqdm.write(f"note: no validation ({error}); the last checkpoint will count as the best")
+        _tell(f"note: no validation ({error}); the last checkpoint will count as the best")
         validation = None
     gan = build_gan(config, fabric)
     sampler = ClassBalancedSampler(
         labels, config.batch_size, config.seed, replica=fabric.global_rank, replicas=fabric.world_size
     )
-    if not options.resume:
-        table = estimate_levels(gan.average, dataset).to(fabric.device)
+    if isinstance(gan.average, StyleWaveGAN) and not options.resume:
+        table = estimate_levels(gan.average, dataset)
         for network in (gan.average, gan.generator):
             network.level.copy_(table)
     return Run(out, gan, dataset, validation, sampler, options, DrumAugment(), best={"distance": None, "step": None})
@@ -141,7 +148,7 @@ def _first_of_each_kind(dataset: OneShotDataset, count: int) -> OneShotDataset:
 def _restore(run: Run) -> None:
     path, complaints = latest_state(run.folder / "checkpoints")
     for complaint in complaints:
-        tqdm.write(f"warning: {complaint}; going back to {path.name}")
+        _tell(f"warning: {complaint}; going back to {path.name}")
     step, values = load_state(path, run.gan.modules(), run.gan.optimizers())
     run.gan.step, run.gan.probability = step, values["probability"]
     run.sampler.load_state_dict(values["sampler"])
@@ -163,7 +170,7 @@ def _say(run: Run) -> None:
     config, fabric = run.gan.config, run.gan.fabric
     sizes = {name: sum(p.numel() for p in m.parameters()) / 1e6 for name, m in run.gan.modules().items()}
     networks = ", ".join(f"{name} {size:.2f} M" for name, size in sizes.items() if name != "average")
-    tqdm.write(
+    _tell(
         f"preset {config.preset}: {len(run.dataset)} training sounds of {len(run.dataset.kinds)} kinds, batches of"
         f" {config.batch_size} on {fabric.world_size} x {fabric.device.type}; {networks} parameters;"
         f" step {run.gan.step} of {run.options.steps}; results in {run.folder}"
@@ -195,16 +202,16 @@ def _loop(run: Run) -> None:
             if run.gan.step % 20 == 0:
                 rate = run.gan.config.batch_size / (time.perf_counter() - started)
                 recorder.record(run.gan.step, figures | {"sounds_per_second": rate, "loader_wait_s": waited})
-                shown = {k: f"{v:.3f}" for k, v in figures.items() if k in ("critic", "adversarial", "reconstruction")}
+                shown = {k: f"{v:.3f}" for k, v in figures.items() if k in ("levels", "critic", "adversarial", "reconstruction")}
                 bar.set_postfix(shown)
             if run.gan.step % run.options.checkpoint_every == 0 or run.gan.step == run.options.steps:
                 _checkpoint(run, recorder)
         if run.stop:
             _save(run)
-            tqdm.write(f"stopped by a signal at step {run.gan.step}; continue with --resume")
+            _tell(f"stopped by a signal at step {run.gan.step}; continue with --resume")
     except KeyboardInterrupt:
         _save(run)
-        tqdm.write(f"interrupted at step {run.gan.step}; continue with --resume")
+        _tell(f"interrupted at step {run.gan.step}; continue with --resume")
     finally:
         bar.close()
         recorder.close()
@@ -224,7 +231,7 @@ def _next_batch(run: Run) -> tuple[Tensor, Tensor, torch.Generator]:
 
 def _survive(run: Run, error: NonFiniteLoss, skipped: int) -> int:
     """A non-finite step is skipped; after several in a row the run goes back to its last checkpoint, half as fast."""
-    tqdm.write(f"warning: step {run.gan.step}: not finite ({error}); skipped")
+    _tell(f"warning: step {run.gan.step}: not finite ({error}); skipped")
     if skipped < SKIPS_BEFORE_ROLLBACK:
         return skipped
     at = run.gan.step
@@ -233,7 +240,7 @@ def _survive(run: Run, error: NonFiniteLoss, skipped: int) -> int:
         for group in optimizer.param_groups:
             group["lr"] *= 0.5
     torch.manual_seed(run.gan.config.seed + at)
-    tqdm.write(f"warning: {skipped} steps in a row; back to step {run.gan.step} with half the learning rate")
+    _tell(f"warning: {skipped} steps in a row; back to step {run.gan.step} with half the learning rate")
     return 0
 
 
@@ -241,7 +248,8 @@ def _checkpoint(run: Run, recorder: Recorder) -> None:
     # Drawing reference sounds must not change the random numbers of the steps that follow.
     before = torch.get_rng_state()
     gan = run.gan
-    gan.average.estimate_mean_style()
+    if isinstance(gan.average, StyleWaveGAN):
+        gan.average.estimate_mean_style()
     kinds = gan.config.generator.kinds
     folder = run.folder / "reference" / f"step-{gan.step:08d}"
     names = [kind for kind in kinds for _ in range(REFERENCE_PER_KIND)]
@@ -260,7 +268,7 @@ def _checkpoint(run: Run, recorder: Recorder) -> None:
     torch.set_rng_state(before)
     _save(run)
     shown = "" if distance is None else f": distance to validation {distance:.2f} (best {run.best['distance']:.2f} at {run.best['step']})"
-    tqdm.write(f"step {gan.step}{shown}")
+    _tell(f"step {gan.step}{shown}")
 
 
 def _validate(run: Run) -> dict[str, float]:
@@ -282,10 +290,10 @@ def _validate(run: Run) -> dict[str, float]:
 
 
 @torch.no_grad()
-def generate(model: StyleWaveGAN, per_kind: int, *, seed: int) -> Tensor:
+def generate(model: StyleWaveGAN | WaveGAN, per_kind: int, *, seed: int) -> Tensor:
     """Sounds of every kind from fixed latents: `(kinds * per_kind, samples)`, on the CPU."""
     random = torch.Generator().manual_seed(seed)
-    device = model.mean_style.device
+    device = next(model.parameters()).device
     sounds = []
     for kind in model.config.kinds:
         latent = torch.randn(per_kind, model.config.latent_dim, generator=random).to(device)

@@ -21,8 +21,10 @@ from creativeml.losses.adversarial import AdversarialLoss
 from creativeml.losses.spectral import spectral_energy_distance
 from creativeml.losses.variational import kl_standard_normal, sample_gaussian
 from creativeml.models.gans.critics import EnsembleCritic, SoundEncoder
-from creativeml.models.gans.style_wavegan import StyleWaveGAN
+from creativeml.models.gans.style_wavegan import StyleWaveGAN, StyleWaveGANConfig
+from creativeml.models.gans.wavegan import WaveGAN, WaveGANConfig, WaveGANCritic
 from creativeml.training.config import GANTrainingConfig, OptimizerConfig
+from creativeml.training.levels import FLOOR_NEPERS, band_levels
 
 
 class NonFiniteLoss(ArithmeticError):
@@ -38,7 +40,7 @@ class GAN:
     generator: nn.Module
     critic: nn.Module
     encoder: nn.Module | None
-    average: StyleWaveGAN
+    average: StyleWaveGAN | WaveGAN
     """Moving average of the generator: the one that is shipped."""
     generator_optimizer: torch.optim.Optimizer
     critic_optimizer: torch.optim.Optimizer
@@ -66,8 +68,7 @@ class GAN:
 def build_gan(config: GANTrainingConfig, fabric: Fabric) -> GAN:
     """Fresh networks and optimizers, set up on the fabric's device."""
     torch.manual_seed(config.seed)
-    generator = StyleWaveGAN(config.generator)
-    critic = EnsembleCritic(config.critic, length_samples=config.generator.length_samples)
+    generator, critic = _networks(config)
     encoder = None
     if config.reconstruction.every:
         c = config.generator
@@ -94,6 +95,15 @@ def build_gan(config: GANTrainingConfig, fabric: Fabric) -> GAN:
     )
 
 
+def _networks(config: GANTrainingConfig) -> tuple[StyleWaveGAN | WaveGAN, EnsembleCritic | WaveGANCritic]:
+    c = config.generator
+    generator = StyleWaveGAN(c) if isinstance(c, StyleWaveGANConfig) else WaveGAN(c)
+    if config.critic is not None:
+        return generator, EnsembleCritic(config.critic, length_samples=c.length_samples)
+    assert isinstance(c, WaveGANConfig), "only WaveGAN brings a critic of its own"
+    return generator, WaveGANCritic(c)
+
+
 def _adam(parameters: Iterable[nn.Parameter], config: OptimizerConfig) -> torch.optim.Adam:
     return torch.optim.Adam(parameters, lr=config.rate, betas=(config.beta1, config.beta2))
 
@@ -115,8 +125,11 @@ def train_step(gan: GAN, real: Tensor, labels: Tensor, random: torch.Generator) 
     """
     condition = _condition(gan, labels)
     if gan.pretraining:
-        log = _reconstruction_step(gan, real, condition)
+        # Momentum helps a plain loss and harms the game.
+        _set_momentum(gan, 0.9)
+        log = _level_step(gan, real, condition)
     else:
+        _set_momentum(gan, gan.config.generator_optimizer.beta1)
         latent = torch.randn(len(real), gan.config.generator.latent_dim, device=real.device)
         fake = gan.generator(latent, condition)
         log = _critic_step(gan, real, fake.detach(), condition, random)
@@ -153,9 +166,34 @@ def _reconstruction_terms(gan: GAN, real: Tensor, condition: Tensor) -> dict[str
     return terms if overshoot is None else {**terms, "overshoot": overshoot}
 
 
-def _reconstruction_step(gan: GAN, real: Tensor, condition: Tensor) -> dict[str, float]:
-    terms = _reconstruction_terms(gan, real, condition)
+def _level_step(gan: GAN, real: Tensor, condition: Tensor) -> dict[str, float]:
+    """Pre-training: encoder and the first frame rates of the generator learn the level over band and time.
+
+    Neither sound nor critic is needed for it, so a step costs a tenth of the others.
+    """
+    assert gan.encoder is not None and isinstance(gan.average, StyleWaveGAN)
+    weights, frames = gan.config.reconstruction, _level_frames(gan)
+    mean, log_variance = gan.encoder(real, condition)
+    mean, log_variance = mean.float(), log_variance.float()
+    made = gan.generator(sample_gaussian(mean, log_variance), condition, level_frames=frames)
+    wanted = band_levels(real, gan.average.head, frames)
+    # In units of the 80 dB between the floor and full scale, as the spectral distance.
+    terms = {
+        "levels": weights.weight * (made.clamp(min=FLOOR_NEPERS) - wanted).abs().mean() / -FLOOR_NEPERS,
+        "kl": weights.kl_weight * kl_standard_normal(mean, log_variance).mean(),
+    }
     return _update(gan, gan.generator_optimizer, terms)
+
+
+def _level_frames(gan: GAN) -> int:
+    """The rate nearest to 256 frames (about 6 ms) that the generator has."""
+    rates = [level.frames for level in gan.average.levels]
+    return min(rates, key=lambda rate: abs(rate - 256))
+
+
+def _set_momentum(gan: GAN, beta1: float) -> None:
+    for group in gan.generator_optimizer.param_groups:
+        group["betas"] = (beta1, gan.config.generator_optimizer.beta2)
 
 
 def _critic_step(
@@ -213,14 +251,15 @@ def _update(gan: GAN, optimizer: torch.optim.Optimizer, terms: dict[str, Tensor]
     total = torch.stack([t.float() for t in terms.values()]).sum()
     optimizer.zero_grad(set_to_none=True)
     gan.fabric.backward(total)
+    values = {name: float(term.detach()) for name, term in terms.items()}
     gradients = [p.grad.detach() for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
     norm = torch.nn.utils.get_total_norm(gradients)
-    if not (math.isfinite(float(total)) and math.isfinite(float(norm))):
+    if not all(map(math.isfinite, (*values.values(), float(norm)))):
         optimizer.zero_grad(set_to_none=True)
         gan.critic.requires_grad_(True)
-        raise NonFiniteLoss(", ".join(f"{k} {float(v):.3g}" for k, v in terms.items()) + f", gradient {float(norm):.3g}")
+        raise NonFiniteLoss(", ".join(f"{k} {v:.3g}" for k, v in values.items()) + f", gradient {float(norm):.3g}")
     optimizer.step()
-    return {name: float(term.detach()) for name, term in terms.items()}
+    return values
 
 
 @torch.no_grad()

@@ -29,13 +29,13 @@ def estimate_levels(generator: StyleWaveGAN, dataset: OneShotDataset) -> Tensor:
         `(kinds, bands, length / LEVEL_HOP_SAMPLES)` in nepers; 0 is the level of white noise of variance 1.
     """
     head = generator.head
-    table = torch.zeros_like(generator.level, device="cpu")
+    table = torch.zeros_like(generator.level)
     for kind in range(len(dataset.kinds)):
         members = torch.nonzero(dataset.labels == kind).flatten()
-        total, count = torch.zeros(table.shape[1:]), 0
+        total, count = torch.zeros_like(table[0]), 0
         for chunk in members.split(32):
             sounds, _ = dataset.batch(chunk.tolist())
-            amplitude = _band_amplitudes(sounds, head).clamp(min=math.exp(FLOOR_NEPERS))
+            amplitude = band_amplitudes(sounds.to(table.device), head).clamp(min=math.exp(FLOOR_NEPERS))
             total += amplitude.pow(POWER).sum(0)
             count += len(chunk)
         if count:
@@ -43,16 +43,22 @@ def estimate_levels(generator: StyleWaveGAN, dataset: OneShotDataset) -> Tensor:
     return _smooth(table)
 
 
-def _band_amplitudes(sounds: Tensor, head: StftHead | PqmfHead | WaveformHead) -> Tensor:
-    """RMS amplitude per band and envelope frame, `(b, bands, length / LEVEL_HOP_SAMPLES)`."""
+def band_levels(sounds: Tensor, head: StftHead | PqmfHead | WaveformHead, frames: int) -> Tensor:
+    """Levels of real sounds in the head's bands: `(b, samples)` → `(b, bands, frames)` in nepers, floored at -80 dB."""
+    power = band_amplitudes(sounds, head).square()
+    power = power.unflatten(-1, (frames, -1)).mean(-1)
+    return 0.5 * torch.log(power + math.exp(2 * FLOOR_NEPERS))
+
+
+def band_amplitudes(sounds: Tensor, head: StftHead | PqmfHead | WaveformHead) -> Tensor:
+    """RMS amplitude per band and step of the level table, `(b, bands, length / LEVEL_HOP_SAMPLES)`."""
     if isinstance(head, StftHead):
-        head = head.cpu()
         power = head._analyse(sounds).abs().square()
         # Mean power of each band: the interpolation weights, turned round and normalised.
         weights = head.spread / head.spread.sum(1, keepdim=True)
         return (power @ weights.T).transpose(1, 2).sqrt()
     if isinstance(head, PqmfHead):
-        bands = head.filterbank.cpu().analyze(sounds)
+        bands = head.filterbank.analyze(sounds)
         return F.avg_pool1d(bands.square(), LEVEL_HOP_SAMPLES // head.bands).sqrt()
     return F.avg_pool1d(sounds[:, None].square(), LEVEL_HOP_SAMPLES).sqrt()
 
@@ -61,7 +67,7 @@ def _smooth(table: Tensor) -> Tensor:
     """Average over time with a reach that grows with time: 5 % of the time since the onset, none in the attack."""
     frames = table.shape[-1]
     cumulative = F.pad(table.cumsum(-1), (1, 0))
-    position = torch.arange(frames)
+    position = torch.arange(frames, device=table.device)
     reach = (position * 0.05).long()
     low, high = (position - reach).clamp(min=0), (position + reach + 1).clamp(max=frames)
     return (cumulative[..., high] - cumulative[..., low]) / (high - low)

@@ -26,6 +26,11 @@ MAX_GAIN_NEPERS = 8.0
 LOW_BAND_HZ = 800.0
 
 
+def bound(gain: Tensor) -> Tensor:
+    """Gains within `MAX_GAIN_NEPERS`, softly."""
+    return MAX_GAIN_NEPERS * torch.tanh(gain / MAX_GAIN_NEPERS)
+
+
 class WaveformHead(nn.Module):
     """Features at the full rate → samples, times the class envelope (Lavault et al. 2022)."""
 
@@ -106,7 +111,7 @@ class StftHead(nn.Module):
             `(b, frames * hop)`.
         """
         assert gain is not None and noise is not None
-        gain = MAX_GAIN_NEPERS * torch.tanh(gain / MAX_GAIN_NEPERS)
+        gain = bound(gain)
         carrier = self.to_carrier(x, style).squeeze(2).float().transpose(1, 2)
         total = torch.stack([level, level], 1) + gain[:, :-1].unflatten(1, (2, self.bands))
         tone_level, noise_level = torch.exp(total.permute(1, 0, 3, 2) @ self.spread)
@@ -157,7 +162,7 @@ class PqmfHead(nn.Module):
     def forward(self, x: Tensor, level: Tensor, gain: Tensor | None, style: Tensor, noise: Tensor | None) -> Tensor:
         """As `StftHead.forward`, with `gain (b, 2 * bands, frames)` and `noise (b, frames * bands)`."""
         assert gain is not None and noise is not None
-        gain = MAX_GAIN_NEPERS * torch.tanh(gain / MAX_GAIN_NEPERS)
+        gain = bound(gain)
         carrier = self.to_carrier(x, style).squeeze(2).float()
         level = upsample(level[:, :, None, :], self.frames // level.shape[-1]).squeeze(2)
         tone_gain, noise_gain = gain.chunk(2, dim=1)

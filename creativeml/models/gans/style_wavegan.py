@@ -22,7 +22,7 @@ from creativeml.kinds import KINDS
 from creativeml.layers.equalized import GAIN, EqualLinear, activate
 from creativeml.layers.modulated import AdaINConv, ModulatedConv, ShapedNoise
 from creativeml.layers.resampling import log2_exact, upsample
-from creativeml.models.gans.heads import PqmfHead, StftHead, WaveformHead
+from creativeml.models.gans.heads import PqmfHead, StftHead, WaveformHead, bound
 from creativeml.models.registry import register
 
 Head = Literal["stft", "pqmf", "waveform"]
@@ -172,22 +172,62 @@ class StyleWaveGAN(nn.Module):
         if noise is None:
             noise = [torch.randn(batch, *shape, device=style.device) for shape in self.noise_shapes()]
         full_style = torch.cat([style, condition], dim=1)
-        x = self.start.expand(batch, -1, -1, -1).contiguous(memory_format=torch.channels_last)
+        x, gain = self._features(full_style, noise, self.config.frames)
+        nepers = self._kind_level(condition)
+        return self.head(x, nepers, gain, full_style, noise[-1] if self.head.noise_samples else None)
+
+    def band_levels(self, style: Tensor, condition: Tensor, frames: int) -> Tensor:
+        """Levels that the first frame rates alone would give to the head: a coarse sound, at a fraction of the cost.
+
+        Args:
+            style: `(b, style_dim)`.
+            condition: `(b, condition_dim)`.
+            frames: up to which rate to go; one of the levels' rates.
+
+        Returns:
+            `(b, bands, frames)` in nepers: tone and noise part together.
+        """
+        noise = [torch.randn(len(style), *shape, device=style.device) for shape in self.noise_shapes()]
+        _, gain = self._features(torch.cat([style, condition], dim=1), noise, frames)
+        assert gain is not None, "only heads with band gains have levels"
+        nepers = self._kind_level(condition)
+        nepers = nepers.unflatten(-1, (frames, -1)).mean(-1)
+        tone, noise_part = bound(gain)[:, : 2 * self.head.bands].chunk(2, dim=1)
+        return nepers + 0.5 * torch.logaddexp(2.0 * tone, 2.0 * noise_part)
+
+    def _features(self, full_style: Tensor, noise: Sequence[Tensor], frames: int) -> tuple[Tensor, Tensor | None]:
+        """Features `(b, channels, 1, frames)` and the sum of the levels' gains `(b, gains, frames)`."""
+        x = self.start.expand(len(full_style), -1, -1, -1).contiguous(memory_format=torch.channels_last)
         gain: Tensor | None = None
         for level, level_noise in zip(self.levels, noise, strict=False):
             x, added = level(x, full_style, level_noise)
             if added is not None:
-                added = upsample(added, self.config.frames // added.shape[-1]) if added.shape[-1] < self.config.frames else added
+                added = upsample(added, frames // level.frames) if level.frames < frames else added
                 gain = added if gain is None else gain + added
-        nepers = (self._kind_shares(condition) @ self.level.flatten(1)).unflatten(1, self.level.shape[1:])
-        gain = None if gain is None else gain.squeeze(2).float()
-        return self.head(x, nepers, gain, full_style, noise[-1] if self.head.noise_samples else None)
+            if level.frames == frames:
+                break
+        return x, None if gain is None else gain.squeeze(2).float()
+
+    def _kind_level(self, condition: Tensor) -> Tensor:
+        return (self._kind_shares(condition) @ self.level.flatten(1)).unflatten(1, self.level.shape[1:])
 
     def forward(
-        self, latent: Tensor, condition: Tensor, *, noise: Sequence[Tensor] | None = None, truncation: float = 1.0
+        self,
+        latent: Tensor,
+        condition: Tensor,
+        *,
+        noise: Sequence[Tensor] | None = None,
+        truncation: float = 1.0,
+        level_frames: int = 0,
     ) -> Tensor:
-        """`latent (b, latent_dim)`, `condition (b, condition_dim)` → sounds `(b, length_samples)`."""
+        """`latent (b, latent_dim)`, `condition (b, condition_dim)` → sounds `(b, length_samples)`.
+
+        With `level_frames` it returns `band_levels` instead (through this one entry, so that wrappers for several
+        devices see it).
+        """
         style = self.truncate(self.map(latent, condition), condition, truncation)
+        if level_frames:
+            return self.band_levels(style, condition, level_frames)
         return self.synthesize(style, condition, noise)
 
     @torch.no_grad()

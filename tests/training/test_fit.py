@@ -1,0 +1,167 @@
+"""Runs: exact resume, survival of NaN and of damage, learning a small set, what is left behind."""
+
+import dataclasses
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import soundfile
+import torch
+from lightning_fabric import Fabric
+from safetensors.torch import load_file
+
+from creativeml.config import to_dict
+from creativeml.errors import CreativeMLError
+from creativeml.models import from_pretrained
+from creativeml.training import fit as fit_module
+from creativeml.training.config import training_preset
+from creativeml.training.fit import FitOptions, fit
+from creativeml.training.gan import NonFiniteLoss
+
+
+@pytest.fixture
+def fabric() -> Fabric:
+    return Fabric(accelerator="cpu", devices=1, precision="32-true")
+
+
+def tensors(run, step):
+    return load_file(run / "checkpoints" / f"step-{step:08d}.safetensors")
+
+
+def test_twenty_steps_equal_ten_and_a_resume_of_ten(drums, small, fabric, tmp_path):
+    small = dataclasses.replace(small, augmentation=dataclasses.replace(small.augmentation, adapt_over_sounds=40))
+    fit(small, drums, tmp_path / "whole", fabric, FitOptions(20, checkpoint_every=10))
+    fit(small, drums, tmp_path / "parts", fabric, FitOptions(10, checkpoint_every=10))
+    torch.manual_seed(999)  # what happened in between must not matter
+    fit(small, drums, tmp_path / "parts", fabric, FitOptions(20, checkpoint_every=10, resume=True))
+    whole, parts = tensors(tmp_path / "whole", 20), tensors(tmp_path / "parts", 20)
+    assert whole.keys() == parts.keys()
+    parts_of = {key.split("/")[0] + "/" + key.split("/")[1] for key in whole}
+    assert {"module/generator", "module/critic", "module/average", "module/encoder"} <= parts_of
+    assert {"optimizer/generator", "optimizer/critic", "rng/cpu"} <= parts_of
+    different = [key for key in whole if not torch.equal(whole[key], parts[key])]
+    assert different == []
+    states = [json.loads((tmp_path / p / "checkpoints/step-00000020.json").read_text())["values"] for p in ("whole", "parts")]
+    for state in states:
+        state.pop("seconds")
+    assert states[0] == states[1] and states[0]["probability"] >= 0
+    lines = [json.loads(line) for line in (tmp_path / "parts/log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if "validation/kernel_distance" in line] == [10, 20]
+
+
+def test_a_run_leaves_models_sounds_pictures_and_a_log(drums, small, fabric, tmp_path):
+    best = fit(small, drums, tmp_path / "run", fabric, FitOptions(6, checkpoint_every=3))
+    model = from_pretrained(best)
+    assert to_dict(model.config) == to_dict(small.generator)
+    assert float(model.mean_style.abs().sum()) > 0 and float(model.level.abs().sum()) > 0
+    sounds, rate = soundfile.read(tmp_path / "run/reference/step-00000006/reference.wav")
+    assert rate == 44100 and len(sounds) == 4 * (8192 + 22050) and abs(sounds).max() > 0.5
+    assert (tmp_path / "run/reference/step-00000006/reference.png").read_bytes()[:4] == b"\x89PNG"
+    assert list((tmp_path / "run/tensorboard").glob("events*"))
+    last = json.loads((tmp_path / "run/log.jsonl").read_text().splitlines()[-1])
+    assert last["step"] == 6 and last["validation/variety"] > 0 and 0 < last["gate/0"] < 1
+    with pytest.raises(CreativeMLError, match="--resume"):
+        fit(small, drums, tmp_path / "run", fabric, FitOptions(6))
+
+
+def test_damaged_checkpoint_falls_back_to_the_one_before(drums, small, fabric, tmp_path, capsys):
+    fit(small, drums, tmp_path / "run", fabric, FitOptions(4, checkpoint_every=2))
+    newest = tmp_path / "run/checkpoints/step-00000004.safetensors"
+    newest.write_bytes(newest.read_bytes()[:-100])
+    fit(small, drums, tmp_path / "run", fabric, FitOptions(5, checkpoint_every=5, resume=True))
+    assert "step-00000004.safetensors is damaged; going back to step-00000002" in capsys.readouterr().err
+    assert "module/generator/start" in tensors(tmp_path / "run", 5)
+
+
+def test_nothing_to_resume_is_said(drums, small, fabric, tmp_path):
+    with pytest.raises(CreativeMLError, match="no such file"):
+        fit(small, drums, tmp_path / "none", fabric, FitOptions(4, resume=True))
+
+
+def test_nan_steps_are_skipped_then_rolled_back_and_said(drums, small, fabric, tmp_path, capsys, monkeypatch):
+    real_step, seen = fit_module.train_step, []
+
+    def poisoned(gan, sounds, labels, random):
+        seen.append(gan.step)
+        # A real NaN in the batch, once at step 5 and six times in a row at step 7.
+        if seen.count(5) == 1 and gan.step == 5 or gan.step == 7 and seen.count(7) <= 5:
+            sounds = sounds * float("nan")
+        return real_step(gan, sounds, labels, random)
+
+    monkeypatch.setattr(fit_module, "train_step", poisoned)
+    fit(small, drums, tmp_path / "run", fabric, FitOptions(9, checkpoint_every=3))
+    told = capsys.readouterr().err
+    assert "step 5: not finite" in told and "back to step 6 with half the learning rate" in told
+    assert seen.count(6) == 2, "the steps since the checkpoint are taken again"
+    assert all(bool(t.isfinite().all()) for k, t in tensors(tmp_path / "run", 9).items() if k.startswith("module"))
+
+
+def test_a_nan_changes_no_weight(drums, small, fabric):
+    from creativeml.training.gan import build_gan, train_step
+
+    gan = build_gan(small, fabric)
+    for step in (0, 6):
+        gan.step = step
+        before = {k: v.clone() for m in gan.modules().values() for k, v in m.state_dict().items()}
+        with pytest.raises(NonFiniteLoss):
+            train_step(gan, torch.full((4, 8192), float("nan")), torch.tensor([0, 1, 0, 1]), torch.Generator())
+        after = {k: v for m in gan.modules().values() for k, v in m.state_dict().items()}
+        assert gan.step == step and all(torch.equal(before[k], after[k]) for k in before)
+        assert all(p.requires_grad for p in gan.critic.parameters())
+
+
+def test_overfitting_two_sounds_learns_them(drums, small, fabric, tmp_path):
+    small = dataclasses.replace(small, reconstruction=dataclasses.replace(small.reconstruction, pretrain_steps=10_000))
+    fit(small, drums, tmp_path / "run", fabric, FitOptions(160, checkpoint_every=160, overfit=2))
+    lines = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
+    losses = [line["levels"] for line in lines if "levels" in line]
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_dry_run_says_what_would_be_done_and_writes_nothing(drums, small, fabric, tmp_path, capsys):
+    fit(small, drums, tmp_path / "run", fabric, FitOptions(100, dry_run=True))
+    assert "16 training sounds of 2 kinds" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["fast", "fast-pqmf", "paper", "wavegan"])
+def test_presets_are_whole_and_survive_json(name):
+    from creativeml.config import from_dict
+    from creativeml.training.config import GANTrainingConfig
+
+    config = training_preset(name, ("kick", "snare"), seed=3)
+    assert from_dict(GANTrainingConfig, to_dict(config)) == config
+    assert config.generator.kinds == ("kick", "snare") and config.seed == 3
+
+
+def test_sigterm_saves_and_the_run_can_go_on(drums, tmp_path):
+    """The real program, killed for real."""
+    command = [sys.executable, "-m", "creativeml", "train", "drum_gan", "--data", str(drums), "--out", str(tmp_path / "run")]
+    wrong = subprocess.run([*command, "--preset", "fast"], capture_output=True, text=True, check=False)
+    assert wrong.returncode == 1 and "--length 65536" in wrong.stderr and "Traceback" not in wrong.stderr
+    script = (
+        "import sys, pathlib, json; from lightning_fabric import Fabric; from creativeml.config import from_dict;"
+        "from creativeml.training.config import GANTrainingConfig; from creativeml.training.fit import fit, FitOptions;"
+        "config = from_dict(GANTrainingConfig, json.loads(sys.argv[1]));"
+        "fit(config, pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]), Fabric(accelerator='cpu', precision='32-true'),"
+        " FitOptions(100000, checkpoint_every=50000))"
+    )
+    config = dataclasses.replace(training_preset("fast", ("kick", "snare")), batch_size=2)
+    generator = dataclasses.replace(config.generator, length_samples=8192, channels=(16, 16, 12))
+    config = dataclasses.replace(config, generator=generator, critic=dataclasses.replace(config.critic, views=()))
+    arguments = [sys.executable, "-c", script, json.dumps(to_dict(config)), str(drums), str(tmp_path / "run")]
+    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) as process:
+        log = tmp_path / "run/log.jsonl"
+        for _ in range(600):
+            if log.exists() and log.read_text():
+                break
+            time.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 0, told
+    assert "continue with --resume" in told
+    steps = sorted(int(p.stem.split("-")[1]) for p in (tmp_path / "run/checkpoints").glob("*.json"))
+    assert steps[0] == 0 and steps[-1] >= 20
