@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -108,26 +109,39 @@ class Instrument:
 
     def _make(self, kind: str, seed: int, truncation: float) -> Tensor:
         latent, *noise = self._draw(seed)
-        with torch.no_grad():
+        with torch.no_grad(), _one_thread():
             raw = self._model(
                 latent.to(self._device),
                 self._model.condition_for([kind]).to(self._device),
                 noise=[n.to(self._device) for n in noise],
                 truncation=float(truncation),
             )[0]
-        raw = raw.float().cpu()
+            sound = finish(raw.float().cpu(), self.sample_rate)
         if not bool(torch.isfinite(raw).all()):
             raise CreativeMLError(
                 f"the model '{self._info.name}' gave a broken sound (not a number) for {kind}, seed {seed}, "
                 f"truncation {truncation:g}; lower the truncation, or get the model again"
             )
-        return finish(raw, self.sample_rate)
+        return sound
 
     def _draw(self, seed: int) -> list[Tensor]:
         # Drawn on the CPU on purpose: other devices have other random numbers for the same seed.
         generator = torch.Generator().manual_seed(seed)
         shapes = ((int(self._model.config.latent_dim),), *self._model.noise_shapes())
         return [torch.randn((1, *shape), generator=generator) for shape in shapes]
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    # Sums are rounded in another order for every number of threads, and a sound's bytes must not depend on
+    # how many cores a machine has. One thread also keeps its pace beside a busy DAW, where several wait for
+    # each other.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def load(name: str | Path = DEFAULT_MODEL, *, device: str | torch.device = "cpu") -> Instrument:

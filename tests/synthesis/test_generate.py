@@ -36,7 +36,19 @@ def test_a_sound_is_named_by_its_own_seed(tiny):
     assert torch.equal(row, tiny.generate("kick", count=4, seed=10))
 
 
-def test_neither_global_random_numbers_nor_threads_of_use_matter(tiny):
+def test_the_number_of_threads_does_not_matter(tiny):
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        first = tiny.sound("kick", 3)
+        torch.set_num_threads(2)
+        assert torch.equal(first, tiny.sound("kick", 3))
+        assert torch.get_num_threads() == 2, "a caller's setting is left as it was"
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_global_random_numbers_do_not_matter(tiny):
     torch.manual_seed(1)
     first = tiny.sound("kick", 3)
     torch.manual_seed(2)
