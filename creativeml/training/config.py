@@ -53,7 +53,7 @@ class ReconstructionConfig:
         kl_weight: of the divergence from the prior, in nats.
     """
 
-    pretrain_steps: int = 2000
+    pretrain_steps: int = 1500
     every: int = 4
     weight: float = 10.0
     kl_weight: float = 0.001

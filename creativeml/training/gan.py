@@ -21,10 +21,10 @@ from creativeml.losses.adversarial import AdversarialLoss
 from creativeml.losses.spectral import spectral_energy_distance
 from creativeml.losses.variational import kl_standard_normal, sample_gaussian
 from creativeml.models.gans.critics import EnsembleCritic, SoundEncoder
+from creativeml.models.gans.heads import FLOOR_NEPERS
 from creativeml.models.gans.style_wavegan import StyleWaveGAN, StyleWaveGANConfig
 from creativeml.models.gans.wavegan import WaveGAN, WaveGANConfig, WaveGANCritic
 from creativeml.training.config import GANTrainingConfig, OptimizerConfig
-from creativeml.training.levels import FLOOR_NEPERS, band_levels
 
 
 class NonFiniteLoss(ArithmeticError):
@@ -176,7 +176,7 @@ def _level_step(gan: GAN, real: Tensor, condition: Tensor) -> dict[str, float]:
     mean, log_variance = gan.encoder(real, condition)
     mean, log_variance = mean.float(), log_variance.float()
     made = gan.generator(sample_gaussian(mean, log_variance), condition, level_frames=frames)
-    wanted = band_levels(real, gan.average.head, frames)
+    wanted = gan.average.head.measure_levels(real, frames)
     # In units of the 80 dB between the floor and full scale, as the spectral distance.
     terms = {
         "levels": weights.weight * (made.clamp(min=FLOOR_NEPERS) - wanted).abs().mean() / -FLOOR_NEPERS,

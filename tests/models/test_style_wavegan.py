@@ -78,9 +78,27 @@ def test_every_parameter_of_every_preset_receives_a_gradient():
         for noise in model.modules():
             if hasattr(noise, "strength"):
                 torch.nn.init.constant_(noise.strength, 0.1)
+            if getattr(noise, "to_gain", None) is not None:
+                torch.nn.init.normal_(noise.to_gain.weight, std=0.1)
         model(torch.randn(2, 64), model.condition_for(list(KINDS))).square().mean().backward()
         missing = [n for n, p in model.named_parameters() if p.grad is None or not bool(p.grad.abs().sum() > 0)]
         assert missing == [], (name, missing)
+
+
+def test_levels_of_the_first_rates_are_those_measured_in_the_sound():
+    """With all gains of finer rates at zero, what `band_levels` promises is what the head makes."""
+    torch.manual_seed(0)
+    model = tiny().eval()
+    torch.nn.init.normal_(model.levels[0].to_gain.weight, std=0.3)
+    condition = model.condition_for(["kick"] * 64)
+    style = model.map(torch.randn(1, 8), condition[:1]).expand(64, -1)
+    with torch.no_grad():
+        promised = model.band_levels(style, condition, 32)[:, :-1].mean(0)
+        sounds = model.synthesize(style, condition)
+        # The low band is a further part, which the promise keeps apart: look above it.
+        measured = 0.5 * torch.log(model.head.band_powers(sounds).unflatten(-1, (32, -1)).mean((0, -1)))
+    error = (measured - promised)[8:-1, 2:-2]
+    assert float(error.abs().mean()) < 0.5
 
 
 def test_controls_extend_the_condition_vector():

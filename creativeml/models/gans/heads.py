@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from creativeml.audio.filterbanks import interpolation_matrix, mel_centres_hz
@@ -23,6 +24,10 @@ from creativeml.layers.pqmf import PQMF
 from creativeml.layers.resampling import SincUpsample, upsample
 
 MAX_GAIN_NEPERS = 8.0
+FLOOR_NEPERS = math.log(1e-4)
+"""Levels below -80 dB count as silent."""
+LEVEL_HOP_SAMPLES = 64
+"""Time step of the level tables."""
 LOW_BAND_HZ = 800.0
 
 
@@ -48,6 +53,10 @@ class WaveformHead(nn.Module):
         wave = self.to_wave(x, style).flatten(1).float()
         envelope = torch.exp(upsample(level[:, :, None, :], self.frames // level.shape[-1])).flatten(1)
         return wave * envelope
+
+    def band_powers(self, sounds: Tensor) -> Tensor:
+        """Power over time, one band: `(b, samples)` → `(b, 1, samples / 64)`."""
+        return F.avg_pool1d(sounds[:, None].square(), LEVEL_HOP_SAMPLES)
 
 
 class StftHead(nn.Module):
@@ -122,9 +131,33 @@ class StftHead(nn.Module):
         low_level = torch.einsum("bkt,k->bt", level, self.low_bands) + gain[:, -1]
         return wave + self._low_band(carrier[..., 2 * self.bins :], low_level)
 
+    def band_levels(self, level: Tensor, gain: Tensor) -> Tensor:
+        """Levels that these gains give: tone and noise together per band, then the low band.
+
+        Args:
+            level: `(b, bands, t)` class level in nepers.
+            gain: `(b, 2 * bands + 1, t)`.
+
+        Returns:
+            `(b, bands + 1, t)` in nepers.
+        """
+        gain = bound(gain)
+        low = torch.einsum("bkt,k->bt", level, self.low_bands) + gain[:, -1]
+        return torch.cat([level + _sum_of_powers(gain[:, :-1]), low[:, None]], dim=1)
+
+    def measure_levels(self, sounds: Tensor, frames: int) -> Tensor:
+        """The same rows measured in sounds: `(b, samples)` → `(b, bands + 1, frames)`, floored at `FLOOR_NEPERS`."""
+        levels = _to_nepers(self.band_powers(sounds), frames)
+        return torch.cat([levels, torch.einsum("bkt,k->bt", levels, self.low_bands)[:, None]], dim=1)
+
+    def band_powers(self, sounds: Tensor) -> Tensor:
+        """Mean power of each band, 1 for white noise of variance 1: `(b, samples)` → `(b, bands, frames)`."""
+        weights = self.spread / self.spread.sum(1, keepdim=True)
+        return (self._analyse(sounds).abs().square() @ weights.T).transpose(1, 2)
+
     def _analyse(self, noise: Tensor) -> Tensor:
         half = self.n_fft // 2
-        padded = torch.nn.functional.pad(noise, (half, self.n_fft - half - self.hop))
+        padded = F.pad(noise, (half, self.n_fft - half - self.hop))
         frames = padded.unfold(1, self.n_fft, self.hop) * (self.window / self.bin_gain)
         return torch.fft.rfft(frames)
 
@@ -169,3 +202,24 @@ class PqmfHead(nn.Module):
         white = noise.unflatten(1, (self.bands, self.frames))
         bands = carrier * torch.exp(level + tone_gain) + white * torch.exp(level + noise_gain)
         return self.filterbank.synthesize(bands)
+
+    def band_levels(self, level: Tensor, gain: Tensor) -> Tensor:
+        """As `StftHead.band_levels`, without a low band: `(b, bands, t)`."""
+        return level + _sum_of_powers(bound(gain))
+
+    def measure_levels(self, sounds: Tensor, frames: int) -> Tensor:
+        """As `StftHead.measure_levels`: `(b, bands, frames)`."""
+        return _to_nepers(self.band_powers(sounds), frames)
+
+    def band_powers(self, sounds: Tensor) -> Tensor:
+        """As `StftHead.band_powers`: `(b, bands, samples / 64)`."""
+        return F.avg_pool1d(self.filterbank.analyze(sounds).square(), LEVEL_HOP_SAMPLES // self.bands)
+
+
+def _sum_of_powers(gain: Tensor) -> Tensor:
+    tone, noise = gain.chunk(2, dim=1)
+    return 0.5 * torch.logaddexp(2.0 * tone, 2.0 * noise)
+
+
+def _to_nepers(powers: Tensor, frames: int) -> Tensor:
+    return 0.5 * torch.log(powers.unflatten(-1, (frames, -1)).mean(-1) + math.exp(2.0 * FLOOR_NEPERS))

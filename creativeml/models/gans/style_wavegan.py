@@ -22,12 +22,10 @@ from creativeml.kinds import KINDS
 from creativeml.layers.equalized import GAIN, EqualLinear, activate
 from creativeml.layers.modulated import AdaINConv, ModulatedConv, ShapedNoise
 from creativeml.layers.resampling import log2_exact, upsample
-from creativeml.models.gans.heads import PqmfHead, StftHead, WaveformHead, bound
+from creativeml.models.gans.heads import LEVEL_HOP_SAMPLES, PqmfHead, StftHead, WaveformHead
 from creativeml.models.registry import register
 
 Head = Literal["stft", "pqmf", "waveform"]
-LEVEL_HOP_SAMPLES = 64
-"""Time step of the level tables."""
 
 
 @dataclass(frozen=True)
@@ -185,15 +183,14 @@ class StyleWaveGAN(nn.Module):
             frames: up to which rate to go; one of the levels' rates.
 
         Returns:
-            `(b, bands, frames)` in nepers: tone and noise part together.
+            `(b, rows, frames)` in nepers; what the rows are is the head's matter (see its `band_levels`).
         """
         noise = [torch.randn(len(style), *shape, device=style.device) for shape in self.noise_shapes()]
         _, gain = self._features(torch.cat([style, condition], dim=1), noise, frames)
         assert gain is not None, "only heads with band gains have levels"
         nepers = self._kind_level(condition)
         nepers = nepers.unflatten(-1, (frames, -1)).mean(-1)
-        tone, noise_part = bound(gain)[:, : 2 * self.head.bands].chunk(2, dim=1)
-        return nepers + 0.5 * torch.logaddexp(2.0 * tone, 2.0 * noise_part)
+        return self.head.band_levels(nepers, gain)
 
     def _features(self, full_style: Tensor, noise: Sequence[Tensor], frames: int) -> tuple[Tensor, Tensor | None]:
         """Features `(b, channels, 1, frames)` and the sum of the levels' gains `(b, gains, frames)`."""
@@ -285,6 +282,9 @@ class Level(nn.Module):
         self.noises = nn.ModuleList(ShapedNoise(outputs, frames) for _ in pairs)
         self.biases = nn.ParameterList(nn.Parameter(torch.zeros(1, outputs, 1, 1)) for _ in pairs)
         self.to_gain = ModulatedConv(outputs, gains, 1, style_dim, demodulate=False) if gains else None
+        if self.to_gain is not None:
+            # The class level is the starting point: nothing is added to it until something has been learnt.
+            nn.init.zeros_(self.to_gain.weight)
 
     def forward(self, x: Tensor, style: Tensor, noise: Tensor) -> tuple[Tensor, Tensor | None]:
         """`x (b, inputs, 1, t)`, `noise (b, convs, frames)` → features `(b, outputs, 1, frames)`, gains or None."""
@@ -292,9 +292,7 @@ class Level(nn.Module):
             x = upsample(x, 2)
         for n, (conv, shaped, bias) in enumerate(zip(self.convs, self.noises, self.biases, strict=True)):
             x = activate(shaped(conv(x, style), noise[:, n]) + bias.to(x.dtype))
-        # The gains of all levels add up; at the start each shall move the level by about 3 dB.
-        gain = 0.3 * self.to_gain(x, style) if self.to_gain is not None else None
-        return x, gain
+        return x, None if self.to_gain is None else self.to_gain(x, style)
 
 
 def _build_head(config: StyleWaveGANConfig, style_dim: int) -> StftHead | PqmfHead | WaveformHead:
