@@ -120,10 +120,10 @@ class _Interpolate(torch.autograd.Function):
         ctx.save_for_backward(first, phase)
         ctx.size = source.shape[-1]
         table = _kernel().to(source)
-        index, result = first.clone(), None
+        index, result = first.clone(), source.new_zeros(first.shape)
         for weights in table:
-            values = source.gather(1, index).mul_(weights.expand(len(phase), -1).gather(1, phase))
-            result = values if result is None else result.add_(values)
+            values = source.gather(1, index)
+            result.addcmul_(values, weights.expand(len(phase), -1).gather(1, phase))
             index.add_(1)
         return result
 
@@ -175,7 +175,7 @@ def _kernel() -> Tensor:
 
 
 def _real_rows(values: np.ndarray) -> np.ndarray:
-    return np.concatenate([values.real, values.imag])
+    return np.concatenate([np.real(values), np.imag(values)])
 
 
 def _band_limit(speed: Tensor, size: int, like: Tensor) -> Tensor:
