@@ -21,6 +21,17 @@ const HUES = { kick: 14, snare: 38, hat_closed: 190, hat_open: 172, tom: 282, ri
 const icon = (kind) => `<svg viewBox="0 0 24 24" aria-hidden="true">${Object.hasOwn(ICONS, kind) ? ICONS[kind] : PLAIN_ICON}</svg>`;
 const hueOf = (kind, index) => (Object.hasOwn(HUES, kind) ? HUES[kind] : (index * 47 + 20) % 360);
 
+// Black or white, whichever stands out more from hsl(hue saturation lightness), by the contrast formula of WCAG.
+function inkOn(hue, saturation, lightness) {
+  const channel = (n) => {
+    const k = (n + hue / 30) % 12;
+    const v = lightness - saturation * Math.min(lightness, 1 - lightness) * Math.max(-1, Math.min(k - 3, 9 - k, 1));
+    return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+  };
+  const luminance = 0.2126 * channel(0) + 0.7152 * channel(8) + 0.0722 * channel(4);
+  return 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.05 ? "#fff" : "#14120f";
+}
+
 const TITLES = { hat_closed: "Closed hat", hat_open: "Open hat", perc: "Perc" };
 const titleOf = (kind) =>
   Object.hasOwn(TITLES, kind) ? TITLES[kind] : kind.charAt(0).toUpperCase() + kind.slice(1).replaceAll("_", " ");

@@ -4,6 +4,13 @@ const svg = (path) => `<svg viewBox="0 0 24 24" aria-hidden="true">${path}</svg>
 const STAR = svg('<path d="m12 3.6 2.6 5.3 5.8.8-4.2 4.1 1 5.8-5.2-2.7-5.2 2.7 1-5.8-4.2-4.1 5.8-.8z"/>');
 const SAVE = svg('<path d="M12 4v11M7 10.5l5 5 5-5M5 20h14"/>');
 
+// Gives a part of the page its kind's colour, and the ink that can be read on it by day and by night.
+function paint(node, kind) {
+  node.style.setProperty("--hue", hue(kind));
+  node.style.setProperty("--ink-day", inkOn(hue(kind), 0.78, 0.42));
+  node.style.setProperty("--ink-night", inkOn(hue(kind), 0.88, 0.6));
+}
+
 function buildKinds() {
   const box = find(".dg-kinds");
   box.replaceChildren(...setup.kinds.map((kind) => {
@@ -11,7 +18,7 @@ function buildKinds() {
     Object.assign(button, { type: "button", className: "dg-kind", innerHTML: `${icon(kind)}<span></span>` });
     button.setAttribute("role", "radio");
     button.dataset.kind = kind;
-    button.style.setProperty("--hue", hue(kind));
+    paint(button, kind);
     button.querySelector("span").textContent = titleOf(kind);
     return button;
   }));
@@ -43,7 +50,7 @@ function showControls() {
     button.setAttribute("aria-checked", chosen);
     button.tabIndex = chosen ? 0 : -1;
   }
-  element.firstElementChild.style.setProperty("--hue", hue(state.kind));
+  paint(element.firstElementChild, state.kind);
   find(".dg-variation-range").value = state.variation;
   find(".dg-variation-value").textContent = `${Math.round(state.variation * 100)} %`;
   find(".dg-variation-range").style.setProperty("--share", state.variation / setup.maxVariation);
@@ -84,7 +91,7 @@ function showCards() {
 function showCard(card, sound, slot) {
   const { request } = sound;
   const title = `${titleOf(request.kind)} ${request.seed}`;
-  card.style.setProperty("--hue", hue(request.kind));
+  paint(card, request.kind);
   card.querySelector(".dg-name").textContent = title;
   card.querySelector(".dg-name").title = sound.name;
   card.querySelector(".dg-length").textContent = `${sound.seconds.toFixed(2)} s`;
@@ -121,7 +128,7 @@ function showKept() {
   find(".dg-kept").replaceChildren(...state.kept.map((request, index) => {
     const chip = document.createElement("span");
     chip.className = "dg-chip";
-    chip.style.setProperty("--hue", hue(request.kind));
+    paint(chip, request.kind);
     chip.innerHTML = `<button type="button" class="dg-chip-play">${icon(request.kind)}<span></span></button><button type="button" class="dg-chip-drop" aria-label="Let it go">×</button>`;
     const variation = request.truncation === 1 ? "" : ` · ${Math.round(request.truncation * 100)} %`;
     chip.querySelector("span").textContent = `${titleOf(request.kind)} ${request.seed}${variation}`;
