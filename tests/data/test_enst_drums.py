@@ -37,7 +37,8 @@ TAKES: list[tuple[str, str, list[tuple[float, str]]]] = [
     ("drummer_3", "096_solo_latin_hands", [(0.3 * n, "mt") for n in range(1, 8)]),
 ]
 KINDS = {
-    "sd": "snare", "sd-": "snare", "bd": "kick", "chh": "hat_closed", "ohh": "hat_open", "cs": "rim", "cb": "cowbell",
+    "sd": "snare", "sd-": "snare", "bd": "kick", "chh": "hat_closed", "ohh": "hat_open", "cs": "rim",
+    "cb": "cowbell",
     "lt": "tom", "lft": "tom", "lmt": "tom", "ltr": "perc", "cr1": "crash", "rc3": "ride", "spl2": "crash",
     "c4": "ride", "c2": "crash",
 }  # fmt: skip
