@@ -35,17 +35,33 @@ class ModulatedConv(nn.Module):
         self.to_scale = EqualLinear(style_dim, inputs, bias=1.0)
         self.demodulate = demodulate
         self.padding = (0, kernel // 2)
+        self._frozen: tuple[tuple[int, int], tuple[Tensor, Tensor]] | None = None
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         """`x (b, inputs, 1, t)`, `style (b, style_dim)` → `(b, outputs, 1, t)`."""
         scale = self.to_scale(style)
-        weight = self.weight * self.scale
+        weight, weight_power = self._scaled()
         y = F.conv2d(x * scale.to(x.dtype)[:, :, None, None], weight, padding=self.padding)
         if not self.demodulate:
             return y
         # Sum over the kernel of (weight * scale)^2, as a small matrix product.
-        power = F.linear(scale.float().square(), weight.float().square().sum((2, 3)))
+        power = F.linear(scale.float().square(), weight_power)
         return y * (GAIN * torch.rsqrt(power + 1e-8)).to(y.dtype)[:, :, None, None]
+
+
+    def _scaled(self) -> tuple[Tensor, Tensor]:
+        """The weight at its run-time scale and its power per pair of channels; remembered once it is frozen."""
+        if self.weight.requires_grad:
+            return _scale_weight(self.weight, self.scale)
+        key = (self.weight.data_ptr(), self.weight._version)
+        if self._frozen is None or self._frozen[0] != key:
+            self._frozen = (key, _scale_weight(self.weight, self.scale))
+        return self._frozen[1]
+
+
+def _scale_weight(weight: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    scaled = weight * scale
+    return scaled, scaled.float().square().sum((2, 3))
 
 
 class AdaINConv(nn.Module):

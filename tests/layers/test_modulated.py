@@ -83,3 +83,16 @@ def test_equal_conv_is_a_convolution_with_scaled_weights():
     x = torch.randn(2, 3, 16, 20)
     expected = F.conv2d(x, layer.weight / math.sqrt(3 * 15), stride=2, padding=(1, 2))
     torch.testing.assert_close(layer(x), expected)
+
+
+def test_frozen_weights_are_remembered_and_a_change_is_noticed():
+    torch.manual_seed(0)
+    layer = ModulatedConv(6, 5, 3, style_dim=4).requires_grad_(False)
+    x, style = torch.randn(3, 6, 1, 20), torch.randn(3, 4)
+    before = layer(x, style)
+    assert torch.equal(before, layer(x, style))
+    layer.weight.mul_(torch.linspace(0.5, 2, 5)[:, None, None, None] * torch.tensor([1.0, 3, 1])[None, None, None])
+    changed = layer(x, style)
+    assert not torch.allclose(changed, before)
+    layer.requires_grad_(True)
+    torch.testing.assert_close(layer(x, style), changed)
