@@ -114,7 +114,7 @@ class Studio:
 
 
 @pytest.fixture(scope="session")
-def studio(browser) -> Iterator[Studio]:
+def studio() -> Iterator[Studio]:
     started = Studio()
     yield started
     started.close()
