@@ -264,7 +264,7 @@ def _assemble(
     repeats = _find_repeats(accepted, out, options, on_step)
     groups = _join_groups([s.group for s, _ in accepted], repeats)
     classes = [s.kind or UNLABELLED for s, _ in accepted]
-    splits = assign_splits(groups, classes) if accepted else []
+    split_of = _splits_of_groups(groups, classes, repeats)
     rows = []
     remarks: dict[str, list[str]] = {}
     for index, (sound, outcome) in enumerate(accepted):
@@ -274,9 +274,17 @@ def _assemble(
         if kept is not None and classes[kept] != classes[index]:
             remarks.setdefault(sound.name, []).append(f"the same sound is also called {classes[kept]}")
         duplicate_of = "" if kept is None else accepted[kept][1]["stored"]
-        rows.append(_row(sound, outcome, groups[index], splits[index], duplicate_of))
+        rows.append(_row(sound, outcome, groups[index], split_of[groups[index]], duplicate_of))
     rows.sort(key=lambda row: row.path)
     return Report(out, rows, [*found.rejected, *refused], found.ignored, remarks, found.notes)
+
+
+def _splits_of_groups(groups: list[str], classes: list[str], repeats: dict[int, int]) -> dict[str, str]:
+    """Split of each group. Repeats do not count: nothing is trained or measured on them, so shares are those of the
+    different sounds. A repeat's group is that of the sound it repeats, so every group has a sound that counts."""
+    counted = [index for index in range(len(groups)) if index not in repeats]
+    members = [groups[index] for index in counted]
+    return dict(zip(members, assign_splits(members, [classes[index] for index in counted]), strict=True))
 
 
 def _row(
