@@ -28,13 +28,16 @@ class AugmentationConfig:
     """Augmentation of the data, and adaptive augmentation of what the critic sees (Karras et al. 2020).
 
     Attributes:
-        data_probability: of each transform of `DrumAugment` on a training sound; what it makes may be learnt.
+        data_only: transforms of `DrumAugment` on training sounds. What they make will be learnt, so none that a
+            musician would not want (hiss, late onsets).
+        data_probability: of each of them.
         adaptive_only: transforms shown to the critic on real and generated sounds alike.
         target: of the share of training sounds that the critic calls real, minus the share that it calls generated.
         adapt_over_sounds: real sounds in which the probability can go from 0 to 1.
         limit: of the probability; 0 switches adaptive augmentation off.
     """
 
+    data_only: tuple[str, ...] = ("pitch", "tilt", "attack", "tail")
     data_probability: float = 0.5
     adaptive_only: tuple[str, ...] = INVARIANT
     target: float = 0.6

@@ -135,7 +135,8 @@ def _prepare(config: GANTrainingConfig, data: Path, out: Path, fabric: Fabric, o
         table = estimate_levels(gan.average, dataset)
         for network in (gan.average, gan.generator):
             network.level.copy_(table)
-    return Run(out, gan, dataset, validation, sampler, options, DrumAugment(), best={"distance": None, "step": None})
+    augment = DrumAugment(only=config.augmentation.data_only)
+    return Run(out, gan, dataset, validation, sampler, options, augment, best={"distance": None, "step": None})
 
 
 def _first_of_each_kind(dataset: OneShotDataset, count: int) -> OneShotDataset:
