@@ -1,0 +1,104 @@
+"""`creativeml bench` with tiny networks: every figure is there and plausible; contestants really take
+turns."""
+
+import json
+import time
+
+import pytest
+
+from creativeml.cli import run
+from creativeml.cli.bench import run_bench, tables
+from creativeml.models.gans.critics import CriticConfig
+from creativeml.models.gans.style_wavegan import StyleWaveGANConfig
+from creativeml.models.gans.wavegan import WaveGANConfig
+from creativeml.training.config import GANTrainingConfig, ReconstructionConfig, training_preset
+from creativeml.training.speed import (
+    CONTESTANTS,
+    Contestant,
+    TrainingTask,
+    contestants,
+    cycle_steps,
+    in_turns,
+    peak_memory_mb,
+)
+
+KINDS = ("kick", "snare")
+
+
+def tiny_fast():
+    generator = StyleWaveGANConfig(kinds=KINDS, latent_dim=4, style_dim=4, channels=(4,) * 6)
+    critic = CriticConfig(2, spectral_channels=(4, 4), wave_channels=(4, 4), feature_dim=4)
+    rebuilt = ReconstructionConfig(pretrain_steps=10, every=4)
+    return GANTrainingConfig("fast", generator, critic, reconstruction=rebuilt, batch_size=2)
+
+
+def tiny_wavegan():
+    preset = training_preset("wavegan", KINDS, batch_size=2)
+    generator = WaveGANConfig(kinds=KINDS, channels=1, latent_dim=4)
+    return GANTrainingConfig(**{**vars(preset), "generator": generator})
+
+
+@pytest.fixture(scope="module")
+def figures():
+    entries = [Contestant("tiny", tiny_fast()), Contestant("base", tiny_wavegan())]
+    return run_bench(entries, 2, training=True, memory=False)
+
+
+def test_every_figure_is_there(figures):
+    for name in ("tiny", "base"):
+        made = figures["generation"][name]
+        assert 0 < made["one_p50_ms"] <= made["one_p95_ms"]
+        assert made["one_times_real_time"] == pytest.approx(65536 / 44100 / made["one_p50_ms"] * 1000)
+        assert made["gflop"] > 0 and made["parameters_m"] > 0
+        trained = figures["training"][name]
+        assert 0 < trained["slowest"] <= trained["sounds_per_second"] <= trained["fastest"]
+    assert all(rate > 0 for rate in figures["data"].values())
+    assert figures["machine"]["threads"] >= 1
+    json.dumps(figures)
+
+
+def test_tables(figures):
+    text = tables(figures)
+    for word in ("| tiny ", "| base ", "sounds/s", "clips/s", "threads"):
+        assert word in text
+    memory = {"torch alone": {"one": 400.0}, "tiny": {"one": 431.4, "training": None}}
+    text = tables({**figures, "memory": memory, "training": {}})
+    assert "sounds/s" not in text and "431" in text and "alone take 400 MB" in text
+
+
+def test_peak_memory_is_of_another_process():
+    peak = peak_memory_mb(tiny_fast(), "training")
+    assert peak is None or 100 < peak < 3000
+
+
+def test_a_timed_cycle_holds_every_costly_term():
+    config = tiny_fast()
+    assert cycle_steps(config) == 8 and cycle_steps(tiny_wavegan()) == 1
+    task = TrainingTask(config)
+    assert task.gan.step == 16 and not task.gan.pretraining
+    task.run()
+    assert task.gan.step == 24 and task.sounds_per_cycle == 16
+
+
+def test_tasks_take_turns():
+    order: list[str] = []
+    tasks = {"a": lambda: order.append("a"), "b": lambda: (order.append("b"), time.sleep(0.002))}
+    seconds = in_turns(tasks, repetitions=2, calls=2, tick=lambda: None)
+    assert order == ["a", "b", "a", "a", "b", "b", "a", "a", "b", "b"]
+    assert len(seconds["a"]) == 4 and min(seconds["b"]) >= 0.002
+
+
+def test_contestants_are_the_presets():
+    entries = contestants([preset for preset, _, _ in CONTESTANTS])
+    assert [entry.config.preset for entry in entries] == ["fast", "fast-pqmf", "paper", "wavegan"]
+    assert len({entry.name for entry in entries}) == 4
+
+
+def test_mistakes_are_one_line(capsys):
+    for wrong, words in (
+        (["--models", "fsat"], "known: fast"),
+        (["--repetitions", "0"], "--repetitions must be"),
+    ):
+        assert run(["bench", *wrong]) == 1
+        error = capsys.readouterr().err.strip()
+        assert words in error and "\n" not in error
