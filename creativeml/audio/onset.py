@@ -122,7 +122,7 @@ def _is_steady(level: np.ndarray) -> bool:
     if len(level) < _hops(_STEADY_LEAD_S):
         return False
     first, second = np.median(level[: len(level) // 2]), np.median(level[len(level) // 2 :])
-    return bool(level.max() < 2.2 * np.median(level) and max(first, second) < 1.25 * min(first, second))
+    return bool(level.max() < 2.5 * np.median(level) and max(first, second) < 1.25 * min(first, second))
 
 
 def _jump(level: np.ndarray, held: np.ndarray) -> int | None:
