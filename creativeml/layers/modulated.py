@@ -55,7 +55,9 @@ class ModulatedConv(nn.Module):
             return _scale_weight(self.weight, self.scale)
         key = (self.weight.data_ptr(), self.weight._version)
         if self._frozen is None or self._frozen[0] != key:
-            self._frozen = (key, _scale_weight(self.weight, self.scale))
+            weight, power = _scale_weight(self.weight, self.scale)
+            # The layout that the kernels want; otherwise they reorder the weight at every call.
+            self._frozen = (key, (weight.contiguous(memory_format=torch.channels_last), power))
         return self._frozen[1]
 
 
