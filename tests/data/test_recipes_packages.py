@@ -245,6 +245,13 @@ def test_apt_takes_a_newer_suite_from_the_users_own_mirror(cache: Path, mirror: 
 
 
 @needs_apt
+def test_apt_finds_the_mirror_without_system_lists(cache: Path, mirror: Path) -> None:
+    wanted = Package("apt", "drums", "0.7", "0" * 64, "CC0-1.0", "trixie")
+    folder = fetch_package(wanted, cache, lambda line: None)
+    assert (folder / "usr/share/drums/version").read_text() == "0.7"
+
+
+@needs_apt
 def test_apt_falls_back_to_the_suite_it_has(cache: Path, mirror: Path) -> None:
     subprocess.run(["apt-get", "update"], check=True, capture_output=True)
     said: list[str] = []

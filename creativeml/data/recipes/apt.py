@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -31,41 +32,19 @@ def download(name: str, folder: Path, *, suite: str, private: Path, run: _Run, p
     Raises:
         CreativeMLError: no suite has the package, or the network fails.
     """
+    apt = _Apt(folder, private, run)
     if suite:
         try:
-            options = _suite_options(suite, private / suite, folder, run)
-            run(["apt-get", *options, "download", name], folder=folder, what=f"apt-get download {name}")
+            apt.get(apt.options_for(suite), "download", name)
             return
         except CreativeMLError as error:
             progress(f"{name}: not to be had from suite {suite} ({error}); taking this system's own version")
         finally:
             shutil.rmtree(private / suite, ignore_errors=True)
     try:
-        run(["apt-get", "download", name], folder=folder, what=f"apt-get download {name}")
+        apt.get([], "download", name)
     except CreativeMLError:
-        options = _own_lists(private / "own")
-        run(["apt-get", *options, "update"], folder=folder, what="apt-get update")
-        run(["apt-get", *options, "download", name], folder=folder, what=f"apt-get download {name}")
-
-
-def _own_lists(private: Path) -> list[str]:
-    (private / "lists" / "partial").mkdir(parents=True, exist_ok=True)
-    (private / "cache" / "archives" / "partial").mkdir(parents=True, exist_ok=True)
-    return ["-o", f"Dir::State::lists={private / 'lists'}", "-o", f"Dir::Cache={private / 'cache'}"]
-
-
-def _suite_options(suite: str, private: Path, folder: Path, run: _Run) -> list[str]:
-    """Options that let apt see `suite` of the user's own Debian mirror alone; none if it is their suite."""
-    mirror = _debian_mirror(folder, run)
-    if mirror.codename == suite:
-        return []
-    lists = _own_lists(private)
-    sources = private / "sources.list"
-    signed = f"[signed-by={mirror.keyring}] " if mirror.keyring.startswith("/") else ""
-    sources.write_text(f"deb {signed}{mirror.address} {suite} main\n", encoding="utf-8")
-    options = [*lists, "-o", f"Dir::Etc::sourcelist={sources}", "-o", "Dir::Etc::sourceparts=-"]
-    run(["apt-get", *options, "update"], folder=folder, what=f"apt-get update (suite {suite})")
-    return options
+        apt.get(apt.own_lists(), "download", name)
 
 
 class _Mirror(NamedTuple):
@@ -74,13 +53,51 @@ class _Mirror(NamedTuple):
     keyring: str
 
 
-def _debian_mirror(folder: Path, run: _Run) -> _Mirror:
-    """The Debian archive that this machine uses, from its own configuration."""
-    fields = "$(ORIGIN)|$(LABEL)|$(COMPONENT)|$(SITE)|$(CODENAME)|$(SIGNED_BY)"
-    command = ["apt-get", "indextargets", "--format", fields, "Identifier: Packages"]
-    for line in run(command, folder=folder, what="apt-get indextargets").splitlines():
-        parts = line.split("|")
-        if len(parts) == 6 and parts[:3] == ["Debian", "Debian", "main"] and parts[3]:
-            # A field that apt does not know comes back as it was written.
-            return _Mirror(*parts[3:])
-    raise CreativeMLError("this system's package sources name no Debian archive")
+@dataclass
+class _Apt:
+    """apt with lists of its own where the system's do not do."""
+
+    folder: Path
+    private: Path
+    run: _Run
+
+    def get(self, options: list[str], verb: str, *names: str) -> str:
+        what = " ".join(["apt-get", verb, *names])
+        return self.run(["apt-get", *options, verb, *names], folder=self.folder, what=what)
+
+    def own_lists(self) -> list[str]:
+        """Options for fresh lists of the machine's own sources; the system's may be missing in a container."""
+        options = _lists_in(self.private / "own")
+        self.get(options, "update")
+        return options
+
+    def options_for(self, suite: str) -> list[str]:
+        """Options to see `suite` of the user's own Debian mirror alone; none if it is their suite."""
+        targets = self.targets([]) or self.targets(self.own_lists())
+        found = [mirror for archive, mirror in targets if archive == ("Debian", "Debian", "main")]
+        if not found:
+            raise CreativeMLError("this system's package sources name no Debian archive")
+        mirror = found[0]
+        if mirror.codename == suite:
+            return []
+        lists = _lists_in(self.private / suite)
+        sources = self.private / suite / "sources.list"
+        signed = f"[signed-by={mirror.keyring}] " if mirror.keyring.startswith("/") else ""
+        sources.write_text(f"deb {signed}{mirror.address} {suite} main\n", encoding="utf-8")
+        options = [*lists, "-o", f"Dir::Etc::sourcelist={sources}", "-o", "Dir::Etc::sourceparts=-"]
+        self.get(options, "update")
+        return options
+
+    def targets(self, options: list[str]) -> list[tuple[tuple[str, ...], _Mirror]]:
+        """(origin, label, component) and address of the archives that apt has lists of."""
+        fields = "$(ORIGIN)|$(LABEL)|$(COMPONENT)|$(SITE)|$(CODENAME)|$(SIGNED_BY)"
+        told = self.get([*options, "--format", fields], "indextargets", "Identifier: Packages")
+        rows = [line.split("|") for line in told.splitlines()]
+        # A field that apt does not know comes back as it was written, an unknown value empty.
+        return [(tuple(row[:3]), _Mirror(*row[3:])) for row in rows if len(row) == 6 and row[0] and row[3]]
+
+
+def _lists_in(folder: Path) -> list[str]:
+    (folder / "lists" / "partial").mkdir(parents=True, exist_ok=True)
+    (folder / "cache" / "archives" / "partial").mkdir(parents=True, exist_ok=True)
+    return ["-o", f"Dir::State::lists={folder / 'lists'}", "-o", f"Dir::Cache={folder / 'cache'}"]

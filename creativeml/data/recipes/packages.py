@@ -101,19 +101,16 @@ def fetched_version(package: Package, cache: Path) -> str:
     return json.loads(marker.read_text(encoding="utf-8"))["version"] if marker.is_file() else ""
 
 
-def run_client(
-    command: Sequence[str], *, folder: Path, what: str, environment: Mapping[str, str] | None = None
-) -> str:
+def run_client(command: Sequence[str], *, folder: Path, what: str) -> str:
     """Run a package manager in `folder` and return its standard output.
 
     Raises:
-        CreativeMLError: it exits with an error; the message ends with the last line it wrote.
+        CreativeMLError: it exits with an error; the message ends with its reason.
     """
-    settings = {**os.environ, "LC_ALL": "C", **(environment or {})}
     done = subprocess.run(
         list(command),
         cwd=folder,
-        env=settings,
+        env={**os.environ, "LC_ALL": "C"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -137,7 +137,9 @@ class SoundFont:
                 f"{self.path}: sample '{header.name}' lives in a sound card's ROM, not in the file"
             )
         if header.sample_rate == 0:
-            raise CreativeMLError(f"{self.path}: sample '{header.name}' has no sample rate; the file is damaged")
+            raise CreativeMLError(
+                f"{self.path}: sample '{header.name}' has no sample rate; the file is damaged"
+            )
         unit = 1 if header.compressed else 2
         if not 0 <= header.start <= header.end or header.end * unit > self._sample_bytes:
             raise CreativeMLError(f"{self.path}: sample '{header.name}' lies outside the file; it is damaged")

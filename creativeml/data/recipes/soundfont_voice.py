@@ -127,7 +127,9 @@ def _render_voice(font: SoundFont, voice: Voice, key: int, sample_rate: int, lon
     loop_start = header.loop[0] + voice.value(2) + 32768 * voice.value(45)
     loop_end = header.loop[1] + voice.value(3) + 32768 * voice.value(50)
     looping = (
-        voice.value(54) & 3 in (1, 3) and 0 <= loop_start < loop_end <= len(sound) and loop_end - loop_start >= 8
+        voice.value(54) & 3 in (1, 3)
+        and 0 <= loop_start < loop_end <= len(sound)
+        and loop_end - loop_start >= 8
     )
     step = header.sample_rate / sample_rate * 2 ** (_cents(font, voice, key) / 1200)
     source_length = loop_end if looping else last
