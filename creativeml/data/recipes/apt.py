@@ -66,7 +66,7 @@ class _Apt:
         return self.run(["apt-get", *options, verb, *names], folder=self.folder, what=what)
 
     def own_lists(self) -> list[str]:
-        """Options for fresh lists of the machine's own sources; the system's may be missing in a container."""
+        """Options for fresh lists of the machine's own sources; a container may have none."""
         options = _lists_in(self.private / "own")
         self.get(options, "update")
         return options
