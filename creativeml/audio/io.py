@@ -259,7 +259,7 @@ def _check_decoded(path: str | os.PathLike[str], audio: Audio, promised: int | N
     bad = ~np.isfinite(audio.samples)
     if bad.any():
         at = int(np.flatnonzero(bad.any(axis=0))[0]) / audio.sample_rate
-        reason = f"{int(bad.sum())} samples are NaN or infinite, the first at {at:.4f} s"
+        reason = f"NaN or infinite samples ({int(bad.sum())} of them, the first at {at:.4f} s)"
         raise AudioFileError(path, reason, "export it again from the program that made it")
 
 

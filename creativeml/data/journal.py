@@ -65,10 +65,6 @@ class Journal:
         self._outcomes[key] = outcome
         self._write(json.dumps({"key": key, "outcome": outcome}))
 
-    def stored_files(self) -> set[str]:
-        """Every file that this or an earlier run stored, relative to the dataset."""
-        return {o["stored"] for o in self._outcomes.values() if "stored" in o}
-
     def close(self, *, remove: bool) -> None:
         """Close the file, and delete it once the dataset is complete."""
         self._file.close()

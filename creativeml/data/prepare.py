@@ -21,11 +21,12 @@ import soundfile
 
 from creativeml.audio.io import AudioFileError, AudioLimits, AudioTooLongError, flac_bytes, read_audio
 from creativeml.data.classes import slug_of
+from creativeml.data.dataset_folder import AUDIO, DESCRIPTION, MANIFEST, claim_folder, delete_audio
 from creativeml.data.folders import Found, Refused
-from creativeml.data.journal import JOURNAL, Journal, key_of
+from creativeml.data.journal import Journal, key_of
 from creativeml.data.manifest import ManifestRow, write_description, write_manifest
 from creativeml.data.near_duplicates import find_duplicates
-from creativeml.data.report import REPORT_JSON, REPORT_TEXT, Report, write_report
+from creativeml.data.report import Report, write_report
 from creativeml.data.shape import NotASoundError, shape_sound
 from creativeml.data.sources import SourceSound
 from creativeml.data.splits import assign_splits
@@ -33,7 +34,6 @@ from creativeml.errors import CreativeMLError
 from creativeml.files import sha256_bytes
 from creativeml.kinds import UNLABELLED
 
-DESCRIPTION, MANIFEST, AUDIO = "dataset.json", "manifest.csv", "audio"
 _LOSSY = {"MP3", "OGG"}
 _TIER_ORDER = {"A": 0, "S": 1, "G": 2}
 
@@ -103,7 +103,8 @@ def prepare_dataset(
         try:
             outcomes = _shape_all(found.sounds, out, options, journal, on_step)
             report = _assemble(found, outcomes, out, options, on_step)
-            _remove_leftovers(out, journal, report)
+            # An earlier, interrupted run may have had other sources.
+            delete_audio(out, keep={out / row.path for row in report.rows})
             _write(report, options)
             complete = True
         finally:
@@ -114,45 +115,6 @@ def prepare_dataset(
             f"{where}: cannot be written ({error.strerror}); free space or choose another --out"
         ) from error
     return report
-
-
-def claim_folder(out: Path, *, overwrite: bool) -> None:
-    """Make `out`, or make sure that it may be written into; with `overwrite` an old dataset in it is deleted.
-
-    Raises:
-        CreativeMLError: it holds files that no preparation made, or a dataset and `overwrite` is False.
-    """
-    if out.exists() and not out.is_dir():
-        raise CreativeMLError(f"{out}: is a file; choose a folder for --out")
-    out.mkdir(parents=True, exist_ok=True)
-    present = {path.name for path in out.iterdir()}
-    if not present:
-        return
-    ours = {DESCRIPTION, MANIFEST, AUDIO, JOURNAL, REPORT_JSON, REPORT_TEXT}
-    if not present & {DESCRIPTION, JOURNAL, REPORT_JSON}:
-        example = sorted(present)[0]
-        raise CreativeMLError(
-            f"{out}: is not empty and no dataset (it holds '{example}'); choose another --out"
-        )
-    if overwrite:
-        # The description goes first: without it nobody takes the rest for a dataset.
-        for name in (DESCRIPTION, JOURNAL, MANIFEST, REPORT_JSON, REPORT_TEXT):
-            (out / name).unlink(missing_ok=True)
-        _delete_audio(out, {path for path in (out / AUDIO).rglob("*.flac")})
-    elif DESCRIPTION in present:
-        raise CreativeMLError(
-            f"{out}: already holds a dataset; add --overwrite to replace it, or choose another --out"
-        )
-    elif present - ours and JOURNAL not in present:
-        raise CreativeMLError(f"{out}: holds other files beside a report; choose another --out")
-
-
-def _delete_audio(out: Path, files: set[Path]) -> None:
-    for path in files:
-        path.unlink(missing_ok=True)
-    for folder in sorted((out / AUDIO).glob("*"), reverse=True):
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
 
 
 def _shape_all(
@@ -276,12 +238,14 @@ def _assemble(
         duplicate_of = "" if kept is None else accepted[kept][1]["stored"]
         rows.append(_row(sound, outcome, groups[index], split_of[groups[index]], duplicate_of))
     rows.sort(key=lambda row: row.path)
-    return Report(out, rows, [*found.rejected, *refused], found.ignored, remarks, found.notes)
+    rejected = sorted([*found.rejected, *refused], key=lambda r: r.name)
+    return Report(out, rows, rejected, found.ignored, remarks, found.notes)
 
 
 def _splits_of_groups(groups: list[str], classes: list[str], repeats: dict[int, int]) -> dict[str, str]:
-    """Split of each group. Repeats do not count: nothing is trained or measured on them, so shares are those of the
-    different sounds. A repeat's group is that of the sound it repeats, so every group has a sound that counts."""
+    """Split of each group. Repeats do not count: nothing is trained or measured on them, so shares are those
+    of the different sounds. A repeat's group is that of the sound it repeats, so every group has a sound that
+    counts."""
     counted = [index for index in range(len(groups)) if index not in repeats]
     members = [groups[index] for index in counted]
     return dict(zip(members, assign_splits(members, [classes[index] for index in counted]), strict=True))
@@ -359,12 +323,6 @@ def _join_groups(groups: list[str], repeats: dict[int, int]) -> list[str]:
     return [root(group) for group in groups]
 
 
-def _remove_leftovers(out: Path, journal: Journal, report: Report) -> None:
-    """Delete stored sounds of an earlier, interrupted run that are no longer among the sources."""
-    kept = {row.path for row in report.rows}
-    _delete_audio(out, {out / stored for stored in journal.stored_files() - kept})
-
-
 def _write(report: Report, options: PrepareOptions) -> None:
     write_report(report)
     if report.rows:
@@ -379,6 +337,3 @@ def _write(report: Report, options: PrepareOptions) -> None:
 def default_workers() -> int:
     """Threads that pay off: decoding and transforms run outside the interpreter lock, the rest does not."""
     return min(4, os.cpu_count() or 1)
-
-
-__all__ = ["PrepareOptions", "claim_folder", "default_workers", "prepare_dataset", "stored_name"]

@@ -13,7 +13,7 @@ from creativeml.audio.resample import resample
 SHORTEST_S = 0.005
 SILENCE_DBFS = -80.0
 PREROLL_S = 0.0003
-"""Left before the onset; a start that is not near zero is faded in here, so the attack itself stays whole."""
+"""Stands before every onset; a start that is not near zero is faded in here, so the attack stays whole."""
 NEAR_ZERO = 1e-3
 """Part of the peak (-60 dB) below which a first sample makes no click."""
 TAIL_DB = -66.0
@@ -153,16 +153,16 @@ def _cut(mono: np.ndarray, onset: int, from_rate: int, to_rate: int, length: int
 
 
 def _fade_in(content: np.ndarray, before: int, preroll: int) -> np.ndarray:
-    """Raise the start from zero over the preroll if it would click; `before` samples lie before the onset."""
-    if abs(content[0]) <= NEAR_ZERO * np.abs(content).max():
+    """Have `preroll` samples before the onset, where there are `before`, and let them rise from zero.
+
+    A sound may begin with its recording. Fading its own samples would take the edge off the attack, and all
+    of a click; so its first value is held before it and raised there.
+    """
+    start = abs(content[0])
+    content = np.concatenate([np.full(max(0, preroll - before), content[0]), content])
+    if before >= preroll and start <= NEAR_ZERO * np.abs(content).max():
         return content
-    if before < preroll:
-        # The sound begins with the recording. Fading its own samples would take the edge off the attack, and
-        # all of a click; so its first value is held and raised before it.
-        content = np.concatenate([np.full(preroll - before, content[0]), content])
-    ramp = 0.5 - 0.5 * np.cos(np.pi * np.arange(preroll) / max(1, preroll))
-    content = content.copy()
-    content[:preroll] *= ramp
+    content[:preroll] *= 0.5 - 0.5 * np.cos(np.pi * np.arange(preroll) / max(1, preroll))
     return content
 
 

@@ -1,0 +1,68 @@
+"""The folder of a dataset: whether it may be written into, and what in it is ours to delete."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from creativeml.data.journal import JOURNAL
+from creativeml.data.report import REPORT_JSON, REPORT_TEXT
+from creativeml.errors import CreativeMLError
+
+DESCRIPTION, MANIFEST, AUDIO = "dataset.json", "manifest.csv", "audio"
+_STORED = re.compile(r".+-[0-9a-f]{8}\.(flac|part)")
+
+
+def claim_folder(out: Path, *, overwrite: bool) -> None:
+    """Make `out`, or make sure that it may be written into; with `overwrite` an old dataset in it is deleted.
+
+    Raises:
+        CreativeMLError: it holds files that no preparation made, or a dataset and `overwrite` is False.
+    """
+    if out.exists() and not out.is_dir():
+        raise CreativeMLError(f"{out}: is a file; choose a folder for --out")
+    out.mkdir(parents=True, exist_ok=True)
+    present = {path.name for path in out.iterdir()}
+    if not present:
+        return
+    if not _is_ours(out):
+        example = sorted(present)[0]
+        raise CreativeMLError(
+            f"{out}: is not empty and no dataset (it holds '{example}'); choose another --out"
+        )
+    if overwrite:
+        # The description goes first: without it nobody takes the rest for a dataset.
+        for name in (DESCRIPTION, JOURNAL, MANIFEST, REPORT_JSON, REPORT_TEXT):
+            (out / name).unlink(missing_ok=True)
+        delete_audio(out, keep=set())
+    elif DESCRIPTION in present:
+        raise CreativeMLError(
+            f"{out}: already holds a dataset; add --overwrite to replace it, or choose another --out"
+        )
+
+
+def _is_ours(out: Path) -> bool:
+    """Whether a preparation made what is in `out`: other programs, too, write files of such names."""
+    marks = ((DESCRIPTION, "length_samples"), (REPORT_JSON, "accepted_files"), (JOURNAL, "settings"))
+    for name, key in marks:
+        try:
+            text = (out / name).read_text(encoding="utf-8")
+            described = json.loads(text.partition("\n")[0] if name == JOURNAL else text)
+        except (OSError, ValueError):
+            continue
+        if isinstance(described, dict) and key in described:
+            return True
+    return False
+
+
+def delete_audio(out: Path, keep: set[Path]) -> None:
+    """Delete stored sounds and what an interruption left half written, and folders that become empty."""
+    for path in (out / AUDIO).glob("*/*"):
+        if _STORED.fullmatch(path.name) and path not in keep:
+            path.unlink()
+    for folder in (out / AUDIO).glob("*"):
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+    if (out / AUDIO).is_dir() and not any((out / AUDIO).iterdir()):
+        (out / AUDIO).rmdir()
