@@ -18,7 +18,6 @@ studio: $(VENV)/.studio
 	$(BIN)/creativeml studio
 
 test: $(VENV)/.test
-	@$(BIN)/python tests/browser/find_chromium.py
 	@echo "== running all tests"
 	$(BIN)/python -m pytest
 

@@ -206,7 +206,10 @@ def _critic_step(
     on_real, on_fake = gan.critic(both, condition.repeat(2, 1)).chunk(2)
     terms = gan.loss.critic(on_real, on_fake)
     if gan.loss.penalty_is_due(gan.step):
-        terms |= gan.loss.penalty(lambda v: gan.critic(v, condition), seen_real, seen_fake)
+        # Past the fabric's wrapper, whose hooks allow no derivative of a derivative.
+        critic = getattr(gan.critic, "module", gan.critic)
+        with gan.fabric.autocast():
+            terms |= gan.loss.penalty(lambda v: critic(v, condition), seen_real, seen_fake)
     log = _update(gan, gan.critic_optimizer, terms)
     signs = on_real.detach().sign().mean()
     _adapt(gan, float(signs), len(real))

@@ -76,6 +76,14 @@ def test_damaged_checkpoint_falls_back_to_the_one_before(drums, small, fabric, t
     assert "module/generator/start" in tensors(tmp_path / "run", 5)
 
 
+def test_mixed_precision_runs_through_every_kind_of_step(drums, small, tmp_path):
+    fabric = Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
+    fit(small, drums, tmp_path / "run", fabric, FitOptions(20, checkpoint_every=20))
+    terms = {key for line in (tmp_path / "run/log.jsonl").read_text().splitlines() for key in json.loads(line)}
+    assert {"critic", "adversarial", "drift", "verdict/sign", "validation/kernel_distance"} <= terms
+    assert all(bool(t.isfinite().all()) for k, t in tensors(tmp_path / "run", 20).items() if k.startswith("module"))
+
+
 def test_nothing_to_resume_is_said(drums, small, fabric, tmp_path):
     with pytest.raises(CreativeMLError, match="no such file"):
         fit(small, drums, tmp_path / "none", fabric, FitOptions(4, resume=True))
