@@ -92,9 +92,7 @@ def examine(data: bytes) -> Container:
     """
     name = identify(data[:64])
     if name is None:
-        raise NotUsableError(
-            f"not an audio file: it holds {describe_other(data[:64])}", "remove or replace it"
-        )
+        raise NotUsableError(f"not an audio file: it holds {describe_other(data[:64])}", "remove or replace it")
     reader = {
         "WAV": _examine_riff,
         "RF64": _examine_riff,
@@ -110,9 +108,7 @@ def examine(data: bytes) -> Container:
     try:
         container = reader(data)
     except (struct.error, IndexError) as error:
-        raise NotUsableError(
-            f"truncated: the {name} header itself is cut short", "copy the original again"
-        ) from error
+        raise NotUsableError(f"truncated: the {name} header itself is cut short", "copy the original again") from error
     if container.promised is not None and container.promised > container.present:
         reason = f"truncated: {container.present} of the {container.promised} bytes of sound in its header"
         raise NotUsableError(reason, "copy the original again")
@@ -230,9 +226,7 @@ def _examine_caf(data: bytes) -> Container:
             raise _refuse(f"CAF '{data[at + 8 : at + 12].decode('latin-1')}'")
         if identity == b"data":
             present = max(0, len(data) - at - 4)
-            return (
-                Container("CAF", None, present) if size < 0 else _measured("CAF", max(0, size - 4), present)
-            )
+            return Container("CAF", None, present) if size < 0 else _measured("CAF", max(0, size - 4), present)
     raise _no_sound("CAF")
 
 
@@ -254,9 +248,7 @@ def _examine_ogg(data: bytes) -> Container:
     body = sum(data[last + 27 : last + 27 + segments])
     complete = flags & 4 and len(data) >= last + 27 + segments + body
     if not complete:
-        raise NotUsableError(
-            "truncated: the Ogg stream stops before its last page", "copy the original again"
-        )
+        raise NotUsableError("truncated: the Ogg stream stops before its last page", "copy the original again")
     return Container("OGG")
 
 
@@ -264,9 +256,7 @@ def _examine_mp3(data: bytes) -> Container:
     start = 0
     if data[:3] == b"ID3":
         # The tag's size is written in four bytes of seven bits.
-        start = 10 + sum(
-            (byte & 0x7F) << shift for byte, shift in zip(data[6:10], (21, 14, 7, 0), strict=True)
-        )
+        start = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(data[6:10], (21, 14, 7, 0), strict=True))
         start += 10 if data[5] & 0x10 else 0
         while start < len(data) and data[start] == 0:  # padding after the tag
             start += 1
@@ -276,9 +266,7 @@ def _examine_mp3(data: bytes) -> Container:
         raise NotUsableError("no MPEG audio frame where the first one should be", "copy the original again")
     follows = data[start + length : start + length + 4]
     if len(follows) == 4 and _mpeg_frame_bytes(follows) is None:
-        raise NotUsableError(
-            "not an audio file: no second MPEG frame follows the first", "remove or replace it"
-        )
+        raise NotUsableError("not an audio file: no second MPEG frame follows the first", "remove or replace it")
     # Encoders put the number of frames in a first, silent frame; it may be absent.
     if b"Xing" in frame[:256] or b"Info" in frame[:256]:
         return Container("MP3")

@@ -159,9 +159,7 @@ def _read_bytes(path: str | os.PathLike[str], limits: AudioLimits) -> bytes:
         if status.st_size == 0:
             raise AudioFileError(path, "empty: the file has 0 bytes", "copy the original again")
         if status.st_size > limits.max_bytes:
-            size = (
-                f"{status.st_size / 2**20:.0f} MiB, more than the {limits.max_bytes / 2**20:.0f} MiB allowed"
-            )
+            size = f"{status.st_size / 2**20:.0f} MiB, more than the {limits.max_bytes / 2**20:.0f} MiB allowed"
             raise AudioFileError(path, f"too large: {size}", "cut it into single sounds")
         with Path(path).open("rb") as file:
             head = file.read(64)
@@ -172,9 +170,7 @@ def _read_bytes(path: str | os.PathLike[str], limits: AudioLimits) -> bytes:
         if Path(path).is_symlink() and not Path(path).exists():
             raise AudioFileError(path, "is a link to nowhere", "mend or remove the link") from error
         reason = error.strerror or type(error).__name__
-        raise AudioFileError(
-            path, f"cannot be opened ({reason})", "check that it exists and may be read"
-        ) from error
+        raise AudioFileError(path, f"cannot be opened ({reason})", "check that it exists and may be read") from error
 
 
 def _check_header(
@@ -354,9 +350,7 @@ def _info_chunk(info: Mapping[str, str]) -> bytes:
     return _chunk(b"LIST", b"INFO" + entries) if entries else b""
 
 
-def flac_bytes(
-    samples: np.ndarray, sample_rate: int, *, path: str | os.PathLike[str] = "sound.flac"
-) -> bytes:
+def flac_bytes(samples: np.ndarray, sample_rate: int, *, path: str | os.PathLike[str] = "sound.flac") -> bytes:
     """A 24-bit FLAC file in memory; the same bytes for the same arguments and libsndfile.
 
     Args:

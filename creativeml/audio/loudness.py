@@ -91,7 +91,5 @@ def k_filters(sample_rate: int) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np
     )
     low_corner, low_quality = math.tan(math.pi * 38.13547087602444 / sample_rate), 0.5003270373238773
     low_scale = 1 + low_corner / low_quality + low_corner**2
-    low = np.array(
-        [1, 2 * (low_corner**2 - 1) / low_scale, (1 - low_corner / low_quality + low_corner**2) / low_scale]
-    )
+    low = np.array([1, 2 * (low_corner**2 - 1) / low_scale, (1 - low_corner / low_quality + low_corner**2) / low_scale])
     return (shelf, denominator), (np.array([1.0, -2.0, 1.0]), low)

@@ -93,9 +93,7 @@ def _keep_apart(source: Path | None, out: Path) -> None:
         return
     inner, outer = out.resolve(), source.resolve()
     if inner.is_relative_to(outer) or outer.is_relative_to(inner):
-        raise CreativeMLError(
-            f"--out {out} and the source {source} lie in one another; choose a folder apart"
-        )
+        raise CreativeMLError(f"--out {out} and the source {source} lie in one another; choose a folder apart")
 
 
 class _Bars:

@@ -28,18 +28,14 @@ def claim_folder(out: Path, *, overwrite: bool) -> None:
         return
     if not _is_ours(out):
         example = sorted(present)[0]
-        raise CreativeMLError(
-            f"{out}: is not empty and no dataset (it holds '{example}'); choose another --out"
-        )
+        raise CreativeMLError(f"{out}: is not empty and no dataset (it holds '{example}'); choose another --out")
     if overwrite:
         # The description goes first: without it nobody takes the rest for a dataset.
         for name in (DESCRIPTION, JOURNAL, MANIFEST, REPORT_JSON, REPORT_TEXT):
             (out / name).unlink(missing_ok=True)
         delete_audio(out, keep=set())
     elif DESCRIPTION in present:
-        raise CreativeMLError(
-            f"{out}: already holds a dataset; add --overwrite to replace it, or choose another --out"
-        )
+        raise CreativeMLError(f"{out}: already holds a dataset; add --overwrite to replace it, or choose another --out")
 
 
 def _is_ours(out: Path) -> bool:

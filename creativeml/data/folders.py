@@ -103,9 +103,7 @@ def scan_folder(root: Path, label: str, rules: NamingRules) -> Found:
             SourceSound(
                 path=path,
                 kind=kind,
-                group=_group(
-                    label, relative, rules.numbers != "sounds" and (kind or UNLABELLED) not in loose
-                ),
+                group=_group(label, relative, rules.numbers != "sounds" and (kind or UNLABELLED) not in loose),
                 licence=rules.licence,
                 tier=rules.tier,
                 source=label,
@@ -134,9 +132,7 @@ def _walk(root: Path, label: str, found: Found) -> Iterator[Path]:
             path = here / name
             shown = f"{label}/{printable(path.relative_to(root).as_posix())}"
             if path.is_symlink():
-                found.ignored.append(
-                    Refused(shown, "a link to a folder", "give its target as a source of its own")
-                )
+                found.ignored.append(Refused(shown, "a link to a folder", "give its target as a source of its own"))
             elif name == "__MACOSX" or name.startswith(".git"):
                 folders.remove(name)
                 found.ignored.append(Refused(shown, "a folder of some program's own"))
@@ -175,11 +171,7 @@ def _kinds(root: Path, paths: list[Path], kinds_from: KindsFrom) -> list[str | N
         return list(from_names)
     # A folder is a kind of its own only if its name is all that is known of its files: a folder "TR-808" with
     # BD.wav and SD.wav is a drum machine.
-    speaking = (
-        {p.parent for p, name in zip(paths, from_names, strict=True) if name}
-        if kinds_from == "auto"
-        else set()
-    )
+    speaking = {p.parent for p, name in zip(paths, from_names, strict=True) if name} if kinds_from == "auto" else set()
     kinds: list[str | None] = []
     for path, folder_kind, name_kind in zip(paths, from_folders, from_names, strict=True):
         own = None if path.parent == root or path.parent in speaking else _own_kind(path.parent.name)
@@ -228,9 +220,7 @@ def _group(label: str, relative: Path, numbers_are_takes: bool) -> str:
     return "/".join(part for part in (label, folder, stem) if part not in ("", "."))
 
 
-def _kinds_with_numbered_sounds(
-    root: Path, paths: list[Path], kinds: list[str | None], numbers: Numbers
-) -> set[str]:
+def _kinds_with_numbered_sounds(root: Path, paths: list[Path], kinds: list[str | None], numbers: Numbers) -> set[str]:
     """Kinds whose bare numbers cannot well be takes: one drum would hold more than half of the kind."""
     if numbers != "auto":
         return set()

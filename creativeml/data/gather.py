@@ -58,9 +58,7 @@ def folder_of(name: str) -> Path | None:
     is_recipe = name in recipe_names()
     if path.is_dir():
         if is_recipe and path.resolve() != (project_folder("datasets") / name).resolve():
-            raise CreativeMLError(
-                f"'{name}' is a recipe and a folder here; write .{os.sep}{name} for the folder"
-            )
+            raise CreativeMLError(f"'{name}' is a recipe and a folder here; write .{os.sep}{name} for the folder")
         return None if is_recipe else path
     if is_recipe:
         return None
@@ -69,12 +67,8 @@ def folder_of(name: str) -> Path | None:
         return bundled
     if path.exists():
         raise CreativeMLError(f"{name}: is a file; give the folder that holds it")
-    known = sorted(
-        {*recipe_names(), *(p.parent.name for p in project_folder("datasets").glob(f"*/{MANIFEST}"))}
-    )
-    raise CreativeMLError(
-        f"{name}: there is no such folder, and no recipe of that name; recipes: {', '.join(known)}"
-    )
+    known = sorted({*recipe_names(), *(p.parent.name for p in project_folder("datasets").glob(f"*/{MANIFEST}"))})
+    raise CreativeMLError(f"{name}: there is no such folder, and no recipe of that name; recipes: {', '.join(known)}")
 
 
 def _fetch(name: str, cache: Path, progress: Progress) -> Found:

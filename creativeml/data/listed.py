@@ -28,9 +28,7 @@ def read_manifest(path: Path) -> list[dict[str, str]] | None:
             reader = csv.DictReader(file)
             if "path" not in (reader.fieldnames or ()):
                 return None
-            return [
-                {key: (text or "").strip() for key, text in row.items() if key is not None} for row in reader
-            ]
+            return [{key: (text or "").strip() for key, text in row.items() if key is not None} for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise CreativeMLError(
             f"{path}: cannot be read as a table ({error}); mend it, or move it away to go by file names alone"

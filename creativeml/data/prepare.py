@@ -185,8 +185,8 @@ def _shape_one(sound: SourceSound, out: Path, options: PrepareOptions) -> dict[s
 
 
 def _store(path: Path, data: bytes) -> None:
-    # Whole or absent, but not flushed to the disk one by one: the hash in the journal finds out what a power
-    # cut has spoiled, and everything is flushed once at the end.
+    # Whole or absent, but not flushed to the disk, which can take longer than all the rest: the hash in journal and
+    # manifest tells if a power cut in these minutes has spoiled a file.
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".part")
     temporary.write_bytes(data)
@@ -251,9 +251,7 @@ def _splits_of_groups(groups: list[str], classes: list[str], repeats: dict[int, 
     return dict(zip(members, assign_splits(members, [classes[index] for index in counted]), strict=True))
 
 
-def _row(
-    sound: SourceSound, outcome: dict[str, Any], group: str, split: str, duplicate_of: str
-) -> ManifestRow:
+def _row(sound: SourceSound, outcome: dict[str, Any], group: str, split: str, duplicate_of: str) -> ManifestRow:
     return ManifestRow(
         path=outcome["stored"],
         kind=sound.kind or UNLABELLED,
@@ -300,9 +298,7 @@ def _find_repeats(
         return samples
 
     classes = [accepted[index][0].kind or UNLABELLED for index in rest]
-    near = find_duplicates(
-        load, classes, range(len(rest)), options.sample_rate, options.length_samples, count
-    )
+    near = find_duplicates(load, classes, range(len(rest)), options.sample_rate, options.length_samples, count)
     found = {rest[later]: rest[earlier] for later, earlier in near.items()}
     # A copy of a sound that turned out to repeat another repeats that one too.
     return {**found, **{index: found.get(kept, kept) for index, kept in repeats.items()}}
@@ -327,11 +323,7 @@ def _write(report: Report, options: PrepareOptions) -> None:
     write_report(report)
     if report.rows:
         write_manifest(report.folder / MANIFEST, report.rows)
-        if hasattr(os, "sync"):
-            os.sync()
-        write_description(
-            report.folder / DESCRIPTION, options.sample_rate, options.length_samples, report.rows
-        )
+        write_description(report.folder / DESCRIPTION, options.sample_rate, options.length_samples, report.rows)
 
 
 def default_workers() -> int:

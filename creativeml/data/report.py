@@ -41,26 +41,26 @@ class Report:
         """Counts, and the rejected files with their reasons, as plain values."""
         kinds = Counter(row.kind for row in self.rows)
         ordered = [k for k in KINDS if k in kinds] + sorted(k for k in kinds if k not in KINDS)
-        duplicates = [row for row in self.rows if row.duplicate_of]
+        repeats = Counter(row.kind for row in self.rows if row.duplicate_of)
+        used = [row for row in self.rows if not row.duplicate_of]
         return {
             "format": FORMAT,
             "out": str(self.folder),
             "accepted": len(self.rows),
             "rejected": len(self.rejected),
             "ignored": len(self.ignored),
-            "duplicates": len(duplicates),
+            "duplicates": repeats.total(),
             "classes": {
                 kind: {
                     "sounds": kinds[kind],
-                    "groups": len({r.group for r in self.rows if r.kind == kind}),
-                    **{s: sum(r.kind == kind and r.split == s for r in self.rows) for s in SPLITS},
+                    "duplicates": repeats[kind],
+                    "groups": len({r.group for r in used if r.kind == kind}),
+                    **{s: sum(r.kind == kind and r.split == s for r in used) for s in SPLITS},
                 }
                 for kind in ordered
             },
-            "splits": {s: sum(row.split == s for row in self.rows) for s in SPLITS},
-            "rejected_files": [
-                {"path": r.name, "reason": r.reason, "remedy": r.remedy} for r in self.rejected
-            ],
+            "splits": {s: sum(row.split == s for row in used) for s in SPLITS},
+            "rejected_files": [{"path": r.name, "reason": r.reason, "remedy": r.remedy} for r in self.rejected],
             "notes": list(self.notes),
         }
 
@@ -81,9 +81,7 @@ def write_report(report: Report) -> None:
     summary = report.summary()
     del summary["out"]  # the folder may be moved
     ignored = [{"path": r.name, "reason": r.reason, "remedy": r.remedy} for r in report.ignored]
-    atomic_write_json(
-        report.folder / REPORT_JSON, {**summary, "accepted_files": accepted, "ignored_files": ignored}
-    )
+    atomic_write_json(report.folder / REPORT_JSON, {**summary, "accepted_files": accepted, "ignored_files": ignored})
     atomic_write_text(report.folder / REPORT_TEXT, as_text(report))
 
 
@@ -107,16 +105,14 @@ def as_text(report: Report) -> str:
 def overview(report: Report) -> list[str]:
     """Lines that say how many files were accepted, rejected and passed over, and a table of the classes."""
     summary = report.summary()
-    lines = [
-        f"{summary['accepted']} accepted, {summary['rejected']} rejected, {summary['ignored']} passed over"
-    ]
+    lines = [f"{summary['accepted']} accepted, {summary['rejected']} rejected, {summary['ignored']} passed over"]
     if summary["duplicates"]:
         lines.append(f"{summary['duplicates']} of the accepted repeat another sound and are used by no split")
     if report.rows:
-        lines += ["", f"{'class':<14}{'sounds':>8}{'groups':>8}" + "".join(f"{s:>12}" for s in SPLITS)]
+        lines += ["", f"{'class':<14}{'sounds':>8}{'repeats':>9}{'groups':>8}" + "".join(f"{s:>12}" for s in SPLITS)]
     for kind, counts in summary["classes"].items():
         in_splits = "".join(f"{counts[s]:>12}" for s in SPLITS)
-        lines.append(f"{kind:<14}{counts['sounds']:>8}{counts['groups']:>8}{in_splits}")
+        lines.append(f"{kind:<14}{counts['sounds']:>8}{counts['duplicates']:>9}{counts['groups']:>8}{in_splits}")
     return lines
 
 

@@ -52,9 +52,7 @@ class Shaped:
     notes: tuple[str, ...]
 
 
-def shape_sound(
-    channels: np.ndarray, from_rate: int, to_rate: int, length: int, *, lossy: bool = False
-) -> Shaped:
+def shape_sound(channels: np.ndarray, from_rate: int, to_rate: int, length: int, *, lossy: bool = False) -> Shaped:
     """Mix, cut at the onset, convert the rate, fade and pad.
 
     Args:
@@ -143,9 +141,7 @@ def _cut(mono: np.ndarray, onset: int, from_rate: int, to_rate: int, length: int
     # The converter rings for some milliseconds on either side of a cut, so it gets more than is kept.
     lead = min(begin, round(_MARGIN_S * from_rate))
     span = round((length / to_rate + PREROLL_S + 2 * _MARGIN_S) * from_rate)
-    content = resample(mono[begin - lead : begin + span], from_rate, to_rate)[
-        round(lead * to_rate / from_rate) :
-    ]
+    content = resample(mono[begin - lead : begin + span], from_rate, to_rate)[round(lead * to_rate / from_rate) :]
     content = _fade_in(content, round((onset - begin) * to_rate / from_rate), round(PREROLL_S * to_rate))
     level = np.abs(content)
     last = int(np.flatnonzero(level > level.max() * 10 ** (TAIL_DB / 20))[-1])

@@ -31,9 +31,7 @@ RATE = 44_100
 TONE = (0.5 * np.sin(2 * np.pi * 440 * np.arange(4410) / RATE)).astype(np.float32)
 
 
-def encoded(
-    container: str, subtype: str | None = None, rate: int = RATE, samples: np.ndarray = TONE
-) -> bytes:
+def encoded(container: str, subtype: str | None = None, rate: int = RATE, samples: np.ndarray = TONE) -> bytes:
     buffer = io.BytesIO()
     soundfile.write(buffer, samples, rate, format=container, subtype=subtype)
     return buffer.getvalue()
@@ -49,14 +47,8 @@ def refusal(folder: Path, data: bytes, name: str = "sound.wav", **options: objec
 
 
 READ = [
-    *(
-        ("WAV", s, 2e-2 if s == "PCM_U8" else 1e-4)
-        for s in ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
-    ),
-    *(
-        ("AIFF", s, 2e-2 if "8" in s else 1e-4)
-        for s in ("PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT")
-    ),
+    *(("WAV", s, 2e-2 if s == "PCM_U8" else 1e-4) for s in ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")),
+    *(("AIFF", s, 2e-2 if "8" in s else 1e-4) for s in ("PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT")),
     *((c, "PCM_16", 1e-4) for c in ("WAVEX", "RF64", "W64", "AU", "CAF", "FLAC")),
     ("FLAC", "PCM_24", 1e-6),
     ("OGG", "VORBIS", 0.1),
@@ -213,9 +205,9 @@ def test_the_limit_of_length_is_an_error_of_its_own(tmp_path):
     (tmp_path / "a.wav").write_bytes(encoded("WAV"))
     with pytest.raises(AudioTooLongError, match=r"0\.1 s, more than the 0\.05 s allowed"):
         read_audio(tmp_path / "a.wav", limits=AudioLimits(max_seconds=0.05))
-    assert read_audio(
-        tmp_path / "a.wav", end_s=0.04, limits=AudioLimits(max_seconds=0.05)
-    ).seconds == pytest.approx(0.04)
+    assert read_audio(tmp_path / "a.wav", end_s=0.04, limits=AudioLimits(max_seconds=0.05)).seconds == pytest.approx(
+        0.04
+    )
 
 
 def test_an_mp3_that_hides_its_length_is_not_cut_short_silently(tmp_path):
@@ -267,9 +259,7 @@ def test_write_wav_is_exact_24_bit_and_the_same_every_time(tmp_path):
 
 def test_wav_bytes_have_not_changed():
     # Promised: the same sound gives the same file, also in the next version.
-    digest = hashlib.sha256(
-        wav_bytes(np.array([0.0, 0.5, -1.0, 1.0, 1e-9]), RATE, info={"INAM": "x"})
-    ).hexdigest()
+    digest = hashlib.sha256(wav_bytes(np.array([0.0, 0.5, -1.0, 1.0, 1e-9]), RATE, info={"INAM": "x"})).hexdigest()
     assert digest == "a70a30f981f94e48924b95e921abfd372a9dc998510a567492c9d9ac09dbfaba"
 
 

@@ -18,9 +18,7 @@ def test_the_filters_are_those_of_the_standards_table():
     (shelf, shelf_below), (high, high_below) = k_filters(48_000)
     assert shelf == pytest.approx([1.53512485958697, -2.69169618940638, 1.19839281085285], abs=1e-8)
     assert shelf_below == pytest.approx([1, -1.69065929318241, 0.73248077421585], abs=1e-8)
-    assert high == pytest.approx([1, -2, 1]) and high_below == pytest.approx(
-        [1, -1.99004745483398, 0.99007225036621]
-    )
+    assert high == pytest.approx([1, -2, 1]) and high_below == pytest.approx([1, -1.99004745483398, 0.99007225036621])
 
 
 @pytest.mark.parametrize("rate", [22_050, 44_100, 48_000, 96_000])

@@ -21,17 +21,14 @@ def hit(name: str, rate: int, seed: int = 0, seconds: float = 0.2) -> np.ndarray
     count = int(seconds * rate)
     time = np.arange(count) / rate
     noise = np.random.default_rng(seed).standard_normal(count)
-    bursts = sum(
-        g * np.exp(-(time - d) / 0.004) * (time >= d) for g, d in ((0.4, 0.0), (0.5, 0.011), (0.6, 0.022))
-    )
+    bursts = sum(g * np.exp(-(time - d) / 0.004) * (time >= d) for g, d in ((0.4, 0.0), (0.5, 0.011), (0.6, 0.022)))
     sound = {
         "kick": np.sin(2 * np.pi * (50 * time + 1.8 * (1 - np.exp(-time / 0.03)))) * np.exp(-time / 0.2),
         "cosine": np.cos(2 * np.pi * 55 * time) * np.exp(-time / 0.2),
         "sine": np.sin(2 * np.pi * 440 * time) * np.exp(-time / 0.1),
         "noise": noise * np.exp(-time / 0.05),
         "hat": np.diff(noise, n=2, prepend=[0.0, 0.0]) * np.exp(-time / 0.03),
-        "snare": 0.6 * np.sin(2 * np.pi * 190 * time) * np.exp(-time / 0.08)
-        + 0.2 * noise * np.exp(-time / 0.1),
+        "snare": 0.6 * np.sin(2 * np.pi * 190 * time) * np.exp(-time / 0.08) + 0.2 * noise * np.exp(-time / 0.1),
         "clap": noise * (bursts + (time >= 0.03) * np.exp(-(time - 0.03) / 0.06)),
         "click": np.where(np.arange(count) < 3, [1.0, -0.6, 0.2] + [0.0] * (count - 3), 0.0),
     }[name]

@@ -58,8 +58,6 @@ def test_takes_of_one_drum_share_a_stem():
         assert len({take_stem(n, numbers_are_takes=True) for n in names}) == 1, names
     assert take_stem("Kick 01", numbers_are_takes=True) == take_stem("Kick 02", numbers_are_takes=True)
     assert take_stem("Kick 01", numbers_are_takes=False) != take_stem("Kick 02", numbers_are_takes=False)
-    assert take_stem("Kick v2 01", numbers_are_takes=False) == take_stem(
-        "Kick v1 02", numbers_are_takes=False
-    )
+    assert take_stem("Kick v2 01", numbers_are_takes=False) == take_stem("Kick v1 02", numbers_are_takes=False)
     assert take_stem("bd_808", numbers_are_takes=False) != take_stem("bd_909", numbers_are_takes=False)
     assert take_stem("12", numbers_are_takes=True) == "12"

@@ -77,9 +77,7 @@ def test_the_folders_own_name_tells_the_kind_of_what_lies_in_it(tmp_path):
 
 
 def test_layers_and_takes_of_one_drum_are_one_group(tmp_path):
-    touch(
-        tmp_path, *(f"snare/Maple_v{v}_rr{r}.wav" for v in (1, 64, 127) for r in (1, 2)), "snare/Brass_v1.wav"
-    )
+    touch(tmp_path, *(f"snare/Maple_v{v}_rr{r}.wav" for v in (1, 64, 127) for r in (1, 2)), "snare/Brass_v1.wav")
     touch(tmp_path, "kick/Maple_v1.wav")
     assert sorted(set(groups(scan_folder(tmp_path, "pack", NamingRules())).values())) == [
         "pack/kick/maple",

@@ -34,9 +34,7 @@ def hit(seed: int) -> np.ndarray:
     return (tone + 0.2 * rng.standard_normal(4096)) * np.exp(-time / rng.uniform(0.02, 0.1))
 
 
-def sound(
-    name: str, samples: np.ndarray, kind: str | None = "kick", group: str = "", tier: str = "A"
-) -> SourceSound:
+def sound(name: str, samples: np.ndarray, kind: str | None = "kick", group: str = "", tier: str = "A") -> SourceSound:
     return SourceSound(
         path=Path(name),
         kind=kind,
@@ -63,11 +61,7 @@ def prepare(sounds: list[SourceSound], out: Path, **options: bool) -> Report:
 
 def many() -> list[SourceSound]:
     kinds = ("kick", "snare", "zither", None)
-    return [
-        sound(f"{k}/{n}.wav", hit(100 * i + n), k, f"{k}{n // 2}")
-        for i, k in enumerate(kinds)
-        for n in range(20)
-    ]
+    return [sound(f"{k}/{n}.wav", hit(100 * i + n), k, f"{k}{n // 2}") for i, k in enumerate(kinds) for n in range(20)]
 
 
 @pytest.fixture(scope="module")
@@ -110,20 +104,13 @@ def test_the_folder_is_as_documented(made):
             and 0 < float(row["peak"]) <= 1
             and -40 < float(row["loudness_lufs"]) < 0
         )
-        assert (
-            row["original_encoding"] == "made PCM_16"
-            and row["licence"] == "CC0-1.0"
-            and row["credit"] == "nobody"
-        )
+        assert row["original_encoding"] == "made PCM_16" and row["licence"] == "CC0-1.0" and row["credit"] == "nobody"
 
 
 def test_splits_are_disjoint_by_group_and_hold_every_class(made):
     rows = rows_of(made)
     for kind in ("kick", "snare", "zither"):
-        shares = {
-            s: sum(r["class"] == kind and r["split"] == s for r in rows)
-            for s in ("train", "validation", "test")
-        }
+        shares = {s: sum(r["class"] == kind and r["split"] == s for r in rows) for s in ("train", "validation", "test")}
         assert shares["train"] >= 14 and min(shares.values()) >= 2, shares
     sides: dict[str, set[str]] = {}
     for row in rows:
@@ -161,11 +148,11 @@ def test_repeats_are_marked_joined_and_never_straddle(tmp_path):
     for name in ("first.wav", "exact copy.wav", "other name.wav"):
         assert rows[name]["duplicate_of"] == kept["path"], name
         assert rows[name]["split"] == kept["split"] and rows[name]["group"] == kept["group"]
-    assert (
-        rows["take of first.wav"]["split"] == kept["split"]
-        and rows["take of first.wav"]["duplicate_of"] == ""
-    )
+    assert rows["take of first.wav"]["split"] == kept["split"] and rows["take of first.wav"]["duplicate_of"] == ""
     assert "also called kick" in report.remarks["other name.wav"][0]
+    summary = report.summary()
+    assert (summary["accepted"], summary["duplicates"]) == (25, 3)
+    assert sum(summary["splits"].values()) == 22  # what can be used
     text = (tmp_path / "data" / "report.txt").read_text()
     assert "3 of the accepted repeat" in text and f"repeats {kept['path']}" in text
 
@@ -202,11 +189,7 @@ def test_every_refusal_is_in_the_report_with_its_reason(tmp_path):
     report = json.loads((tmp_path / "data" / "report.json").read_text())
     reasons = {r["path"]: r["reason"] for r in report["rejected_files"]}
     assert list(reasons) == ["bank.wav", "loop.wav", "nan.wav", "short.wav", "silent.wav"]
-    assert (
-        "3.0 s" in reasons["loop.wav"]
-        and "2 s" in reasons["loop.wav"]
-        and "--max-seconds" in reasons["loop.wav"]
-    )
+    assert "3.0 s" in reasons["loop.wav"] and "2 s" in reasons["loop.wav"] and "--max-seconds" in reasons["loop.wav"]
     assert (report["accepted"], report["rejected"]) == (1, 5)
     text = (tmp_path / "data" / "report.txt").read_text()
     assert all(f"{name}: {reason}" in text for name, reason in reasons.items())
