@@ -36,7 +36,7 @@ def good_files() -> dict[str, bytes]:
         "kick/loud float.wav": encoded(3 * hit(75), "WAV", "FLOAT"),
         "snare/96 kHz.wav": encoded(hit(200, 96_000), "WAV", "PCM_24", 96_000),
         "snare/stereo.aiff": encoded(np.stack([hit(210), 0.5 * hit(210)], 1), "AIFF", "PCM_16"),
-        "snare/cancelling.wav": encoded(np.stack([hit(220), -hit(220)], 1), "WAV", "PCM_16"),
+        "snare/cancelling.wav": encoded(np.stack([hit(220), -0.9 * hit(220)], 1), "WAV", "PCM_16"),
         "hats/closed.mp3": encoded(hit(5000), "MP3"),
         "hats/open hat.ogg": encoded(hit(6000), "OGG"),
         "hats/hat 22 kHz.flac": encoded(hit(4000, 22_050), "FLAC", "PCM_16", 22_050),
