@@ -1,7 +1,7 @@
 """Keep large freed blocks in the process, so that tensors are not paged in anew at every step.
 
-glibc's malloc returns blocks over a threshold to the system as soon as they are freed; a network that allocates the same
-activations at every step then spends more time in page faults than in arithmetic.
+glibc's malloc returns blocks over a threshold to the system as soon as they are freed; a network that allocates the
+same activations at every step then spends more time in page faults than in arithmetic.
 """
 
 from __future__ import annotations

@@ -8,7 +8,14 @@ import time
 
 import pytest
 
-from creativeml.files import atomic_path, atomic_write_json, atomic_write_text, project_folder, sha256_bytes, sha256_file
+from creativeml.files import (
+    atomic_path,
+    atomic_write_json,
+    atomic_write_text,
+    project_folder,
+    sha256_bytes,
+    sha256_file,
+)
 
 
 def test_failure_keeps_the_old_content_and_leaves_nothing_behind(tmp_path):

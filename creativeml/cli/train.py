@@ -26,13 +26,14 @@ def train(
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto",
     devices: int = 1,
     precision: Annotated[
-        Literal["bf16-mixed", "32-true"], tyro.conf.arg(help="bf16-mixed is about twice as fast where bfloat16 is native")
+        Literal["bf16-mixed", "32-true"],
+        tyro.conf.arg(help="bf16-mixed is about twice as fast where bfloat16 is native"),
     ] = "bf16-mixed",
 ) -> int:
     """Train a drum generator. The best checkpoint so far lies in OUT/best and can be used at any time.
 
-    OUT also gets a log (log.jsonl, TensorBoard), sounds and a picture of fixed latents at every checkpoint, and the state
-    to resume from. Ctrl-C and SIGTERM save first.
+    OUT also gets a log (log.jsonl, TensorBoard), sounds and a picture of fixed latents at every checkpoint, and the
+    state to resume from. Ctrl-C and SIGTERM save first.
 
     Args:
         model: what to train.
@@ -44,7 +45,8 @@ def train(
         batch_size: sounds per step; by default the preset's.
         checkpoint_every: steps from one checkpoint to the next.
         resume: continue the run in OUT exactly where its last checkpoint was.
-        overfit: train on this many sounds only, without augmentation, to see whether the model can learn them; 0 for all.
+        overfit: train on this many sounds only, without augmentation, to see whether the model can learn them;
+            0 for all.
         dry_run: check everything and say what would be done.
         seed: of weights, batches and augmentation.
         accelerator: device to train on.

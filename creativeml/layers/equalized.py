@@ -18,7 +18,7 @@ GAIN = math.sqrt(2.0 / (1.0 + LEAK**2))
 
 
 def activate(x: Tensor) -> Tensor:
-    """Leaky ReLU. The layers before it carry its `GAIN`, so that the variance of a Gaussian input is kept in one pass."""
+    """Leaky ReLU. The layers before it carry its `GAIN`, so that a Gaussian input keeps its variance."""
     return F.leaky_relu(x, LEAK)
 
 

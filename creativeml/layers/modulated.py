@@ -24,8 +24,8 @@ class ModulatedConv(nn.Module):
         inputs, outputs: channels.
         kernel: length in frames, odd.
         style_dim: size of the style vector.
-        demodulate: divide by the expected standard deviation and apply the `GAIN` of the activation that follows (off in
-            output layers).
+        demodulate: divide by the expected standard deviation and apply the `GAIN` of the activation that follows
+            (off in output layers).
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, style_dim: int, *, demodulate: bool = True) -> None:
@@ -47,7 +47,6 @@ class ModulatedConv(nn.Module):
         # Sum over the kernel of (weight * scale)^2, as a small matrix product.
         power = F.linear(scale.float().square(), weight_power)
         return y * (GAIN * torch.rsqrt(power + 1e-8)).to(y.dtype)[:, :, None, None]
-
 
     def _scaled(self) -> tuple[Tensor, Tensor]:
         """The weight at its run-time scale and its power per pair of channels; remembered once it is frozen."""

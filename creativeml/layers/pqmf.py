@@ -42,7 +42,7 @@ class PQMF(nn.Module):
         kernel = torch.zeros(bands, bands, 2 * reach + 1)
         for phase in range(bands):
             for shift in range(-reach, reach + 1):
-                # Output sample m * bands + phase takes band sample m + shift through tap at distance phase - shift * bands.
+                # Output sample m * bands + phase takes band sample m + shift through this tap.
                 tap = phase - shift * bands + half
                 if 0 <= tap <= self.order:
                     kernel[phase, :, shift + reach] = self.synthesis[:, 0, tap]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from creativeml.audio.log_mel import FLOOR_DB, log_mel
 
+
 @dataclass(frozen=True)
 class Resolution:
     """One log-mel spectrogram of a pyramid.
@@ -26,7 +27,11 @@ class Resolution:
     share: float = 1.0
 
 
-RESOLUTIONS: tuple[Resolution, ...] = (Resolution(2048, 1024, 128), Resolution(512, 256, 80), Resolution(128, 64, 40, 0.25))
+RESOLUTIONS: tuple[Resolution, ...] = (
+    Resolution(2048, 1024, 128),
+    Resolution(512, 256, 80),
+    Resolution(128, 64, 40, 0.25),
+)
 
 
 def log_mel_pyramid(sounds: Tensor, sample_rate: int) -> list[Tensor]:

@@ -57,7 +57,7 @@ class ReconstructionConfig:
     """
 
     pretrain_steps: int = 1500
-    every: int = 4
+    every: int = 8
     weight: float = 10.0
     kl_weight: float = 0.001
 
@@ -83,7 +83,9 @@ class GANTrainingConfig:
     seed: int = 0
 
 
-def training_preset(name: str, kinds: Sequence[str], *, batch_size: int | None = None, seed: int = 0) -> GANTrainingConfig:
+def training_preset(
+    name: str, kinds: Sequence[str], *, batch_size: int | None = None, seed: int = 0
+) -> GANTrainingConfig:
     """Training configuration by name.
 
     `fast`: non-saturating game with R1, two spectrogram critics and a waveform critic, reconstruction.
@@ -115,7 +117,12 @@ def training_preset(name: str, kinds: Sequence[str], *, batch_size: int | None =
     if name == "wavegan":
         adam = OptimizerConfig(rate=1e-4, beta1=0.5, beta2=0.9)
         game = AdversarialConfig(
-            game="wasserstein", penalty="gp", penalty_weight=10.0, penalty_every=1, drift_weight=0.0, overshoot_weight=0.0
+            game="wasserstein",
+            penalty="gp",
+            penalty_weight=10.0,
+            penalty_every=1,
+            drift_weight=0.0,
+            overshoot_weight=0.0,
         )
         return GANTrainingConfig(
             name,

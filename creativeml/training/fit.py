@@ -115,7 +115,8 @@ def _prepare(config: GANTrainingConfig, data: Path, out: Path, fabric: Fabric, o
     dataset = OneShotDataset(data, "train", kinds=config.generator.kinds)
     if dataset.length_samples != config.generator.length_samples:
         raise CreativeMLError(
-            f"{data} holds sounds of {dataset.length_samples} samples, the model needs {config.generator.length_samples};"
+            f"{data} holds sounds of {dataset.length_samples} samples, the model needs"
+            f" {config.generator.length_samples};"
             f" run `creativeml prepare` with --length {config.generator.length_samples}"
         )
     labels = dataset.labels
@@ -203,7 +204,11 @@ def _loop(run: Run) -> None:
             if run.gan.step % 20 == 0:
                 rate = run.gan.config.batch_size / (time.perf_counter() - started)
                 recorder.record(run.gan.step, figures | {"sounds_per_second": rate, "loader_wait_s": waited})
-                shown = {k: f"{v:.3f}" for k, v in figures.items() if k in ("levels", "critic", "adversarial", "reconstruction")}
+                shown = {
+                    k: f"{v:.3f}"
+                    for k, v in figures.items()
+                    if k in ("levels", "critic", "adversarial", "reconstruction")
+                }
                 bar.set_postfix(shown)
             if run.gan.step % run.options.checkpoint_every == 0 or run.gan.step == run.options.steps:
                 _checkpoint(run, recorder)
@@ -268,7 +273,11 @@ def _checkpoint(run: Run, recorder: Recorder) -> None:
     save_pretrained(gan.average, run.folder / "last", info={"step": gan.step, "sounds_seen": run.sounds_seen})
     torch.set_rng_state(before)
     _save(run)
-    shown = "" if distance is None else f": distance to validation {distance:.2f} (best {run.best['distance']:.2f} at {run.best['step']})"
+    shown = (
+        ""
+        if distance is None
+        else f": distance to validation {distance:.2f} (best {run.best['distance']:.2f} at {run.best['step']})"
+    )
     _tell(f"step {gan.step}{shown}")
 
 

@@ -196,9 +196,7 @@ def _set_momentum(gan: GAN, beta1: float) -> None:
         group["betas"] = (beta1, gan.config.generator_optimizer.beta2)
 
 
-def _critic_step(
-    gan: GAN, real: Tensor, fake: Tensor, condition: Tensor, random: torch.Generator
-) -> dict[str, float]:
+def _critic_step(gan: GAN, real: Tensor, fake: Tensor, condition: Tensor, random: torch.Generator) -> dict[str, float]:
     views = gan.critic.views
     seen_real = views(_adaptive(gan, real, random))
     seen_fake = views(_adaptive(gan, fake, random))

@@ -13,7 +13,7 @@ from creativeml.models.gans.heads import FLOOR_NEPERS
 from creativeml.models.gans.style_wavegan import StyleWaveGAN
 
 POWER = 0.3
-"""Exponent of the mean over sounds: between the mean of levels (ruled by the shortest) and of powers (by the longest)."""
+"""Exponent of the mean over sounds, between the mean of levels (ruled by the shortest sounds) and that of powers."""
 
 
 @torch.no_grad()

@@ -71,7 +71,12 @@ def draw_sounds(path: Path, sounds: np.ndarray, names: list[str], sample_rate: i
     plt = require("matplotlib.pyplot", extra="train")
     rows = -(-len(sounds) // columns)
     figure, axes = plt.subplots(
-        2 * rows, columns, figsize=(3 * columns, 3 * rows), height_ratios=[1, 2] * rows, squeeze=False, layout="constrained"
+        2 * rows,
+        columns,
+        figsize=(3 * columns, 3 * rows),
+        height_ratios=[1, 2] * rows,
+        squeeze=False,
+        layout="constrained",
     )
     for axis in axes.flat:
         axis.set_axis_off()
@@ -102,6 +107,8 @@ def _draw_spectrogram(axis: Any, sound: np.ndarray, sample_rate: int) -> None:
     frequency = np.fft.rfftfreq(window, 1 / sample_rate)
     time = np.arange(db.shape[1]) * hop / sample_rate
     top = float(db.max())
-    axis.pcolormesh(time, frequency, db.numpy(), vmin=top - 80, vmax=top, cmap="magma", shading="nearest", rasterized=True)
+    axis.pcolormesh(
+        time, frequency, db.numpy(), vmin=top - 80, vmax=top, cmap="magma", shading="nearest", rasterized=True
+    )
     axis.set(yscale="log", ylim=(30, sample_rate / 2), xlim=(0, time[-1]))
     axis.tick_params(labelsize=6)

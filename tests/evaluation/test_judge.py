@@ -10,7 +10,7 @@ from creativeml.evaluation.judge import BUNDLED, load_judge, recognition_of
 from creativeml.evaluation.measure import recognition
 from creativeml.models import build, save_pretrained
 from creativeml.models.classifiers.drum_classifier import DrumClassifier, DrumClassifierConfig
-from creativeml.training.classifier import ClassifierTraining, mask, mix, train_classifier
+from creativeml.training.classifier import ClassifierTraining, layer, mask, mix, train_classifier
 
 
 def test_recognition_counts_and_balances():
@@ -63,9 +63,7 @@ def test_what_is_no_judge_is_refused(tmp_path):
 def test_training_is_the_same_again(corpus):
     shape = DrumClassifierConfig(bands=16, channels=(4,), hop_samples=1024, embedding_dim=4)
     settings = ClassifierTraining(steps=2, batch_size=6, check_every=1)
-    runs = [
-        train_classifier(corpus, config=shape, settings=settings, report=lambda _: None) for _ in range(2)
-    ]
+    runs = [train_classifier(corpus, config=shape, settings=settings, report=lambda _: None) for _ in range(2)]
     first, second = (list(run.model.state_dict().values()) for run in runs)
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
@@ -85,6 +83,18 @@ def test_masks_hide_a_part_and_spare_the_attack():
     assert 0 < hidden.float().mean() < 0.2
     whole_frames = hidden.all(1)
     assert whole_frames.any() and not whole_frames[:, :2].any()
+
+
+def test_layers_take_both_sounds():
+    ones, twos = torch.ones(300, 8820), torch.ones(300, 8820)
+    twos[:, ::2] = -1
+    made = layer(ones, 0.5 * twos, 0.6, 44100, torch.Generator().manual_seed(0))
+    untouched = (made == 1).all(1)
+    # Attack of the first and tail of the second: in the end the second alone.
+    joined = (made[:, 0] > 0.9) & (made[:, -10] < -0.9)
+    assert untouched.float().mean() == pytest.approx(0.4, abs=0.08)
+    assert joined.float().mean() == pytest.approx(0.3, abs=0.08)
+    assert made.abs().max() <= 1.0001
 
 
 def test_mixtures_keep_their_shares():

@@ -38,7 +38,9 @@ def test_wasserstein_game_and_drift():
     assert float(loss.generator(torch.full((4, 1), -1.0), torch.zeros(4, 8))["adversarial"]) == 1.0
 
 
-@pytest.mark.parametrize(("norm", "one_sided", "expected"), [(0.5, True, 0.0), (0.5, False, 0.25), (3.0, True, 4.0), (3.0, False, 4.0)])
+@pytest.mark.parametrize(
+    ("norm", "one_sided", "expected"), [(0.5, True, 0.0), (0.5, False, 0.25), (3.0, True, 4.0), (3.0, False, 4.0)]
+)
 def test_slope_penalties_of_a_linear_critic(norm, one_sided, expected):
     torch.manual_seed(0)
     slope = torch.randn(10)

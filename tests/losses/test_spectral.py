@@ -23,7 +23,7 @@ def test_distance_is_zero_between_equals_and_counts_decibels():
 
 
 def test_energy_distance_vanishes_for_draws_from_the_same_noise_and_not_otherwise():
-    same = float(spectral_energy_distance(noise(1), noise(2), noise(3), RATE)) 
+    same = float(spectral_energy_distance(noise(1), noise(2), noise(3), RATE))
     quieter = float(spectral_energy_distance(noise(1), 0.3 * noise(2), 0.3 * noise(3), RATE))
     own = float(pyramid_distance(log_mel_pyramid(noise(1), RATE), log_mel_pyramid(noise(2), RATE)).mean())
     assert abs(same - own / 2) < 0.05 * own, "attraction minus half the repulsion leaves half the noise's own distance"

@@ -30,7 +30,7 @@ def drums(tmp_path_factory) -> Path:
         for n, source in enumerate([r for r in found if r["class"] == kind and r["source"] == "sonic-pi-samples"][:12]):
             samples, rate = soundfile.read(starter / source["path"], dtype="float32", always_2d=True)
             if rate != 44100:
-                    continue
+                continue
             sound = np.zeros(LENGTH, np.float32)
             part = samples[:LENGTH].mean(1)
             sound[: len(part)] = part

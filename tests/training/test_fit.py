@@ -44,7 +44,9 @@ def test_twenty_steps_equal_ten_and_a_resume_of_ten(drums, small, fabric, tmp_pa
     assert {"optimizer/generator", "optimizer/critic", "rng/cpu"} <= parts_of
     different = [key for key in whole if not torch.equal(whole[key], parts[key])]
     assert different == []
-    states = [json.loads((tmp_path / p / "checkpoints/step-00000020.json").read_text())["values"] for p in ("whole", "parts")]
+    states = [
+        json.loads((tmp_path / p / "checkpoints/step-00000020.json").read_text())["values"] for p in ("whole", "parts")
+    ]
     for state in states:
         state.pop("seconds")
     assert states[0] == states[1] and states[0]["probability"] >= 0
@@ -95,7 +97,7 @@ def test_nan_steps_are_skipped_then_rolled_back_and_said(drums, small, fabric, t
     def poisoned(gan, sounds, labels, random):
         seen.append(gan.step)
         # A real NaN in the batch, once at step 5 and six times in a row at step 7.
-        if seen.count(5) == 1 and gan.step == 5 or gan.step == 7 and seen.count(7) <= 5:
+        if (seen.count(5) == 1 and gan.step == 5) or (gan.step == 7 and seen.count(7) <= 5):
             sounds = sounds * float("nan")
         return real_step(gan, sounds, labels, random)
 
@@ -147,14 +149,25 @@ def test_presets_are_whole_and_survive_json(name):
 
 def test_sigterm_saves_and_the_run_can_go_on(drums, tmp_path):
     """The real program, killed for real."""
-    command = [sys.executable, "-m", "creativeml", "train", "drum_gan", "--data", str(drums), "--out", str(tmp_path / "run")]
+    command = [
+        sys.executable,
+        "-m",
+        "creativeml",
+        "train",
+        "drum_gan",
+        "--data",
+        str(drums),
+        "--out",
+        str(tmp_path / "run"),
+    ]
     wrong = subprocess.run([*command, "--preset", "fast"], capture_output=True, text=True, check=False)
     assert wrong.returncode == 1 and "--length 65536" in wrong.stderr and "Traceback" not in wrong.stderr
     script = (
         "import sys, pathlib, json; from lightning_fabric import Fabric; from creativeml.config import from_dict;"
         "from creativeml.training.config import GANTrainingConfig; from creativeml.training.fit import fit, FitOptions;"
         "config = from_dict(GANTrainingConfig, json.loads(sys.argv[1]));"
-        "fit(config, pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]), Fabric(accelerator='cpu', precision='32-true'),"
+        "fit(config, pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]),"
+        " Fabric(accelerator='cpu', precision='32-true'),"
         " FitOptions(100000, checkpoint_every=50000))"
     )
     config = dataclasses.replace(training_preset("fast", ("kick", "snare")), batch_size=2)

@@ -27,7 +27,7 @@ class DrumClassifierConfig:
     length_samples: int = 65536
     """Sounds are cut or padded with silence to this length, on which the time averages depend."""
     window_samples: int = 1024
-    hop_samples: int = 256
+    hop_samples: int = 512
     bands: int = 64
     channels: tuple[int, ...] = (24, 48, 64, 96)
     """Channels of the blocks; each block halves the picture in frequency and in time."""

@@ -7,6 +7,7 @@ is huge, and a penalty on it freezes the critic.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -77,7 +78,7 @@ class WaveCritic(nn.Module):
         self.enter = nn.ModuleList(
             EqualConv(1, c, (1, kernel), stride=(1, start_stride), padding=(0, start_stride // 2)) for c in channels
         )
-        pairs = zip(channels[:-1], channels[1:], strict=True)
+        pairs = itertools.pairwise(channels)
         self.down = nn.ModuleList(EqualConv(i, o, (1, 9), stride=(1, 4), padding=(0, 4)) for i, o in pairs)
         # Sigmoid(-1.7) = 0.15: training starts with the coarse view and opens up by itself.
         self.openness = nn.Parameter(torch.full((len(channels) - 1,), -1.7))
@@ -106,10 +107,12 @@ class SpectralCritic(nn.Module):
     def __init__(self, view: SpectralView, channels: Sequence[int], feature_dim: int) -> None:
         super().__init__()
         sizes = [1, *channels]
-        pairs = list(zip(sizes[:-1], sizes[1:], strict=True))
+        pairs = list(itertools.pairwise(sizes))
         self.convs = nn.ModuleList(EqualConv(i, o, (3, 3), stride=(2, 2)) for i, o in pairs)
         factor = 2 ** len(pairs)
-        self.to_features = EqualLinear(channels[-1] * (view.bands // factor) * (view.frames // factor), feature_dim, gain=GAIN)
+        self.to_features = EqualLinear(
+            channels[-1] * (view.bands // factor) * (view.frames // factor), feature_dim, gain=GAIN
+        )
 
     def forward(self, picture: Tensor) -> Tensor:
         """`(b, bands, frames)` → features `(b, feature_dim)`."""
@@ -130,11 +133,15 @@ class EnsembleCritic(nn.Module):
     def __init__(self, config: CriticConfig, *, length_samples: int = 65536) -> None:
         super().__init__()
         self.config = config
-        self.judges = nn.ModuleList(SpectralCritic(v, config.spectral_channels, config.feature_dim) for v in config.views)
+        self.judges = nn.ModuleList(
+            SpectralCritic(v, config.spectral_channels, config.feature_dim) for v in config.views
+        )
         if config.wave_channels:
             frames = length_samples // config.wave_start_stride
             self.judges.append(
-                WaveCritic(config.wave_channels, config.feature_dim, start_stride=config.wave_start_stride, frames=frames)
+                WaveCritic(
+                    config.wave_channels, config.feature_dim, start_stride=config.wave_start_stride, frames=frames
+                )
             )
         self.verdicts = nn.ModuleList(EqualLinear(config.feature_dim, 1) for _ in self.judges)
         self.projections = nn.ModuleList(EqualLinear(config.condition_dim, config.feature_dim) for _ in self.judges)
@@ -204,4 +211,3 @@ class SoundEncoder(nn.Module):
         features = self.trunk(1.0 - 2.0 * db[..., : view.frames] / FLOOR_DB)
         mean, log_variance = self.to_latent(torch.cat([features.float(), condition], dim=1)).float().chunk(2, dim=1)
         return mean, log_variance.clamp(-8.0, 4.0)
-

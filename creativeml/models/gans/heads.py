@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from creativeml.audio.filterbanks import interpolation_matrix, mel_centres_hz
 from creativeml.layers.modulated import ModulatedConv
+from creativeml.layers.oscillators import OscillatorBank
 from creativeml.layers.pqmf import PQMF
 from creativeml.layers.resampling import SincUpsample, upsample
 
@@ -28,7 +29,13 @@ FLOOR_NEPERS = math.log(1e-4)
 """Levels below -80 dB count as silent."""
 LEVEL_HOP_SAMPLES = 64
 """Time step of the level tables."""
-LOW_BAND_HZ = 800.0
+RESTING_HZ = (55.0, 90.0, 150.0, 250.0, 420.0, 700.0)
+"""Frequencies around which the oscillators of `StftHead` start to learn: kicks to cowbells."""
+OSCILLATOR_FALL = 0.4
+"""In nepers from one oscillator to the next at the start: the lowest leads."""
+BASS_SAMPLES_GAIN = 0.3
+BASS_LEVEL_HZ = 800.0
+BASS_CUT_HZ = 340.0
 
 
 def bound(gain: Tensor) -> Tensor:
@@ -60,11 +67,12 @@ class WaveformHead(nn.Module):
 
 
 class StftHead(nn.Module):
-    """Inverse STFT of a tone part and a noise part, plus a directly drawn low band.
+    """Inverse STFT of a tone part and a noise part, above a bass of oscillators and directly drawn samples.
 
     - tone: complex carrier per bin and frame from the network;
     - noise: STFT of white noise, shaped by band gains (as in DDSP, Engel et al. 2020);
-    - low band: samples at 1/16 of the rate, for the bass that a short window resolves badly.
+    - bass, at 1/16 of the rate, since a short window resolves it badly: a bank of falling sines, and samples from the
+      network for what is no sine. Below 340 Hz the STFT parts are faded out.
 
     Args:
         channels: of the features.
@@ -91,16 +99,17 @@ class StftHead(nn.Module):
         self.frames, self.n_fft, self.hop, self.bands = frames, n_fft, hop, bands
         self.bins = n_fft // 2 + 1
         self.low_per_frame = hop // low_factor
-        self.gains = 2 * bands + 1
+        self.gains = 2 * bands + 1 + len(RESTING_HZ)
         self.noise_samples = frames * hop
+        self.oscillators = OscillatorBank(RESTING_HZ, style_dim, sample_rate=sample_rate / low_factor)
         self.to_carrier = ModulatedConv(channels, 2 * self.bins + self.low_per_frame, 1, style_dim, demodulate=False)
         self.low_upsample = SincUpsample(low_factor)
         window = torch.hann_window(n_fft, periodic=True)
         self.register_buffer("window", window, persistent=False)
         self.register_buffer("spread", interpolation_matrix(bands, n_fft, sample_rate), persistent=False)
-        centres = mel_centres_hz(bands, 20.0, sample_rate / 2)
-        low = (centres < LOW_BAND_HZ).float()
-        self.register_buffer("low_bands", low / low.sum(), persistent=False)
+        self.register_buffer("bass_bands", _bass_bands(bands, sample_rate), persistent=False)
+        frequency = torch.arange(self.bins) * sample_rate / n_fft
+        self.register_buffer("bass_cut", (frequency / BASS_CUT_HZ).clamp(max=1.0).square(), persistent=False)
         # Gain of one analysis bin for white noise; carriers are scaled so that 1.0 means white noise of variance 1.
         self.bin_gain = math.sqrt(float(window.square().sum()))
         cover = self._overlap_add(window.square().expand(1, frames, n_fft))
@@ -112,7 +121,7 @@ class StftHead(nn.Module):
         Args:
             x: `(b, channels, 1, frames)`.
             level: `(b, bands, frames)` class level in nepers.
-            gain: `(b, 2 * bands + 1, frames)` what the network adds to it: tone, noise, low band.
+            gain: `(b, gains, frames)` what the network adds to it: tone bands, noise bands, bass samples, oscillators.
             style: `(b, style_dim)`.
             noise: `(b, frames * hop)` white noise of variance 1.
 
@@ -122,33 +131,35 @@ class StftHead(nn.Module):
         assert gain is not None and noise is not None
         gain = bound(gain)
         carrier = self.to_carrier(x, style).squeeze(2).float().transpose(1, 2)
-        total = torch.stack([level, level], 1) + gain[:, :-1].unflatten(1, (2, self.bands))
+        total = torch.stack([level, level], 1) + gain[:, : 2 * self.bands].unflatten(1, (2, self.bands))
         tone_level, noise_level = torch.exp(total.permute(1, 0, 3, 2) @ self.spread)
-        tone = torch.complex(carrier[..., : self.bins].contiguous(), carrier[..., self.bins : 2 * self.bins].contiguous())
-        spectrum = tone * tone_level + self._analyse(noise) * noise_level
+        tone = torch.complex(
+            carrier[..., : self.bins].contiguous(), carrier[..., self.bins : 2 * self.bins].contiguous()
+        )
+        spectrum = (tone * tone_level + self._analyse(noise) * noise_level) * self.bass_cut
         frames = torch.fft.irfft(spectrum, n=self.n_fft) * (self.window * self.bin_gain)
         wave = self._overlap_add(frames) / self.cover
-        low_level = torch.einsum("bkt,k->bt", level, self.low_bands) + gain[:, -1]
-        return wave + self._low_band(carrier[..., 2 * self.bins :], low_level)
+        bass_level = self.bass_bands @ level + gain[:, 2 * self.bands :]
+        return wave + self._bass(carrier[..., 2 * self.bins :], bass_level, style)
 
     def band_levels(self, level: Tensor, gain: Tensor) -> Tensor:
-        """Levels that these gains give: tone and noise together per band, then the low band.
+        """Levels that these gains give: tone and noise together per band, then the rows of the bass.
 
         Args:
             level: `(b, bands, t)` class level in nepers.
-            gain: `(b, 2 * bands + 1, t)`.
+            gain: `(b, gains, t)`.
 
         Returns:
-            `(b, bands + 1, t)` in nepers.
+            `(b, bands + 1 + oscillators, t)` in nepers.
         """
         gain = bound(gain)
-        low = torch.einsum("bkt,k->bt", level, self.low_bands) + gain[:, -1]
-        return torch.cat([level + _sum_of_powers(gain[:, :-1]), low[:, None]], dim=1)
+        bass = self.bass_bands @ level + gain[:, 2 * self.bands :]
+        return torch.cat([level + _sum_of_powers(gain[:, : 2 * self.bands]), bass], dim=1)
 
     def measure_levels(self, sounds: Tensor, frames: int) -> Tensor:
-        """The same rows measured in sounds: `(b, samples)` → `(b, bands + 1, frames)`, floored at `FLOOR_NEPERS`."""
+        """The same rows measured in sounds: `(b, samples)` → `(b, rows, frames)`, floored at `FLOOR_NEPERS`."""
         levels = _to_nepers(self.band_powers(sounds), frames)
-        return torch.cat([levels, torch.einsum("bkt,k->bt", levels, self.low_bands)[:, None]], dim=1)
+        return torch.cat([levels, self.bass_bands @ levels], dim=1)
 
     def band_powers(self, sounds: Tensor) -> Tensor:
         """Mean power of each band, 1 for white noise of variance 1: `(b, samples)` → `(b, bands, frames)`."""
@@ -171,11 +182,16 @@ class StftHead(nn.Module):
         half = self.n_fft // 2
         return out.flatten(1)[:, half : half + count * self.hop]
 
-    def _low_band(self, samples: Tensor, level: Tensor) -> Tensor:
-        # White noise in the low band alone must have the level's density, hence the root of the rate's ratio.
-        level = upsample(level[:, None, None, :], self.low_per_frame).flatten(1)
-        scale = math.sqrt(self.low_per_frame / self.hop)
-        return self.low_upsample(samples.flatten(1) * torch.exp(level) * scale)
+    def _bass(self, samples: Tensor, level: Tensor, style: Tensor) -> Tensor:
+        """`samples (b, frames, low_per_frame)`, `level (b, 1 + oscillators, frames)` → `(b, frames * hop)`."""
+        amplitude = torch.exp(upsample(level[:, :, None, :], self.low_per_frame).squeeze(2))
+        # White noise in the bass alone must have the level's density, hence the root of the rates' ratio.
+        drawn = samples.flatten(1) * amplitude[:, 0] * (BASS_SAMPLES_GAIN * math.sqrt(self.low_per_frame / self.hop))
+        # The level that the analysis gives to a sine of amplitude 1, turned round.
+        sine = 2.0 * self.bin_gain / float(self.n_fft / 2)
+        fall = torch.exp(-OSCILLATOR_FALL * torch.arange(len(RESTING_HZ), device=level.device))
+        sung = self.oscillators(amplitude[:, 1:] * (sine * fall)[:, None], style)
+        return self.low_upsample(drawn + sung)
 
 
 class PqmfHead(nn.Module):
@@ -214,6 +230,14 @@ class PqmfHead(nn.Module):
     def band_powers(self, sounds: Tensor) -> Tensor:
         """As `StftHead.band_powers`: `(b, bands, samples / 64)`."""
         return F.avg_pool1d(self.filterbank.analyze(sounds).square(), LEVEL_HOP_SAMPLES // self.bands)
+
+
+def _bass_bands(bands: int, sample_rate: float) -> Tensor:
+    """Which bands' levels the bass starts from: rows for the samples (mean of the low bands) and each oscillator."""
+    centres = mel_centres_hz(bands, 20.0, sample_rate / 2)
+    low = (centres < BASS_LEVEL_HZ).float()
+    nearest = [int((centres - hz).abs().argmin()) for hz in RESTING_HZ]
+    return torch.cat([(low / low.sum())[None], torch.eye(bands)[nearest]])
 
 
 def _sum_of_powers(gain: Tensor) -> Tensor:

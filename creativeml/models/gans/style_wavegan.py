@@ -10,6 +10,7 @@ frame rate → head → 65,536 samples at 44.1 kHz (1.486 s).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -91,7 +92,13 @@ def preset(name: str, kinds: Sequence[str] = KINDS) -> StyleWaveGANConfig:
     if name == "paper":
         channels = (256, 256, 256, 256, 256, 192, 128, 96, 64, 32, 32, 16, 16)
         return StyleWaveGANConfig(
-            kinds=kinds, head="waveform", modulation="adain", start_frames=16, channels=channels, convs_per_level=1, kernel=9
+            kinds=kinds,
+            head="waveform",
+            modulation="adain",
+            start_frames=16,
+            channels=channels,
+            convs_per_level=1,
+            kernel=9,
         )
     raise CreativeMLError(f"no preset is called '{name}' (known: fast, fast-pqmf, paper)")
 
@@ -199,8 +206,7 @@ class StyleWaveGAN(nn.Module):
         for level, level_noise in zip(self.levels, noise, strict=False):
             x, added = level(x, full_style, level_noise)
             if added is not None:
-                added = upsample(added, frames // level.frames) if level.frames < frames else added
-                gain = added if gain is None else gain + added
+                gain = added if gain is None else upsample(gain, 2) + added
             if level.frames == frames:
                 break
         return x, None if gain is None else gain.squeeze(2).float()
@@ -246,7 +252,7 @@ class MappingNetwork(nn.Module):
         super().__init__()
         self.embed = EqualLinear(condition_dim, style_dim)
         sizes = [latent_dim + style_dim] + [style_dim] * layers
-        self.layers = nn.ModuleList(EqualLinear(i, o, gain=GAIN, rate=rate) for i, o in zip(sizes[:-1], sizes[1:], strict=True))
+        self.layers = nn.ModuleList(EqualLinear(i, o, gain=GAIN, rate=rate) for i, o in itertools.pairwise(sizes))
 
     def forward(self, latent: Tensor, condition: Tensor) -> Tensor:
         """`(b, latent_dim)`, `(b, condition_dim)` → `(b, style_dim)`."""
@@ -259,7 +265,7 @@ class MappingNetwork(nn.Module):
 
 
 class Level(nn.Module):
-    """One frame rate: raise the rate, then convolution + noise + activation, `convs_per_level` times; and band gains."""
+    """One frame rate: raise the rate, then `convs_per_level` times convolution, noise, activation; and band gains."""
 
     def __init__(
         self,
@@ -277,7 +283,7 @@ class Level(nn.Module):
         self.frames, self.raise_rate = frames, raise_rate
         self.noise_inputs = config.convs_per_level
         sizes = [inputs] + [outputs] * config.convs_per_level
-        pairs = list(zip(sizes[:-1], sizes[1:], strict=True))
+        pairs = list(itertools.pairwise(sizes))
         self.convs = nn.ModuleList(conv(i, o, config.kernel, style_dim) for i, o in pairs)
         self.noises = nn.ModuleList(ShapedNoise(outputs, frames) for _ in pairs)
         self.biases = nn.ParameterList(nn.Parameter(torch.zeros(1, outputs, 1, 1)) for _ in pairs)

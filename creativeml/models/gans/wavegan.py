@@ -104,9 +104,7 @@ class WaveGAN(nn.Module):
         condition = torch.zeros(len(kinds), len(self.config.kinds), device=self.project.weight.device)
         for row, kind in enumerate(kinds):
             if kind not in self.config.kinds:
-                raise CreativeMLError(
-                    f"the model has no kind '{kind}' (it knows: {', '.join(self.config.kinds)})"
-                )
+                raise CreativeMLError(f"the model has no kind '{kind}' (it knows: {', '.join(self.config.kinds)})")
             condition[row, self.config.kinds.index(kind)] = 1.0
         return condition[:, : self.config.condition_dim]
 
