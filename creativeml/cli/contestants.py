@@ -70,9 +70,7 @@ def stage(plan: Plan, judge: Judge) -> Contest:
     held_out = [OneShotDataset(plan.data, split, peak=None) for split in plan.reference]
     noise = ShapedNoise((b.kind, b.sounds) for b in _recordings(train))
     sources = [
-        Source(
-            " + ".join(plan.reference), sum(map(len, held_out)), (b for d in held_out for b in _recordings(d))
-        ),
+        Source(" + ".join(plan.reference), sum(map(len, held_out)), (b for d in held_out for b in _recordings(d))),
         Source(REAL, len(train), _recordings(train)),
         Source(NOISE, plan.count * len(noise.kinds), _noise(noise, plan)),
     ]
@@ -80,9 +78,7 @@ def stage(plan: Plan, judge: Judge) -> Contest:
     opened = {name: open_source(name, plan, train) for name in names}
     sources += _distinct(opened.values())
     embeddings = {LOG_MEL: log_mel_statistics, JUDGE: judge.embedding}
-    with tqdm(
-        total=sum(s.total for s in sources), unit="sound", delay=1, disable=_quiet(), leave=False
-    ) as bar:
+    with tqdm(total=sum(s.total for s in sources), unit="sound", delay=1, disable=_quiet(), leave=False) as bar:
         heard = [measure(s.name, s.batches, train.sample_rate, embeddings, bar.update) for s in sources]
     reference, floor, ceiling, *others = heard
     special = {REAL: floor, NOISE: ceiling}

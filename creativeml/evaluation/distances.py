@@ -40,9 +40,7 @@ class Points:
             raise ValueError(f"points must be (n, dimensions), got {tuple(self.values.shape)}")
         n = len(self.values)
         object.__setattr__(self, "values", self.values.double())
-        object.__setattr__(
-            self, "strata", torch.zeros(n).long() if self.strata is None else self.strata.long()
-        )
+        object.__setattr__(self, "strata", torch.zeros(n).long() if self.strata is None else self.strata.long())
         object.__setattr__(self, "groups", torch.arange(n) if self.groups is None else self.groups.long())
         if len(self.strata) != n or len(self.groups) != n:
             raise ValueError(f"{n} points, but {len(self.strata)} strata and {len(self.groups)} groups")
@@ -276,9 +274,7 @@ def frechet_infinity_interval(
     generator = np.random.default_rng([seed, 1])
     units = (_Units(sets[0]), _Units(sets[1]))
     draws = [
-        _extrapolated(
-            sets, (units[0].resampled(generator), units[1].resampled(generator)), generator, repeats=2
-        )
+        _extrapolated(sets, (units[0].resampled(generator), units[1].resampled(generator)), generator, repeats=2)
         for _ in range(resamples)
     ]
     return _interval(value, draws)
@@ -350,9 +346,7 @@ class _Draw:
     def weights(self, fraction: float, generator: np.random.Generator) -> Tensor:
         """Weights of the points, equal shares for the strata, when only a fraction of the draw is taken."""
         taken = [
-            units[generator.permutation(len(units))[: max(2, round(fraction * len(units)))]]
-            if fraction < 1
-            else units
+            units[generator.permutation(len(units))[: max(2, round(fraction * len(units)))]] if fraction < 1 else units
             for units in self.units
         ]
         counts = self._counts(taken).numpy()

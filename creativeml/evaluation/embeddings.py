@@ -66,12 +66,8 @@ def _segment_levels(sounds: Tensor, sample_rate: int) -> Tensor:
     frames_ms = torch.arange(power.shape[2], device=sounds.device) * hop * 1000.0 / sample_rate
     edges_hz = torch.tensor(SEGMENT_BAND_EDGES_HZ[1:-1], device=sounds.device)
     ends_ms = torch.tensor(SEGMENT_ENDS_MS, device=sounds.device)
-    band_of_bin = torch.nn.functional.one_hot(
-        torch.bucketize(bins_hz, edges_hz, right=True), len(edges_hz) + 1
-    )
-    part_of_frame = torch.nn.functional.one_hot(
-        torch.bucketize(frames_ms, ends_ms, right=True), len(ends_ms) + 1
-    )
+    band_of_bin = torch.nn.functional.one_hot(torch.bucketize(bins_hz, edges_hz, right=True), len(edges_hz) + 1)
+    part_of_frame = torch.nn.functional.one_hot(torch.bucketize(frames_ms, ends_ms, right=True), len(ends_ms) + 1)
     share_of_frame = part_of_frame.to(power) / part_of_frame.sum(0).clamp_min(1)
     energy = torch.einsum("bft,fk,ts->bsk", power, band_of_bin.to(power), share_of_frame)
     return decibels(energy).flatten(1)
@@ -96,10 +92,7 @@ def embed(
     """
     batches: Iterable[Tensor] = [sounds] if isinstance(sounds, Tensor) else sounds
     points = [
-        embedding(part, sample_rate).float().cpu()
-        for batch in batches
-        for part in batch.split(batch_size)
-        if len(part)
+        embedding(part, sample_rate).float().cpu() for batch in batches for part in batch.split(batch_size) if len(part)
     ]
     if not points:
         raise ValueError("no sounds to embed")

@@ -35,11 +35,7 @@ class Recognition:
     def per_kind(self) -> dict[str, float]:
         """Share of each kind's sounds that is recognised; kinds without sounds are left out."""
         totals = self.confusion.sum(1)
-        return {
-            kind: float(self.confusion[i, i] / totals[i])
-            for i, kind in enumerate(self.kinds)
-            if totals[i] > 0
-        }
+        return {kind: float(self.confusion[i, i] / totals[i]) for i, kind in enumerate(self.kinds) if totals[i] > 0}
 
     @property
     def balanced(self) -> float:

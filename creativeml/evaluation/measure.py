@@ -101,9 +101,7 @@ def measure(
         for start in range(0, len(batch.sounds), BATCH):
             sounds = batch.sounds[start : start + BATCH]
             if not bool(torch.isfinite(sounds).all()):
-                raise CreativeMLError(
-                    f"{name}: a {batch.kind} holds values that are not finite; it cannot be judged"
-                )
+                raise CreativeMLError(f"{name}: a {batch.kind} holds values that are not finite; it cannot be judged")
             for key, embedding in embeddings.items():
                 points[key].append(embedding(sounds, sample_rate).float().cpu())
             craft.append(craft_figures(sounds, sample_rate))
@@ -152,9 +150,7 @@ def realism(
             pair = [p if name == POOLED else p.select(p.strata == kinds.index(name)) for p in (real, made)]
             values[embedding] = {
                 "kad": kernel_distance_interval(*pair, z_score=False, resamples=resamples, seed=seed),
-                "fad_inf": frechet_infinity_interval(
-                    *pair, axes=axes, z_score=False, resamples=resamples, seed=seed
-                ),
+                "fad_inf": frechet_infinity_interval(*pair, axes=axes, z_score=False, resamples=resamples, seed=seed),
             }
     return figures
 
@@ -170,9 +166,7 @@ def as_points(measured: Measured, embedding: str, kinds: tuple[str, ...]) -> Poi
     )
 
 
-def diversity(
-    reference: Measured, evaluated: Measured, kinds: tuple[str, ...]
-) -> dict[str, dict[str, float]]:
+def diversity(reference: Measured, evaluated: Measured, kinds: tuple[str, ...]) -> dict[str, dict[str, float]]:
     """Mean distance between two sounds of a kind: `[kind or "pooled"][embedding]`, the mean over kinds as
     "pooled".
 
@@ -203,9 +197,7 @@ def recognition(judge: Judge, measured: Measured, *, unheard_only: bool = False)
         measured: holds the judge's embedding.
         unheard_only: leave out the recordings that the judge was trained on.
     """
-    rows = [
-        i for i, digest in enumerate(measured.sha256) if not (unheard_only and judge.was_trained_on(digest))
-    ]
+    rows = [i for i, digest in enumerate(measured.sha256) if not (unheard_only and judge.was_trained_on(digest))]
     found = judge.recognise(measured.points[JUDGE][rows], [measured.kinds[i] for i in rows])
     return {"sounds": len(rows), **found.as_json()}
 

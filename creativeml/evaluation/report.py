@@ -81,9 +81,7 @@ def build_report(
     spread = diversity(contest.reference, contest.floor, kinds)
     sections = {
         m.name: {
-            "realism": _with_limits(
-                distances[m.name], distances[contest.floor.name], distances[contest.ceiling.name]
-            ),
+            "realism": _with_limits(distances[m.name], distances[contest.floor.name], distances[contest.ceiling.name]),
             "obedience": {"kind": recognition(judge, m, unheard_only=m is contest.floor)},
             "diversity": _relative(diversity(contest.reference, m, kinds), spread),
             "craft": craft_summary(m),
@@ -140,9 +138,7 @@ def _with_limits(
     }
 
 
-def _relative(
-    own: Mapping[str, Mapping[str, float]], real: Mapping[str, Mapping[str, float]]
-) -> dict[str, Any]:
+def _relative(own: Mapping[str, Mapping[str, float]], real: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
     return {
         kind: {
             embedding: {"value": value, "relative_to_floor": value / real[kind][embedding]}
@@ -291,9 +287,7 @@ def comma_separated(report: Mapping[str, Any]) -> str:
         for kind, by_embedding in section["realism"].items():
             for embedding, figures in by_embedding.items():
                 for figure, v in figures.items():
-                    writer.writerow(
-                        [name, "realism", kind, embedding, figure, v["value"], v["low"], v["high"]]
-                    )
+                    writer.writerow([name, "realism", kind, embedding, figure, v["value"], v["low"], v["high"]])
         for kind, share in section["obedience"]["kind"]["per_kind"].items():
             writer.writerow([name, "obedience", kind, "judge", "recognised", share, "", ""])
         for kind, by_embedding in section["diversity"].items():

@@ -245,9 +245,7 @@ def peak_memory_mb(config: GANTrainingConfig | None, work: str) -> float | None:
     paths = [package_parent, *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     command = [sys.executable, "-c", "from creativeml.training.speed import child; child()"]
-    done = subprocess.run(
-        command, input=request, text=True, capture_output=True, env=environment, check=False
-    )
+    done = subprocess.run(command, input=request, text=True, capture_output=True, env=environment, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise CreativeMLError(f"the memory of '{work}' could not be measured: {last}")

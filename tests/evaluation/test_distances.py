@@ -38,9 +38,7 @@ def test_kernel_distance_is_the_naive_double_loop():
     distances = sorted(float((scaled_x[i] - scaled_x[j]).norm()) for i in range(9) for j in range(i))
     bandwidth = distances[(len(distances) - 1) // 2]
     assert kernel_distance(x, y) == pytest.approx(naive_mmd(scaled_x, scaled_y, bandwidth), rel=1e-9)
-    assert kernel_distance(x, y, bandwidth=2.0, z_score=False) == pytest.approx(
-        naive_mmd(x, y, 2.0), rel=1e-9
-    )
+    assert kernel_distance(x, y, bandwidth=2.0, z_score=False) == pytest.approx(naive_mmd(x, y, 2.0), rel=1e-9)
 
 
 def test_bandwidth_comes_from_the_reference_only():
@@ -57,9 +55,7 @@ def test_kernel_distance_is_unbiased_with_unequal_strata():
         x = torch.cat([normal(4, 2, seed), normal(20, 2, seed + 1000, shift=6.0)])
         y = torch.cat([normal(16, 2, seed + 2000), normal(7, 2, seed + 3000, shift=6.0)])
         strata = [torch.tensor([0] * a + [1] * b) for a, b in ((4, 20), (16, 7))]
-        values.append(
-            kernel_distance(Points(x, strata[0]), Points(y, strata[1]), bandwidth=3.0, z_score=False)
-        )
+        values.append(kernel_distance(Points(x, strata[0]), Points(y, strata[1]), bandwidth=3.0, z_score=False))
     mean, error = torch.tensor(values).mean(), torch.tensor(values).std() / math.sqrt(len(values))
     assert abs(mean) < 3 * error
     assert error < 0.5
@@ -126,9 +122,7 @@ def test_extrapolation_takes_the_sample_bias_away():
         extrapolated.append(frechet_infinity(x, y, dimensions=8, seed=seed))
     assert torch.tensor(plain).mean() > 0.3
     assert abs(torch.tensor(extrapolated).mean()) < 0.08
-    shifted = [
-        frechet_infinity(normal(80, 8, s), normal(60, 8, s + 100, shift=0.5), dimensions=8) for s in range(8)
-    ]
+    shifted = [frechet_infinity(normal(80, 8, s), normal(60, 8, s + 100, shift=0.5), dimensions=8) for s in range(8)]
     assert torch.tensor(shifted).mean() == pytest.approx(8 * 0.25, rel=0.15)
 
 
