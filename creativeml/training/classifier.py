@@ -26,7 +26,6 @@ from creativeml.evaluation.judge import Recognition, recognition_of
 from creativeml.models.checkpoint import save_pretrained
 from creativeml.models.classifiers.drum_classifier import DrumClassifier, DrumClassifierConfig
 
-
 # All but `tail`, which would make closed hats of open ones, and `gain`, which the classifier does not hear.
 AUGMENTATIONS = ("pitch", "tilt", "attack", "polarity", "shift", "noise")
 
