@@ -29,7 +29,7 @@ $(VENV)/.made:
 	@command -v $(PYTHON) >/dev/null || { echo "error: '$(PYTHON)' was not found; install Python 3.10 or newer, or say make PYTHON=/path/to/python3"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "error: $$($(PYTHON) --version) is too old; creativeml needs Python 3.10 or newer: make PYTHON=python3.12"; exit 1; }
 	@echo "== making a Python environment of its own in $(VENV)"
-	@$(PYTHON) -m venv $(VENV) || { echo "error: Python's venv module is missing; on Debian or Ubuntu: sudo apt install python3-venv"; rm -rf $(VENV); exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "error: no environment could be made (see above); on Debian or Ubuntu it may want: sudo apt install python3-venv"; exit 1; }
 	@touch $@
 
 $(VENV)/.studio: $(VENV)/.made pyproject.toml

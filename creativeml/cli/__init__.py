@@ -57,13 +57,16 @@ def run(arguments: list[str]) -> int:
     except CreativeMLError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            # The reader (head, less) has gone; that is its right.
+            sys.stderr.close()
+            return 0
+        print(f"error: {error.strerror or error}: {error.filename or 'no file named'}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        # The reader (head, less) has gone; that is its right.
-        sys.stderr.close()
-        return 0
 
 
 def _call(name: str, arguments: list[str]) -> int:

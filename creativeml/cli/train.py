@@ -9,6 +9,8 @@ import tyro
 
 from creativeml.errors import CreativeMLError, require
 
+LAST_SEED = 2**31 - 1
+
 
 def train(
     model: tyro.conf.Positional[Literal["drum_gan"]],
@@ -24,7 +26,6 @@ def train(
     dry_run: bool = False,
     seed: int = 0,
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto",
-    devices: int = 1,
     precision: Annotated[
         Literal["bf16-mixed", "32-true"],
         tyro.conf.arg(help="bf16-mixed is about twice as fast where bfloat16 is native"),
@@ -50,26 +51,36 @@ def train(
         dry_run: check everything and say what would be done.
         seed: of weights, batches and augmentation.
         accelerator: device to train on.
-        devices: how many of them.
         precision: arithmetic of the convolutions.
     """
     fabric_package = require("lightning_fabric", extra="train")
     # Not at the top: these load torch, which `--help` need not wait for.
     from creativeml.data.one_shots import read_dataset
     from creativeml.training.config import training_preset
-    from creativeml.training.fit import FitOptions, fit
+    from creativeml.training.fit import fit
+    from creativeml.training.run import FitOptions
 
-    _check(steps=steps, checkpoint_every=checkpoint_every, devices=devices)
+    _check(steps=steps, checkpoint_every=checkpoint_every)
     _check_not_negative(overfit=overfit, seed=seed)
     if batch_size is not None:
         _check(batch_size=batch_size)
+    if seed > LAST_SEED:
+        raise CreativeMLError(f"--seed must be at most {LAST_SEED}, not {seed}")
     config = training_preset(preset, read_dataset(data).kinds, batch_size=batch_size, seed=seed)
-    fabric = fabric_package.Fabric(accelerator=accelerator, devices=devices, precision=precision)
+    try:
+        fabric = fabric_package.Fabric(accelerator=accelerator, devices=1, precision=precision)
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise CreativeMLError(
+            f"--accelerator {accelerator} cannot be used here ({reason}); try --accelerator cpu"
+        ) from error
     fabric.launch()
     options = FitOptions(steps, checkpoint_every, resume, overfit, dry_run)
-    best = fit(config, data, out, fabric, options)
-    if not dry_run:
-        print(f"best checkpoint: {best}")
+    run = fit(config, data, out, fabric, options)
+    if run.stopped_by == "SIGINT":
+        return 130
+    if not dry_run and not run.stopped_by:
+        print(f"best checkpoint: {out / 'best'}")
     return 0
 
 

@@ -50,13 +50,16 @@ class ModulatedConv(nn.Module):
 
     def _scaled(self) -> tuple[Tensor, Tensor]:
         """The weight at its run-time scale and its power per pair of channels; remembered once it is frozen."""
-        if self.weight.requires_grad:
+        if self.weight.requires_grad or self.weight.is_inference():
             return _scale_weight(self.weight, self.scale)
+        # The version counts changes in place (but not those made through `.data`).
         key = (self.weight.data_ptr(), self.weight._version)
         if self._frozen is None or self._frozen[0] != key:
-            weight, power = _scale_weight(self.weight, self.scale)
-            # The layout that the kernels want; otherwise they reorder the weight at every call.
-            self._frozen = (key, (weight.contiguous(memory_format=torch.channels_last), power))
+            # Outside of inference mode, since what is made there can take part in no gradient later.
+            with torch.inference_mode(False):
+                weight, power = _scale_weight(self.weight.detach(), self.scale)
+                # The layout that the kernels want; otherwise they reorder the weight at every call.
+                self._frozen = (key, (weight.contiguous(memory_format=torch.channels_last), power))
         return self._frozen[1]
 
 

@@ -55,5 +55,5 @@ class OscillatorBank(nn.Module):
         Returns:
             `(b, samples)`; every oscillator starts at a zero crossing.
         """
-        phase = torch.cumsum(self.frequencies(style, amplitudes.shape[-1]), dim=-1) * (2.0 * math.pi / self.sample_rate)
-        return (amplitudes * torch.sin(phase)).sum(1)
+        turns = torch.cumsum(self.frequencies(style, amplitudes.shape[-1]) / self.sample_rate, dim=-1)
+        return (amplitudes * torch.sin(2.0 * math.pi * (turns - turns[..., :1]))).sum(1)

@@ -32,11 +32,11 @@ class PQMF(nn.Module):
         angle = (2 * k + 1) * math.pi / (2 * bands) * n
         self.order = order
         self.register_buffer("analysis", (2 * prototype * torch.cos(angle + phase)).float()[:, None], persistent=False)
-        self.register_buffer("synthesis", (2 * prototype * torch.cos(angle - phase)).float()[:, None], persistent=False)
+        synthesis = (2 * prototype * torch.cos(angle - phase)).float()
         # Synthesis at the low rate: the bands' filters split into `bands` phases, so no zero is ever multiplied.
-        self.register_buffer("polyphase", self._polyphase(), persistent=False)
+        self.register_buffer("polyphase", self._polyphase(synthesis), persistent=False)
 
-    def _polyphase(self) -> Tensor:
+    def _polyphase(self, synthesis: Tensor) -> Tensor:
         bands, half = self.bands, self.order // 2
         reach = -(-half // bands)
         kernel = torch.zeros(bands, bands, 2 * reach + 1)
@@ -45,7 +45,7 @@ class PQMF(nn.Module):
                 # Output sample m * bands + phase takes band sample m + shift through this tap.
                 tap = phase - shift * bands + half
                 if 0 <= tap <= self.order:
-                    kernel[phase, :, shift + reach] = self.synthesis[:, 0, tap]
+                    kernel[phase, :, shift + reach] = synthesis[:, tap]
         return kernel * bands
 
     def analyze(self, sound: Tensor) -> Tensor:

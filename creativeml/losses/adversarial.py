@@ -24,7 +24,7 @@ class AdversarialConfig:
         game: `non_saturating` (Goodfellow et al. 2014) or `wasserstein` (Arjovsky et al. 2017).
         penalty: `r1` (Mescheder et al. 2018), `lp` (WGAN-LP, Petzka et al. 2018: only slopes above 1 are
             punished) or `gp` (WGAN-GP, Gulrajani et al. 2017).
-        penalty_weight: its weight; for r1 this is gamma / 2.
+        penalty_weight: its weight; for r1 this is gamma / 2 at views of 4,096 elements (see `r1`).
         penalty_every: critic steps from one penalty to the next; the weight is multiplied accordingly.
         drift_weight: on the square of the verdicts on real sounds (keeps the critic's zero in place).
         overshoot_weight: on the part of a generated waveform beyond ±1.
@@ -96,8 +96,9 @@ def overshoot(sounds: Tensor) -> Tensor:
 def r1(critic: Critic, real: Sequence[Tensor]) -> Tensor:
     """Mean squared norm of the critic's gradient at real sounds.
 
-    The verdicts of all judges are summed: each judge sees only its own view, so the gradients do not mix.
-    Norms are per element of the view (mean instead of sum), so that one weight fits views of any size.
+    The verdicts of all judges are summed: each judge sees only its own view, so the gradients do not mix. Each view's
+    squared norm is divided by the root of its number of elements over 64 (so it stands as it is at 4,096 elements):
+    a sum over elements grows with the resolution, a mean vanishes with it.
     """
     views = [v.detach().requires_grad_(True) for v in real]
     gradients = _gradients(critic, views)
@@ -105,7 +106,6 @@ def r1(critic: Critic, real: Sequence[Tensor]) -> Tensor:
 
 
 def _size(view: Tensor) -> float:
-    # Root of the number of elements: between a sum (explodes with resolution) and a mean (vanishes with it).
     return float(view[0].numel()) ** 0.5 / 64.0
 
 

@@ -61,7 +61,8 @@ def spectral_energy_distance(real: Tensor, first: Tensor, second: Tensor, sample
         sample_rate: in Hz.
 
     Returns:
-        Scalar; 0 in expectation if the draws are distributed as the real sound is.
+        Scalar. Smallest when the draws are distributed as the real sound is; then it is half the distance of two
+        draws, which only for a sound without noise is 0.
     """
     r, x, y = (log_mel_pyramid(s, sample_rate) for s in (real, first, second))
     attraction = 0.5 * (pyramid_distance(r, x) + pyramid_distance(r, y))

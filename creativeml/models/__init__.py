@@ -1,6 +1,44 @@
 """Every network of the library, by name: `list()`, `build(name, **overrides)`, `from_pretrained(folder)`."""
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from creativeml.models.checkpoint import from_pretrained, save_pretrained
 from creativeml.models.registry import build, list, register
 
-__all__ = ["build", "from_pretrained", "list", "register", "save_pretrained"]
+if TYPE_CHECKING:
+    from creativeml.models.classifiers.drum_classifier import DrumClassifier, DrumClassifierConfig
+    from creativeml.models.gans.style_wavegan import StyleWaveGAN, StyleWaveGANConfig
+    from creativeml.models.gans.wavegan import WaveGAN, WaveGANConfig
+
+# Classes are imported on first use, for a short start.
+_HOMES = {
+    "StyleWaveGAN": "gans.style_wavegan",
+    "StyleWaveGANConfig": "gans.style_wavegan",
+    "WaveGAN": "gans.wavegan",
+    "WaveGANConfig": "gans.wavegan",
+    "DrumClassifier": "classifiers.drum_classifier",
+    "DrumClassifierConfig": "classifiers.drum_classifier",
+}
+
+__all__ = [
+    "DrumClassifier",
+    "DrumClassifierConfig",
+    "StyleWaveGAN",
+    "StyleWaveGANConfig",
+    "WaveGAN",
+    "WaveGANConfig",
+    "build",
+    "from_pretrained",
+    "list",
+    "register",
+    "save_pretrained",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"creativeml.models.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'creativeml.models' has no attribute '{name}'")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,10 @@ def save_pretrained(
     tensors = {k: _stored(v, dtype) for k, v in model.state_dict().items()}
     data = save(tensors, metadata={"format": "pt"})
     digest = sha256_bytes(data)
-    # The configuration goes last: a folder with a config.json is a complete folder.
-    atomic_write_bytes(Path(folder) / WEIGHTS, data)
     config = {"format": FORMAT, "model": name, "config": to_dict(model.config), "sha256": digest, "info": info or {}}
+    json.dumps(config, allow_nan=False)
+    # The configuration goes last: a new folder with a config.json is a complete one.
+    atomic_write_bytes(Path(folder) / WEIGHTS, data)
     atomic_write_json(Path(folder) / CONFIG, config)
     return digest
 
@@ -101,5 +103,9 @@ def from_pretrained(folder: str | Path, *, device: str | torch.device = "cpu") -
     try:
         model.load_state_dict(tensors, strict=True)
     except RuntimeError as error:
-        raise CreativeMLError(f"{weights}: does not fit the model '{values['model']}': {error}") from error
+        wrong = [line.strip() for line in str(error).splitlines()[1:]]
+        detail = f"{wrong[0][:120]} ..." if wrong else str(error)[:120]
+        raise CreativeMLError(
+            f"{weights}: does not fit the model '{values['model']}' of this version ({detail}); get the model again"
+        ) from error
     return model.to(device).eval().requires_grad_(False)

@@ -58,8 +58,8 @@ class ReconstructionConfig:
 
     pretrain_steps: int = 1500
     every: int = 8
-    weight: float = 10.0
-    kl_weight: float = 0.001
+    weight: float = 40.0
+    kl_weight: float = 0.004
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,10 @@ def training_preset(
     Raises:
         CreativeMLError: unknown name.
     """
+    if not kinds:
+        raise CreativeMLError(
+            "the dataset has no sound whose kind is known; name folders or files by kind and prepare again"
+        )
     plain = ReconstructionConfig(pretrain_steps=0, every=0)
     if name in ("fast", "fast-pqmf"):
         generator = style_wavegan.preset(name, kinds)
@@ -110,6 +114,8 @@ def training_preset(
             adversarial=AdversarialConfig(game="wasserstein", penalty="lp", penalty_weight=10.0, penalty_every=1),
             generator_optimizer=OptimizerConfig(rate=1e-3),
             critic_optimizer=OptimizerConfig(rate=1e-3),
+            # The zero of a Wasserstein critic means nothing, so nothing can adapt to the sign of its verdicts.
+            augmentation=AugmentationConfig(limit=0.0),
             reconstruction=plain,
             batch_size=batch_size or 8,
             seed=seed,

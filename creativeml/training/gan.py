@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from creativeml.audio.augment import DrumAugment
+from creativeml.audio.augment import AugmentConfig, DrumAugment
 from creativeml.losses.adversarial import AdversarialLoss
 from creativeml.losses.spectral import spectral_energy_distance
 from creativeml.losses.variational import kl_standard_normal, sample_gaussian
@@ -28,7 +28,7 @@ from creativeml.training.config import GANTrainingConfig, OptimizerConfig
 
 
 class NonFiniteLoss(ArithmeticError):
-    """A loss or gradient was NaN or infinite; the step changed no weight."""
+    """A loss or gradient was NaN or infinite; the network it belongs to was not changed."""
 
 
 @dataclass
@@ -91,7 +91,7 @@ def build_gan(config: GANTrainingConfig, fabric: Fabric) -> GAN:
         generator_optimizer,
         critic_optimizer,
         AdversarialLoss(config.adversarial),
-        DrumAugment(only=config.augmentation.adaptive_only),
+        DrumAugment(AugmentConfig(sample_rate=config.generator.sample_rate), only=config.augmentation.adaptive_only),
     )
 
 
@@ -158,12 +158,10 @@ def _reconstruction_terms(gan: GAN, real: Tensor, condition: Tensor) -> dict[str
     first, second = drawn.chunk(2)
     sample_rate = gan.config.generator.sample_rate
     weights = gan.config.reconstruction
-    terms = {
+    return {
         "reconstruction": weights.weight * spectral_energy_distance(real, first, second, sample_rate),
         "kl": weights.kl_weight * kl_standard_normal(mean, log_variance).mean(),
     }
-    overshoot = gan.loss.generator(torch.zeros(1, 1, device=real.device), drawn).get("overshoot")
-    return terms if overshoot is None else {**terms, "overshoot": overshoot}
 
 
 def _level_step(gan: GAN, real: Tensor, condition: Tensor) -> dict[str, float]:
@@ -227,9 +225,7 @@ def _generator_step(
     terms = gan.loss.generator(gan.critic(gan.critic.views(_adaptive(gan, fake, random)), condition), fake)
     every = gan.config.reconstruction.every
     if gan.encoder is not None and gan.step % every == 0:
-        extra = _reconstruction_terms(gan, real, condition)
-        extra.pop("overshoot", None)
-        terms |= extra
+        terms |= _reconstruction_terms(gan, real, condition)
     log = _update(gan, gan.generator_optimizer, terms)
     gan.critic.requires_grad_(True)
     return log

@@ -36,8 +36,8 @@ def estimate_levels(generator: StyleWaveGAN, dataset: OneShotDataset) -> Tensor:
             amplitude = generator.head.band_powers(sounds.to(table.device)).sqrt()
             total += amplitude.clamp(min=math.exp(FLOOR_NEPERS)).pow(POWER).sum(0)
             count += len(chunk)
-        if count:
-            table[kind] = (total / count).log() / POWER
+        # A kind without sounds (in a small-set check) must be silent: level 0 would be noise at full scale.
+        table[kind] = (total / count).log() / POWER if count else FLOOR_NEPERS
     return _smooth(table)
 
 

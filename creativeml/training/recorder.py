@@ -21,19 +21,18 @@ class Recorder:
     def __init__(self, folder: Path, *, from_step: int = 0) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / "log.jsonl"
-        if from_step:
-            self._forget_after(from_step)
         self._file = self.path.open("a", encoding="utf-8")
+        self.forget_after(from_step)
         tensorboard = require("torch.utils.tensorboard", extra="train")
         self._writer = tensorboard.SummaryWriter(str(folder / "tensorboard"), purge_step=from_step or None)
 
-    def _forget_after(self, step: int) -> None:
-        """Drop lines of steps that a resumed run takes again."""
-        if not self.path.exists():
-            return
+    def forget_after(self, step: int) -> None:
+        """Drop the lines of steps that a resumed or rolled-back run takes again."""
+        self._file.close()
         lines = self.path.read_text(encoding="utf-8").splitlines()
         kept = [line for line in lines if line.endswith("}") and json.loads(line).get("step", 0) <= step]
         self.path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+        self._file = self.path.open("a", encoding="utf-8")
 
     def record(self, step: int, figures: dict[str, Any]) -> None:
         """One line of JSON; numbers also go to TensorBoard."""

@@ -96,7 +96,8 @@ def load_state(
         try:
             module.load_state_dict(_below(tensors, f"module/{name}/"), strict=True)
         except RuntimeError as error:
-            raise CreativeMLError(f"{path}: '{name}' does not fit this run's configuration: {error}") from error
+            reason = str(error).splitlines()[-1].strip()[:120]
+            raise CreativeMLError(f"{path}: '{name}' does not fit this run's configuration ({reason})") from error
     for name, optimizer in optimizers.items():
         entries: dict[int, dict[str, Tensor]] = {}
         for key, value in _below(tensors, f"optimizer/{name}/").items():

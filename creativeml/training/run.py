@@ -1,0 +1,234 @@
+"""One run: its data, its networks, and its folder on disk.
+
+OUT/config.json    the whole configuration
+OUT/run.json       which data it works on
+OUT/checkpoints/   states to resume from
+OUT/best, OUT/last models
+OUT/log.jsonl, OUT/tensorboard/, OUT/reference/
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from tqdm import tqdm
+
+from creativeml.audio.augment import AugmentConfig, DrumAugment
+from creativeml.config import load_json, read_json, save_json, to_dict
+from creativeml.data.one_shots import OneShotDataset
+from creativeml.data.samplers import ClassBalancedSampler
+from creativeml.errors import CreativeMLError
+from creativeml.files import atomic_write_json, sha256_file
+from creativeml.models.checkpoint import save_pretrained
+from creativeml.models.gans.style_wavegan import StyleWaveGAN
+from creativeml.training.config import GANTrainingConfig
+from creativeml.training.gan import GAN, build_gan
+from creativeml.training.levels import estimate_levels
+from creativeml.training.state import latest_state, load_state, save_state
+from creativeml.training.validation import usable_kinds
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """How long a run lasts and what it leaves behind.
+
+    Attributes:
+        steps: in all, those before a resume included.
+        checkpoint_every: steps.
+        resume: continue the run in the output folder.
+        overfit: train on this many sounds only, without augmentation (the small-set check); 0 for all.
+        dry_run: set everything up, say what would be done, train nothing.
+    """
+
+    steps: int
+    checkpoint_every: int = 1000
+    resume: bool = False
+    overfit: int = 0
+    dry_run: bool = False
+
+
+@dataclass
+class Run:
+    """A run in progress."""
+
+    folder: Path
+    gan: GAN
+    dataset: OneShotDataset
+    validation: OneShotDataset | None
+    sampler: ClassBalancedSampler
+    options: FitOptions
+    augment: DrumAugment
+    about: dict[str, Any]
+    best: dict[str, Any]
+    sounds_seen: int = 0
+    seconds: float = 0.0
+    rate_factor: float = 1.0
+    """On both learning rates; halved at every roll-back."""
+    stopped_by: str = ""
+    """Name of the signal that asked the run to stop."""
+
+
+def tell(message: str) -> None:
+    """Say something past the progress bar, on stderr; stdout is for results."""
+    tqdm.write(message, file=sys.stderr)
+
+
+def open_run(config: GANTrainingConfig, data: Path, out: Path, fabric: Fabric, options: FitOptions) -> Run:
+    """Everything of a new or a resumed run, checked; nothing is written yet.
+
+    Raises:
+        CreativeMLError: data or folder cannot be used as they are; the message says what to do.
+    """
+    if fabric.world_size > 1:
+        raise CreativeMLError("training works on one device only for now; start a single process")
+    if out.exists() and not out.is_dir():
+        raise CreativeMLError(f"{out} is a file; choose another --out")
+    has_run = any((out / "checkpoints").glob("step-*.json"))
+    if options.resume:
+        if not has_run:
+            raise CreativeMLError(f"{out} holds no run to resume; start one without --resume")
+        config = _stored_config(out, config)
+    elif has_run:
+        raise CreativeMLError(f"{out} holds a run already; continue it with --resume or choose another --out")
+    dataset, validation = _load_data(config, data, options.overfit)
+    about = {"data": data.name, "manifest_sha256": sha256_file(data / "manifest.csv"), "overfit": options.overfit}
+    if options.resume:
+        _same_data(out, about)
+    gan = build_gan(config, fabric)
+    if isinstance(gan.average, StyleWaveGAN) and not options.resume:
+        table = estimate_levels(gan.average, dataset)
+        for network in (gan.average, gan.generator):
+            network.level.copy_(table)
+    sampler = ClassBalancedSampler(dataset.labels, config.batch_size, config.seed)
+    augment = DrumAugment(AugmentConfig(sample_rate=dataset.sample_rate), only=config.augmentation.data_only)
+    return Run(out, gan, dataset, validation, sampler, options, augment, about, {"distance": None, "step": None})
+
+
+def _stored_config(out: Path, asked: GANTrainingConfig) -> GANTrainingConfig:
+    stored = load_json(GANTrainingConfig, out / "config.json")
+    if to_dict(stored) != to_dict(asked):
+        differing = [k for k, v in to_dict(stored).items() if to_dict(asked)[k] != v]
+        tell(f"note: resuming with the run's own {', '.join(differing)} (stored in {out / 'config.json'})")
+    return stored
+
+
+def _same_data(out: Path, about: dict[str, Any]) -> None:
+    stored = read_json(out / "run.json")
+    if stored.get("overfit") != about["overfit"]:
+        was = stored.get("overfit")
+        raise CreativeMLError(f"the run in {out} was started with --overfit {was}; resume it with the same")
+    if stored.get("manifest_sha256") != about["manifest_sha256"]:
+        raise CreativeMLError(
+            f"the run in {out} was started on other data ('{stored.get('data')}', or it has been prepared again);"
+            " give the same --data, or start a new run in another --out"
+        )
+
+
+def _load_data(config: GANTrainingConfig, data: Path, overfit: int) -> tuple[OneShotDataset, OneShotDataset | None]:
+    dataset = OneShotDataset(data, "train", kinds=config.generator.kinds)
+    for name, has, wants, flag in (
+        ("samples per sound", dataset.length_samples, config.generator.length_samples, "--length"),
+        ("samples per second", dataset.sample_rate, config.generator.sample_rate, "--sample-rate"),
+    ):
+        if has != wants:
+            raise CreativeMLError(
+                f"{data} has {has} {name}, the model needs {wants}; run `creativeml prepare` with {flag} {wants}"
+            )
+    if overfit:
+        if overfit >= len(dataset):
+            tell(f"note: --overfit {overfit} takes all {len(dataset)} training sounds")
+        # What is learnt by heart is not to be compared with other recordings.
+        return _first_of_each_kind(dataset, overfit), None
+    try:
+        validation = OneShotDataset(data, "validation", kinds=config.generator.kinds)
+    except CreativeMLError as error:
+        tell(f"note: no validation ({error}); the last checkpoint will count as the best")
+        return dataset, None
+    kinds = usable_kinds(validation)
+    alone = [kind for label, kind in enumerate(validation.kinds) if label not in kinds]
+    if not kinds:
+        tell("note: no kind has two validation sounds; the last checkpoint will count as the best")
+        return dataset, None
+    if alone:
+        tell(f"note: fewer than two validation sounds of {', '.join(alone)}: not part of the distance")
+    return dataset, validation
+
+
+def _first_of_each_kind(dataset: OneShotDataset, count: int) -> OneShotDataset:
+    """The same data reduced to `count` sounds, spread over the kinds."""
+    by_kind = [torch.nonzero(dataset.labels == k).flatten().tolist() for k in range(len(dataset.kinds))]
+    order = [members[n] for n in range(max(map(len, by_kind))) for members in by_kind if n < len(members)]
+    return dataset.subset(sorted(order[:count]))
+
+
+def begin(run: Run) -> None:
+    """Write the first files of a new run."""
+    run.folder.mkdir(parents=True, exist_ok=True)
+    save_json(run.gan.config, run.folder / "config.json")
+    atomic_write_json(run.folder / "run.json", run.about)
+    save(run)
+
+
+def save(run: Run) -> None:
+    """Write the state to resume from."""
+    values = {
+        "probability": run.gan.probability,
+        "sampler": run.sampler.state_dict(),
+        "sounds_seen": run.sounds_seen,
+        "seconds": run.seconds,
+        "rate_factor": run.rate_factor,
+    }
+    save_state(run.folder / "checkpoints", run.gan.step, run.gan.modules(), run.gan.optimizers(), values)
+
+
+def restore(run: Run) -> None:
+    """Go back to the newest undamaged state in the run's folder."""
+    path, complaints = latest_state(run.folder / "checkpoints")
+    for complaint in complaints:
+        tell(f"warning: {complaint}; going back to {path.name}")
+    step, values = load_state(path, run.gan.modules(), run.gan.optimizers())
+    run.gan.step, run.gan.probability = step, values["probability"]
+    run.sampler.load_state_dict(values["sampler"])
+    run.sounds_seen, run.seconds = values["sounds_seen"], values["seconds"]
+    set_rate_factor(run, values.get("rate_factor", 1.0))
+    run.best = _best_so_far(run.folder)
+
+
+def _best_so_far(folder: Path) -> dict[str, Any]:
+    try:
+        info = read_json(folder / "best" / "config.json")["info"]
+        return {"distance": info.get("validation/kernel_distance"), "step": info["step"]}
+    except (CreativeMLError, KeyError, TypeError):
+        return {"distance": None, "step": None}
+
+
+def set_rate_factor(run: Run, factor: float) -> None:
+    """Scale the learning rates of the configuration."""
+    run.rate_factor = factor
+    c = run.gan.config
+    for optimizer, own in (
+        (run.gan.generator_optimizer, c.generator_optimizer),
+        (run.gan.critic_optimizer, c.critic_optimizer),
+    ):
+        for group in optimizer.param_groups:
+            group["lr"] = own.rate * factor
+
+
+def replace_model(run: Run, name: str, info: dict[str, Any]) -> None:
+    """Put the averaged generator into OUT/name. The folder is always a whole one, or for a moment absent."""
+    target, fresh, old = run.folder / name, run.folder / f".{name}.new", run.folder / f".{name}.old"
+    json.dumps(info, allow_nan=False)
+    for leftover in (fresh, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    save_pretrained(run.gan.average, fresh, info=info)
+    if target.exists():
+        target.rename(old)
+    fresh.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
