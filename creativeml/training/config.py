@@ -58,8 +58,8 @@ class ReconstructionConfig:
 
     pretrain_steps: int = 1500
     every: int = 8
-    weight: float = 40.0
-    kl_weight: float = 0.004
+    weight: float = 20.0
+    kl_weight: float = 0.002
 
 
 @dataclass(frozen=True)

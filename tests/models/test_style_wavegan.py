@@ -125,7 +125,7 @@ def test_stft_head_passes_white_noise_through_unchanged_when_nothing_shapes_it()
     gain = torch.zeros(2, head.gains, 128)
     gain[:, : head.bands] = -50.0  # tone off
     gain[:, 2 * head.bands :] = -50.0  # bass off
-    head.bass_cut.fill_(1.0)
+    head.noise_cut.fill_(1.0)
     with torch.no_grad():
         sound = head(torch.zeros(2, 4, 1, 128), torch.zeros(2, head.bands, 128), gain, torch.zeros(2, 3), noise)
     residue = sound - noise

@@ -34,6 +34,7 @@ RESTING_HZ = (55.0, 90.0, 150.0, 250.0, 420.0, 700.0)
 OSCILLATOR_FALL = 0.4
 """In nepers from one oscillator to the next at the start: the lowest leads."""
 BASS_SAMPLES_GAIN = 0.3
+BASS_NOISE_GAIN = 0.3
 BASS_LEVEL_HZ = 800.0
 BASS_CUT_HZ = 340.0
 
@@ -72,7 +73,7 @@ class StftHead(nn.Module):
     - tone: complex carrier per bin and frame from the network;
     - noise: STFT of white noise, shaped by band gains (as in DDSP, Engel et al. 2020);
     - bass, at 1/16 of the rate, since a short window resolves it badly: a bank of falling sines, and samples from the
-      network for what is no sine. Below 340 Hz the STFT parts are faded out.
+      network for what is no sine. Below 340 Hz the tone part of the STFT is faded out, and its noise starts 10 dB lower.
 
     Args:
         channels: of the features.
@@ -109,7 +110,9 @@ class StftHead(nn.Module):
         self.register_buffer("spread", interpolation_matrix(bands, n_fft, sample_rate), persistent=False)
         self.register_buffer("bass_bands", _bass_bands(bands, sample_rate), persistent=False)
         frequency = torch.arange(self.bins) * sample_rate / n_fft
-        self.register_buffer("bass_cut", (frequency / BASS_CUT_HZ).clamp(max=1.0).square(), persistent=False)
+        tone_cut = (frequency / BASS_CUT_HZ).clamp(max=1.0).square()
+        self.register_buffer("tone_cut", tone_cut, persistent=False)
+        self.register_buffer("noise_cut", BASS_NOISE_GAIN + (1.0 - BASS_NOISE_GAIN) * tone_cut, persistent=False)
         # Gain of one analysis bin for white noise; carriers are scaled so that 1.0 means white noise of variance 1.
         self.bin_gain = math.sqrt(float(window.square().sum()))
         cover = self._overlap_add(window.square().expand(1, frames, n_fft))
@@ -136,7 +139,7 @@ class StftHead(nn.Module):
         tone = torch.complex(
             carrier[..., : self.bins].contiguous(), carrier[..., self.bins : 2 * self.bins].contiguous()
         )
-        spectrum = (tone * tone_level + self._analyse(noise) * noise_level) * self.bass_cut
+        spectrum = tone * (tone_level * self.tone_cut) + self._analyse(noise) * (noise_level * self.noise_cut)
         frames = torch.fft.irfft(spectrum, n=self.n_fft) * (self.window * self.bin_gain)
         wave = self._overlap_add(frames) / self.cover
         bass_level = self.bass_bands @ level + gain[:, 2 * self.bands :]
