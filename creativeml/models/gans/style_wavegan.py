@@ -23,6 +23,7 @@ from creativeml.kinds import KINDS
 from creativeml.layers.equalized import GAIN, EqualLinear, activate
 from creativeml.layers.modulated import AdaINConv, ModulatedConv, ShapedNoise
 from creativeml.layers.resampling import log2_exact, upsample
+from creativeml.models.gans.condition import one_hot_kinds
 from creativeml.models.gans.heads import LEVEL_HOP_SAMPLES, PqmfHead, StftHead, WaveformHead
 from creativeml.models.registry import register
 
@@ -139,12 +140,8 @@ class StyleWaveGAN(nn.Module):
         Raises:
             CreativeMLError: a kind that the model does not know.
         """
-        condition = torch.zeros(len(kinds), self.config.condition_dim, device=self.start.device)
-        for row, kind in enumerate(kinds):
-            if kind not in self.config.kinds:
-                raise CreativeMLError(f"the model has no kind '{kind}' (it knows: {', '.join(self.config.kinds)})")
-            condition[row, self.config.kinds.index(kind)] = 1.0
-        return condition
+        kinds_part = one_hot_kinds(kinds, self.config.kinds, self.start.device)
+        return nn.functional.pad(kinds_part, (0, len(self.config.controls)))
 
     def noise_shapes(self) -> tuple[tuple[int, ...], ...]:
         """Shapes of the noise inputs of one sound, in the order in which `synthesize` takes them."""

@@ -19,8 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from creativeml.errors import CreativeMLError
 from creativeml.kinds import KINDS
+from creativeml.models.gans.condition import one_hot_kinds
 from creativeml.models.registry import register
 
 STRIDE = 4
@@ -101,11 +101,7 @@ class WaveGAN(nn.Module):
         Raises:
             CreativeMLError: a kind that the model does not know.
         """
-        condition = torch.zeros(len(kinds), len(self.config.kinds), device=self.project.weight.device)
-        for row, kind in enumerate(kinds):
-            if kind not in self.config.kinds:
-                raise CreativeMLError(f"the model has no kind '{kind}' (it knows: {', '.join(self.config.kinds)})")
-            condition[row, self.config.kinds.index(kind)] = 1.0
+        condition = one_hot_kinds(kinds, self.config.kinds, self.project.weight.device)
         return condition[:, : self.config.condition_dim]
 
     def noise_shapes(self) -> tuple[tuple[int, ...], ...]:
