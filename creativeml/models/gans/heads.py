@@ -73,7 +73,7 @@ class StftHead(nn.Module):
     - tone: complex carrier per bin and frame from the network;
     - noise: STFT of white noise, shaped by band gains (as in DDSP, Engel et al. 2020);
     - bass, at 1/16 of the rate, since a short window resolves it badly: a bank of falling sines, and samples from the
-      network for what is no sine. Below 340 Hz the tone part of the STFT is faded out, and its noise starts 10 dB lower.
+      network for what is no sine. Below 340 Hz the STFT has no tone part, and its noise starts 10 dB lower.
 
     Args:
         channels: of the features.
