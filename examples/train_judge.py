@@ -7,15 +7,19 @@ DATA is a dataset folder made by `creativeml prepare`. About ten minutes on two 
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import tyro
 
+from creativeml.errors import CreativeMLError
 from creativeml.memory import keep_large_blocks
 from creativeml.training.classifier import ClassifierTraining, save_classifier, train_classifier
 
+DEFAULTS = ClassifierTraining()
 
-def main(data: Path, out: Path, licence: str = "", settings: ClassifierTraining | None = None) -> None:
+
+def main(data: Path, out: Path, licence: str = "", settings: ClassifierTraining = DEFAULTS) -> None:
     """Train on the train split, stop by the validation split, report on the test split.
 
     Args:
@@ -36,4 +40,7 @@ def main(data: Path, out: Path, licence: str = "", settings: ClassifierTraining 
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    try:
+        tyro.cli(main)
+    except CreativeMLError as error:
+        sys.exit(f"error: {error}")
