@@ -2,7 +2,7 @@
 
     python examples/train_judge.py --data DATA --out creativeml/weights/judge
 
-DATA is a dataset folder made by `creativeml prepare`. About ten minutes on two cores for 1,100 recordings.
+DATA is a dataset folder made by `creativeml prepare`. About ten minutes on one core.
 """
 
 from __future__ import annotations

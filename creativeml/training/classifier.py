@@ -1,7 +1,8 @@
 """Training of the drum classifier, the judge of the evaluation, on real recordings only.
 
-Balanced batches, drum augmentation on the waveform, masks and mixtures on the log-mel picture, averaged
-weights, early stopping on the validation recordings. The test recordings are looked at once, at the end.
+Batches that soften the imbalance of kinds and a loss that removes the rest, drum augmentation and layers of the same
+kind on the waveform, masks and mixtures on the log-mel picture, averaged weights, early stopping on the validation
+recordings. The test recordings are looked at once, at the end.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from torch import Tensor
 
 from creativeml.audio.augment import AugmentConfig, DrumAugment
 from creativeml.data.one_shots import OneShotDataset
-from creativeml.data.samplers import ClassBalancedSampler
 from creativeml.errors import CreativeMLError
 from creativeml.evaluation.judge import Recognition, recognition_of
 from creativeml.models.checkpoint import save_pretrained
@@ -36,6 +36,9 @@ class ClassifierTraining:
 
     steps: int = 1000
     batch_size: int = 44
+    share_power: float = 0.5
+    """A kind's share of the batches goes with this power of its number of sounds: 0 gives equal shares, which
+    repeats rare sounds too often, 1 the shares of the data. The loss makes up for it, so decisions are balanced."""
     learning_rate: float = 3e-3
     """Peak of the one-cycle schedule."""
     weight_decay: float = 0.05
@@ -141,10 +144,11 @@ class _Trainer:
     def __init__(self, model: DrumClassifier, data: OneShotDataset, settings: ClassifierTraining) -> None:
         self.model, self.data, self.settings = model, data, settings
         self.averaged = copy.deepcopy(model).requires_grad_(False)
-        self.sampler = ClassBalancedSampler(data.labels, settings.batch_size, settings.seed)
         ranges = AugmentConfig(sample_rate=data.sample_rate, pitch_semitones=3.0, tilt_db_per_octave=3.0)
         self.augment = DrumAugment(ranges, only=AUGMENTATIONS)
         self.members = [torch.nonzero(data.labels == label).flatten() for label in range(len(data.kinds))]
+        counts = torch.tensor([len(members) for members in self.members]).float()
+        self.shares = counts**settings.share_power / (counts**settings.share_power).sum()
         self.generator = torch.Generator().manual_seed(settings.seed)
         self.optimizer = torch.optim.AdamW(
             model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
@@ -162,11 +166,12 @@ class _Trainer:
 
     def step(self, number: int) -> None:
         self.model.train()
-        sounds, labels = self.data.batch(next(self.sampler))
+        drawn = torch.multinomial(self.shares, self.settings.batch_size, True, generator=self.generator)
+        sounds, labels = self.data.batch(self._of_kinds(drawn))
         with torch.no_grad():
             sounds = self._varied(sounds)
             if self.settings.layer_probability:
-                others, _ = self.data.batch(self._partners(labels))
+                others, _ = self.data.batch(self._of_kinds(labels))
                 others = self._varied(others)
                 probability = self.settings.layer_probability
                 sounds = layer(sounds, others, probability, self.data.sample_rate, self.generator)
@@ -175,7 +180,9 @@ class _Trainer:
             picture, targets = mix(picture, targets, self.settings.mixture, self.generator)
         with torch.autocast(picture.device.type, torch.bfloat16):
             embedding = self.model.embed_picture(picture)
-        scores = self.model.classify_embedding(embedding.float())
+        # Scores learnt beside the log of the shares are those of a balanced classifier (Menon et al. 2021,
+        # arXiv 2007.07314).
+        scores = self.model.classify_embedding(embedding.float()) + self.shares.log()
         loss = F.cross_entropy(scores, targets, label_smoothing=self.settings.label_smoothing)
         self.optimizer.zero_grad()
         loss.backward()
@@ -186,11 +193,11 @@ class _Trainer:
     def _varied(self, sounds: Tensor) -> Tensor:
         return self.augment(sounds, generator=self.generator, probability=self.settings.augment_probability)
 
-    def _partners(self, labels: Tensor) -> Tensor:
-        """A random sound of the same kind for each label."""
-        places = torch.rand(len(labels), generator=self.generator)
-        chosen = [self.members[k][int(p * len(self.members[k]))] for k, p in zip(labels, places, strict=True)]
-        return torch.stack(chosen)
+    def _of_kinds(self, labels: Tensor) -> Tensor:
+        """Index of a random sound for each label."""
+        places = torch.rand(len(labels), generator=self.generator).tolist()
+        members = [self.members[label] for label in labels.tolist()]
+        return torch.stack([m[int(place * len(m))] for m, place in zip(members, places, strict=True)])
 
     @torch.no_grad()
     def _average(self, decay: float) -> None:
