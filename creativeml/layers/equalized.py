@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from creativeml.layers.frozen import Remembered
+
 LEAK = 0.2
 GAIN = math.sqrt(2.0 / (1.0 + LEAK**2))
 
@@ -38,10 +40,15 @@ class EqualLinear(nn.Module):
         self.bias = nn.Parameter(torch.full((outputs,), bias / rate))
         self.scale = gain * rate / math.sqrt(inputs)
         self.rate = rate
+        self._scaled = Remembered[tuple[Tensor, Tensor]]()
 
     def forward(self, x: Tensor) -> Tensor:
         """`(..., inputs)` → `(..., outputs)`."""
-        return F.linear(x, self.weight * self.scale, self.bias * self.rate)
+        return F.linear(x, *self._scaled.of((self.weight, self.bias), self.scaled))
+
+    def scaled(self) -> tuple[Tensor, Tensor]:
+        """Weight and bias at their run-time scale."""
+        return self.weight * self.scale, self.bias * self.rate
 
 
 class EqualConv(nn.Module):

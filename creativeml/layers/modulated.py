@@ -6,12 +6,14 @@ Sequences are `(batch, channels, 1, frames)`; see `layers.equalized` for the rea
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from creativeml.layers.equalized import GAIN, EqualConv, EqualLinear
+from creativeml.layers.frozen import Remembered
 
 
 class ModulatedConv(nn.Module):
@@ -35,37 +37,37 @@ class ModulatedConv(nn.Module):
         self.to_scale = EqualLinear(style_dim, inputs, bias=1.0)
         self.demodulate = demodulate
         self.padding = (0, kernel // 2)
-        self._frozen: tuple[tuple[int, int], tuple[Tensor, Tensor]] | None = None
+        # Means nothing for a kernel of 1, but makes torch take its fast kernels on one thread too (twice as fast).
+        self.dilation = 2 if kernel == 1 else 1
+        self._scaled = Remembered[tuple[Tensor, Tensor]]()
+        self.register_buffer("least_power", torch.full((outputs,), 1e-8), persistent=False)
+
+    @property
+    def style_map(self) -> EqualLinear:
+        """The map of the style that the layer needs; see `StyleMaps`."""
+        return self.to_scale
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         """`x (b, inputs, 1, t)`, `style (b, style_dim)` → `(b, outputs, 1, t)`."""
-        scale = self.to_scale(style)
-        weight, weight_power = self._scaled()
-        y = F.conv2d(x * scale.to(x.dtype)[:, :, None, None], weight, padding=self.padding)
+        return self.convolve(x, self.to_scale(style))
+
+    def convolve(self, x: Tensor, scale: Tensor, bias: Tensor | None = None) -> Tensor:
+        """As `forward`, with the mapped style `(b, inputs)`, plus `bias (1, outputs, 1, 1)` if given."""
+        weight, weight_power = self._scaled.of((self.weight,), self._scale_weight)
+        y = F.conv2d(x * scale.to(x.dtype)[:, :, None, None], weight, padding=self.padding, dilation=self.dilation)
         if not self.demodulate:
-            return y
+            return y if bias is None else y + bias.to(y.dtype)
         # Sum over the kernel of (weight * scale)^2, as a small matrix product.
-        power = F.linear(scale.float().square(), weight_power)
-        return y * (GAIN * torch.rsqrt(power + 1e-8)).to(y.dtype)[:, :, None, None]
+        power = F.linear(scale.float().square(), weight_power, self.least_power)
+        norm = torch.rsqrt(power).to(y.dtype)[:, :, None, None]
+        return y * norm if bias is None else torch.addcmul(bias.to(y.dtype), y, norm)
 
-    def _scaled(self) -> tuple[Tensor, Tensor]:
-        """The weight at its run-time scale and its power per pair of channels; remembered once it is frozen."""
-        if self.weight.requires_grad or self.weight.is_inference():
-            return _scale_weight(self.weight, self.scale)
-        # The version counts changes in place (but not those made through `.data`).
-        key = (self.weight.data_ptr(), self.weight._version)
-        if self._frozen is None or self._frozen[0] != key:
-            # Outside of inference mode, since what is made there can take part in no gradient later.
-            with torch.inference_mode(False):
-                weight, power = _scale_weight(self.weight.detach(), self.scale)
-                # The layout that the kernels want; otherwise they reorder the weight at every call.
-                self._frozen = (key, (weight.contiguous(memory_format=torch.channels_last), power))
-        return self._frozen[1]
-
-
-def _scale_weight(weight: Tensor, scale: float) -> tuple[Tensor, Tensor]:
-    scaled = weight * scale
-    return scaled, scaled.float().square().sum((2, 3))
+    def _scale_weight(self) -> tuple[Tensor, Tensor]:
+        """The weight at its run-time scale, and its power per pair of channels over that of the gain."""
+        scaled = self.weight * self.scale
+        power = (scaled.float() / GAIN).square().sum((2, 3))
+        # The layout that the kernels want; otherwise they reorder a frozen weight at every call.
+        return scaled if scaled.requires_grad else scaled.contiguous(memory_format=torch.channels_last), power
 
 
 class AdaINConv(nn.Module):
@@ -80,15 +82,47 @@ class AdaINConv(nn.Module):
         self.to_affine = EqualLinear(style_dim, 2 * outputs)
         self.demodulate = demodulate
 
+    @property
+    def style_map(self) -> EqualLinear:
+        """The map of the style that the layer needs; see `StyleMaps`."""
+        return self.to_affine
+
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         """`x (b, inputs, 1, t)`, `style (b, style_dim)` → `(b, outputs, 1, t)`."""
+        return self.convolve(x, self.to_affine(style))
+
+    def convolve(self, x: Tensor, affine: Tensor, bias: Tensor | None = None) -> Tensor:
+        """As `forward`, with the mapped style `(b, 2 * outputs)`, plus `bias (1, outputs, 1, 1)` if given."""
         y = self.conv(x)
         if not self.demodulate:
-            return y
+            return y if bias is None else y + bias.to(y.dtype)
         deviation, mean = torch.var_mean(y.float(), dim=(2, 3), keepdim=True, correction=0)
-        gain, shift = self.to_affine(style)[:, :, None, None].chunk(2, dim=1)
+        gain, shift = affine[:, :, None, None].chunk(2, dim=1)
         normal = (y.float() - mean) * (GAIN * torch.rsqrt(deviation + 1e-6))
+        shift = shift if bias is None else shift + bias
         return (normal * (1.0 + gain) + shift).to(y.dtype)
+
+
+class StyleMaps:
+    """The style maps of many layers as one matrix product: for a single sound twenty small ones cost more than it.
+
+    Args:
+        layers: those whose maps are taken, in the order in which their results are wanted.
+    """
+
+    def __init__(self, layers: Sequence[ModulatedConv | AdaINConv]) -> None:
+        self._maps = [layer.style_map for layer in layers]
+        self._joined = Remembered[tuple[Tensor, Tensor]]()
+
+    def __call__(self, style: Tensor) -> Iterator[Tensor]:
+        """`style (b, style_dim)` → what each layer's `convolve` takes."""
+        weights = tuple(weight for m in self._maps for weight in (m.weight, m.bias))
+        weight, bias = self._joined.of(weights, self._join)
+        return iter(F.linear(style, weight, bias).split([len(m.bias) for m in self._maps], dim=1))
+
+    def _join(self) -> tuple[Tensor, Tensor]:
+        weights, biases = zip(*(m.scaled() for m in self._maps), strict=True)
+        return torch.cat(weights), torch.cat(biases)
 
 
 class ShapedNoise(nn.Module):
@@ -106,9 +140,15 @@ class ShapedNoise(nn.Module):
         time = torch.linspace(0, 1, frames)
         self.register_buffer("time", time, persistent=False)
         self.register_buffer("fade", torch.sqrt(1.0 - time), persistent=False)
+        self._shape = Remembered[Tensor]()
 
     def forward(self, x: Tensor, noise: Tensor) -> Tensor:
         """`x (b, channels, 1, frames)`, `noise (b, frames)` → like `x`."""
-        rate = F.softplus(self.decay)[:, None] * 8.0
-        shape = self.strength[:, None] * torch.exp(-rate * self.time) * self.fade
-        return torch.addcmul(x, shape.to(x.dtype)[None, :, None, :], noise.to(x.dtype)[:, None, None, :])
+        shape = self._shape.of((self.strength, self.decay), self._envelopes)
+        return torch.addcmul(x, shape.to(x.dtype), noise.to(x.dtype)[:, None, None, :])
+
+    def _envelopes(self) -> Tensor:
+        """`(1, channels, 1, frames)`, channels last as the sequences are."""
+        rate = F.softplus(self.decay) * 8.0
+        shape = self.strength * torch.exp(-rate * self.time[:, None]) * self.fade[:, None]
+        return shape.T[None, :, None, :]

@@ -43,7 +43,8 @@ class OscillatorBank(nn.Module):
         time_constant = SWEEP_S * torch.exp(speed.clamp(-3, 3))
         time = torch.arange(samples, device=style.device) / self.sample_rate
         sweep = SWEEP_NEPERS * nn.functional.softplus(depth)[:, None] * torch.exp(-time / time_constant[:, None])
-        return torch.exp(tuning[:, :, None] + sweep[:, None, :]).clamp(max=0.45 * self.sample_rate)
+        # A product of two exponentials instead of the exponential of a sum, which would be taken six times as often.
+        return (torch.exp(tuning)[:, :, None] * torch.exp(sweep)[:, None, :]).clamp(max=0.45 * self.sample_rate)
 
     def forward(self, amplitudes: Tensor, style: Tensor) -> Tensor:
         """Sum of the oscillators.
@@ -55,5 +56,6 @@ class OscillatorBank(nn.Module):
         Returns:
             `(b, samples)`; every oscillator starts at a zero crossing.
         """
-        turns = torch.cumsum(self.frequencies(style, amplitudes.shape[-1]) / self.sample_rate, dim=-1)
-        return (amplitudes * torch.sin(2.0 * math.pi * (turns - turns[..., :1]))).sum(1)
+        radians = self.frequencies(style, amplitudes.shape[-1]) * (2.0 * math.pi / self.sample_rate)
+        phase = torch.cumsum(radians, dim=-1)
+        return (amplitudes * torch.sin(phase - phase[..., :1])).sum(1)

@@ -2,11 +2,12 @@
 
 import math
 
+import pytest
 import torch
 import torch.nn.functional as F
 
 from creativeml.layers.equalized import GAIN, EqualConv, EqualLinear, activate
-from creativeml.layers.modulated import AdaINConv, ModulatedConv, ShapedNoise
+from creativeml.layers.modulated import AdaINConv, ModulatedConv, ShapedNoise, StyleMaps
 
 
 def test_modulated_conv_equals_one_demodulated_weight_per_sound():
@@ -85,14 +86,53 @@ def test_equal_conv_is_a_convolution_with_scaled_weights():
     torch.testing.assert_close(layer(x), expected)
 
 
-def test_frozen_weights_are_remembered_and_a_change_is_noticed():
+def test_bias_is_added_after_the_demodulation():
     torch.manual_seed(0)
-    layer = ModulatedConv(6, 5, 3, style_dim=4).requires_grad_(False)
-    x, style = torch.randn(3, 6, 1, 20), torch.randn(3, 4)
-    before = layer(x, style)
-    assert torch.equal(before, layer(x, style))
-    layer.weight.mul_(torch.linspace(0.5, 2, 5)[:, None, None, None] * torch.tensor([1.0, 3, 1])[None, None, None])
-    changed = layer(x, style)
+    x, style, bias = torch.randn(3, 6, 1, 20), torch.randn(3, 4), torch.randn(1, 5, 1, 1)
+    for layer in (ModulatedConv(6, 5, 3, 4), ModulatedConv(6, 5, 1, 4, demodulate=False), AdaINConv(6, 5, 3, 4)):
+        with_bias = layer.convolve(x, layer.style_map(style), bias)
+        torch.testing.assert_close(with_bias, layer(x, style) + bias)
+
+
+def test_style_maps_give_what_each_layer_would_make_of_the_style_itself():
+    torch.manual_seed(0)
+    layers = [ModulatedConv(6, 5, 3, 4), AdaINConv(5, 7, 3, 4), ModulatedConv(7, 2, 1, 4, demodulate=False)]
+    maps, style = StyleMaps(layers), torch.randn(3, 4)
+    for layer, mapped in zip(layers, maps(style), strict=True):
+        torch.testing.assert_close(mapped, layer.style_map(style))
+    next(maps(style)).sum().backward()
+    assert float(layers[0].to_scale.weight.grad.abs().sum()) > 0
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: ModulatedConv(6, 5, 3, 4), lambda: EqualLinear(4, 5), lambda: ShapedNoise(6, 20)]
+)
+def test_what_frozen_weights_give_is_remembered_and_a_change_is_noticed(make):
+    torch.manual_seed(0)
+    layer = make()
+    x, style, noise = torch.randn(3, 6, 1, 20), torch.randn(3, 4), torch.randn(3, 20)
+    inputs = {ModulatedConv: (x, style), EqualLinear: (style,), ShapedNoise: (x, noise)}[type(layer)]
+    with torch.no_grad():
+        for weight in layer.parameters():
+            weight.copy_(torch.randn_like(weight))
+    learning = layer(*inputs).detach()
+    layer.requires_grad_(False)
+    before = layer(*inputs)
+    torch.testing.assert_close(before, learning)
+    assert torch.equal(before, layer(*inputs))
+    for weight in layer.parameters():
+        weight.mul_(torch.linspace(0.5, 2, weight.numel()).view(weight.shape))
+    changed = layer(*inputs)
     assert not torch.allclose(changed, before)
     layer.requires_grad_(True)
-    torch.testing.assert_close(layer(x, style), changed)
+    torch.testing.assert_close(layer(*inputs), changed)
+
+
+def test_what_was_remembered_in_inference_mode_serves_a_gradient_later():
+    layer = ModulatedConv(6, 5, 3, 4).requires_grad_(False)
+    x, style = torch.randn(3, 6, 1, 20), torch.randn(3, 4)
+    with torch.inference_mode():
+        layer(x, style)
+    style.requires_grad_(True)
+    layer(x, style).sum().backward()
+    assert float(style.grad.abs().sum()) > 0

@@ -80,6 +80,16 @@ class AugmentParameters:
     """(batch, samples) uniform in [0, 1), or None where no sound gets any"""
 
 
+def _strips(batch: int, samples: int, generator: torch.Generator) -> Tensor:
+    """Uniform noise `(batch, samples)` in [0, 1): each row from another place of one strip twice as long.
+
+    Every row is white; fresh numbers for all of them would take an eighth of the whole augmentation's time.
+    """
+    strip = torch.rand(2 * samples, generator=generator, device=generator.device)
+    places = torch.randint(samples + 1, (batch,), generator=generator, device=generator.device)
+    return torch.stack([strip[place : place + samples] for place in places.tolist()])
+
+
 class DrumAugment(nn.Module):
     """Vary each sound of a batch at random; differentiable in the sounds.
 
@@ -146,9 +156,7 @@ class DrumAugment(nn.Module):
             polarity=where_drawn("polarity", uniform(-1.0, 1.0).sign(), 1.0),
             shift_samples=where_drawn("shift", uniform(0.0, c.shift_s * c.sample_rate).round(), 0.0),
             noise_dbfs=noise_dbfs,
-            noise=torch.rand(batch, samples, generator=generator, device=device)
-            if bool((noise_dbfs > -math.inf).any())
-            else None,
+            noise=_strips(batch, samples, generator) if bool((noise_dbfs > -math.inf).any()) else None,
         )
 
     def apply_parameters(self, sounds: Tensor, parameters: AugmentParameters) -> Tensor:

@@ -26,6 +26,8 @@ _FINE_BITS = 40
 _FINE = 1 << _FINE_BITS  # unit of a position; whole, because float32 cannot tell fractions apart at 100,000
 _TILT_PIVOT_HZ = 1000.0
 _TILT_FLOOR_HZ = 20.0
+_EXACT_BINS = 2048
+_BIN_STEP = 16
 _BAND_EDGE = 0.06  # share of the band over which the filter against folding closes
 
 
@@ -75,15 +77,21 @@ def reshape_spectrum(
     length = sounds.shape[-1]
     size = _fast_size(length + max(2 * _GUARD, length // 8))
     spectrum = torch.fft.rfft(functional.pad(sounds, (_GUARD, size - length - _GUARD)))
-    if db_per_octave is not None:
-        spectrum = spectrum * _tilt_response(db_per_octave, size, sample_rate, sounds)
     if semitones is None and delay_samples is None:
+        if db_per_octave is not None:
+            spectrum = spectrum * torch.complex(*_tilt_response(db_per_octave, size, sample_rate, sounds))
         return torch.fft.irfft(spectrum, n=size)[:, _GUARD : _GUARD + length]
     if semitones is None:
         speed = torch.ones(len(sounds), dtype=torch.float64, device=sounds.device)
     else:
         speed = torch.exp2(semitones.double() / 12)
-    spectrum = spectrum * _band_limit(speed, size, sounds)
+    band = _band_limit(speed, size, sounds)
+    if db_per_octave is None:
+        # By parts: a complex product would first make complex numbers of the gains.
+        spectrum = torch.view_as_complex(torch.view_as_real(spectrum) * band[..., None])
+    else:
+        real, imaginary = _tilt_response(db_per_octave, size, sample_rate, sounds)
+        spectrum = spectrum * torch.complex(real * band, imaginary * band)
     oversampled = torch.fft.irfft(spectrum, n=2 * size)  # at half the level, which the interpolator restores
     oversampled[:, 2 * (length + _GUARD) :] = 0  # after the source's end only ringing is left
     return _read(oversampled, speed, delay_samples, length)
@@ -120,11 +128,11 @@ class _Interpolate(torch.autograd.Function):
         ctx.save_for_backward(first, phase)
         ctx.size = source.shape[-1]
         table = _kernel().to(source)
-        index, result = first.clone(), source.new_zeros(first.shape)
-        for weights in table:
-            values = source.gather(1, index)
+        result = source.new_zeros(first.shape)
+        for tap, weights in enumerate(table):
+            # The same places, seen from `tap` samples later on.
+            values = source[:, tap:].gather(1, first)
             result.addcmul_(values, weights.expand(len(phase), -1).gather(1, phase))
-            index.add_(1)
         return result
 
     @staticmethod
@@ -189,12 +197,30 @@ def _band_limit(speed: Tensor, size: int, like: Tensor) -> Tensor:
     return ((edge - frequency) / (_BAND_EDGE * edge)).clamp_(0, 1)
 
 
-def _tilt_response(db_per_octave: Tensor, size: int, sample_rate: int, like: Tensor) -> Tensor:
+def _tilt_response(db_per_octave: Tensor, size: int, sample_rate: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Real and imaginary part, each (batch, bins).
+
+    Exact for the low bins; above, where the slope hardly changes from bin to bin, exact at every 16th one and straight
+    lines between (off by less than 0.001 dB), since exponentials and sines of all bins would be a tenth of the work.
+    """
     log_gain, phase = _tilt_table(size, sample_rate)
+    bins = len(log_gain)
+    exact = bins if bins <= _EXACT_BINS else bins - (bins - _EXACT_BINS) // _BIN_STEP * _BIN_STEP
     power = (db_per_octave.to(like) / (20 * math.log10(2)))[:, None]
-    gain = torch.exp(power * log_gain.to(like))
-    phase = power * phase.to(like)
-    return torch.complex(gain * torch.cos(phase), gain * torch.sin(phase))
+
+    def response(log_gain: Tensor, phase: Tensor) -> Tensor:
+        gain = torch.exp(power * log_gain.to(like))
+        phase = power * phase.to(like)
+        return torch.stack([gain * torch.cos(phase), gain * torch.sin(phase)])
+
+    low = response(log_gain[:exact], phase[:exact])
+    if exact == bins:
+        return low.unbind()
+    knots = response(log_gain[exact - 1 :: _BIN_STEP], phase[exact - 1 :: _BIN_STEP])
+    way = torch.arange(1, _BIN_STEP + 1).to(like) / _BIN_STEP
+    # Interpolation as a matrix product: several times faster than by broadcasting or `interpolate`.
+    high = torch.stack([knots[..., :-1], knots[..., 1:]], dim=-1) @ torch.stack([1 - way, way])
+    return torch.cat([low, high.flatten(-2)], dim=-1).unbind()
 
 
 @functools.lru_cache(maxsize=8)

@@ -115,8 +115,13 @@ class StftHead(nn.Module):
         self.register_buffer("noise_cut", BASS_NOISE_GAIN + (1.0 - BASS_NOISE_GAIN) * tone_cut, persistent=False)
         # Gain of one analysis bin for white noise; carriers are scaled so that 1.0 means white noise of variance 1.
         self.bin_gain = math.sqrt(float(window.square().sum()))
-        cover = self._overlap_add(window.square().expand(1, frames, n_fft))
-        self.register_buffer("cover", cover.clamp(min=0.1), persistent=False)
+        cover = self._overlap_add(window.square().expand(1, frames, n_fft)).clamp(min=0.1)
+        self.register_buffer("uncover", 1.0 / cover, persistent=False)
+        self.register_buffer("synthesis_window", window * self.bin_gain, persistent=False)
+        # The level that the analysis gives to a sine of amplitude 1, turned round.
+        sine = 2.0 * self.bin_gain / float(n_fft / 2)
+        fall = torch.exp(-OSCILLATOR_FALL * torch.arange(len(RESTING_HZ)))
+        self.register_buffer("sine_gains", (sine * fall)[:, None], persistent=False)
 
     def forward(self, x: Tensor, level: Tensor, gain: Tensor | None, style: Tensor, noise: Tensor | None) -> Tensor:
         """Features → samples.
@@ -136,12 +141,15 @@ class StftHead(nn.Module):
         carrier = self.to_carrier(x, style).squeeze(2).float().transpose(1, 2)
         total = torch.stack([level, level], 1) + gain[:, : 2 * self.bands].unflatten(1, (2, self.bands))
         tone_level, noise_level = torch.exp(total.permute(1, 0, 3, 2) @ self.spread)
-        tone = torch.complex(
-            carrier[..., : self.bins].contiguous(), carrier[..., self.bins : 2 * self.bins].contiguous()
+        tone_level, noise_level = tone_level * self.tone_cut, noise_level * self.noise_cut
+        white = self._analyse(noise)
+        # By real and imaginary part: a complex product would first make complex numbers of the levels.
+        spectrum = torch.complex(
+            torch.addcmul(carrier[..., : self.bins] * tone_level, white.real, noise_level),
+            torch.addcmul(carrier[..., self.bins : 2 * self.bins] * tone_level, white.imag, noise_level),
         )
-        spectrum = tone * (tone_level * self.tone_cut) + self._analyse(noise) * (noise_level * self.noise_cut)
-        frames = torch.fft.irfft(spectrum, n=self.n_fft) * (self.window * self.bin_gain)
-        wave = self._overlap_add(frames) / self.cover
+        frames = torch.fft.irfft(spectrum, n=self.n_fft) * self.synthesis_window
+        wave = self._overlap_add(frames) * self.uncover
         bass_level = self.bass_bands @ level + gain[:, 2 * self.bands :]
         return wave + self._bass(carrier[..., 2 * self.bins :], bass_level, style)
 
@@ -190,10 +198,7 @@ class StftHead(nn.Module):
         amplitude = torch.exp(upsample(level[:, :, None, :], self.low_per_frame).squeeze(2))
         # White noise in the bass alone must have the level's density, hence the root of the rates' ratio.
         drawn = samples.flatten(1) * amplitude[:, 0] * (BASS_SAMPLES_GAIN * math.sqrt(self.low_per_frame / self.hop))
-        # The level that the analysis gives to a sine of amplitude 1, turned round.
-        sine = 2.0 * self.bin_gain / float(self.n_fft / 2)
-        fall = torch.exp(-OSCILLATOR_FALL * torch.arange(len(RESTING_HZ), device=level.device))
-        sung = self.oscillators(amplitude[:, 1:] * (sine * fall)[:, None], style)
+        sung = self.oscillators(amplitude[:, 1:] * self.sine_gains, style)
         return self.low_upsample(drawn + sung)
 
 

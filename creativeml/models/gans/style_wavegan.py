@@ -11,7 +11,7 @@ frame rate → head → 65,536 samples at 44.1 kHz (1.486 s).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from creativeml.errors import CreativeMLError
 from creativeml.kinds import KINDS
 from creativeml.layers.equalized import GAIN, EqualLinear, activate
-from creativeml.layers.modulated import AdaINConv, ModulatedConv, ShapedNoise
+from creativeml.layers.modulated import AdaINConv, ModulatedConv, ShapedNoise, StyleMaps
 from creativeml.layers.resampling import log2_exact, upsample
 from creativeml.models.gans.condition import one_hot_kinds
 from creativeml.models.gans.heads import LEVEL_HOP_SAMPLES, PqmfHead, StftHead, WaveformHead
@@ -128,6 +128,7 @@ class StyleWaveGAN(nn.Module):
             Level(i, o, c.start_frames * 2**n, style_dim, c, gains=self.head.gains, raise_rate=n > 0)
             for n, (i, o) in enumerate(zip(inputs, c.channels, strict=True))
         )
+        self._style_maps = StyleMaps([layer for level in self.levels for layer in level.styled_layers()])
         self.register_buffer("level", torch.zeros(len(c.kinds), self.head.bands, c.length_samples // LEVEL_HOP_SAMPLES))
         self.register_buffer("mean_style", torch.zeros(len(c.kinds), c.style_dim))
 
@@ -200,8 +201,9 @@ class StyleWaveGAN(nn.Module):
         """Features `(b, channels, 1, frames)` and the sum of the levels' gains `(b, gains, frames)`."""
         x = self.start.expand(len(full_style), -1, -1, -1).contiguous(memory_format=torch.channels_last)
         gain: Tensor | None = None
+        styles = self._style_maps(full_style)
         for level, level_noise in zip(self.levels, noise, strict=False):
-            x, added = level(x, full_style, level_noise)
+            x, added = level(x, styles, level_noise)
             if added is not None:
                 gain = added if gain is None else upsample(gain, 2) + added
             if level.frames == frames:
@@ -289,13 +291,26 @@ class Level(nn.Module):
             # The class level is the starting point: nothing is added to it until something has been learnt.
             nn.init.zeros_(self.to_gain.weight)
 
-    def forward(self, x: Tensor, style: Tensor, noise: Tensor) -> tuple[Tensor, Tensor | None]:
-        """`x (b, inputs, 1, t)`, `noise (b, convs, frames)` → features `(b, outputs, 1, frames)`, gains or None."""
+    def styled_layers(self) -> list[ModulatedConv | AdaINConv]:
+        """The layers that take a mapped style, in the order in which `forward` does."""
+        return [*self.convs, *filter(None, [self.to_gain])]
+
+    def forward(self, x: Tensor, styles: Iterator[Tensor], noise: Tensor) -> tuple[Tensor, Tensor | None]:
+        """One rate.
+
+        Args:
+            x: `(b, inputs, 1, t)`.
+            styles: gives the mapped style of each of the `styled_layers`.
+            noise: `(b, convs, frames)`.
+
+        Returns:
+            Features `(b, outputs, 1, frames)`; gains `(b, gains, 1, frames)` or None.
+        """
         if self.raise_rate:
             x = upsample(x, 2)
         for n, (conv, shaped, bias) in enumerate(zip(self.convs, self.noises, self.biases, strict=True)):
-            x = activate(shaped(conv(x, style), noise[:, n]) + bias.to(x.dtype))
-        return x, None if self.to_gain is None else self.to_gain(x, style)
+            x = activate(shaped(conv.convolve(x, next(styles), bias), noise[:, n]))
+        return x, None if self.to_gain is None else self.to_gain.convolve(x, next(styles))
 
 
 def _build_head(config: StyleWaveGANConfig, style_dim: int) -> StftHead | PqmfHead | WaveformHead:

@@ -1,0 +1,33 @@
+"""Values derived from weights, computed once when the weights are frozen instead of at every call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import torch
+from torch import Tensor
+
+T = TypeVar("T")
+
+
+class Remembered(Generic[T]):
+    """The last value of a function of some weights.
+
+    While one of the weights takes part in a gradient, nothing is remembered. Changes in place are noticed by the
+    weights' versions (but not those made through `.data`, which have none).
+    """
+
+    def __init__(self) -> None:
+        self._kept: tuple[tuple[tuple[int, int], ...], T] | None = None
+
+    def of(self, weights: tuple[Tensor, ...], compute: Callable[[], T]) -> T:
+        """`compute()`, or what it gave when the weights were last as they are now."""
+        if any(weight.requires_grad or weight.is_inference() for weight in weights):
+            return compute()
+        key = tuple((weight.data_ptr(), weight._version) for weight in weights)
+        if self._kept is None or self._kept[0] != key:
+            # Outside of inference mode, since what is made there can take part in no gradient later.
+            with torch.inference_mode(False), torch.no_grad():
+                self._kept = (key, compute())
+        return self._kept[1]
