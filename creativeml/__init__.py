@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from creativeml import models
+    from creativeml.audio.descriptors.registry import describe
     from creativeml.synthesis.generate import Instrument, load
 
 __version__ = "0.1.0"
-__all__ = ["Instrument", "__version__", "load", "models"]
+__all__ = ["Instrument", "__version__", "describe", "load", "models"]
 
 # Names are resolved on first use: `creativeml --help` must not wait for torch.
-_HOMES = {"load": "creativeml.synthesis.generate", "Instrument": "creativeml.synthesis.generate"}
+_HOMES = {
+    "load": "creativeml.synthesis.generate",
+    "Instrument": "creativeml.synthesis.generate",
+    "describe": "creativeml.audio.descriptors.registry",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
-from tqdm import tqdm
 
+from creativeml.cli.progress import Bars
 from creativeml.errors import CreativeMLError
 
 _SHOWN = 50
@@ -29,6 +29,7 @@ def prepare(
     tier: Literal["", "A", "S", "G"] = "",
     cache: Path | None = None,
     workers: int | None = None,
+    describe: bool = False,
     overwrite: bool = False,
     json: bool = False,
 ) -> int:
@@ -52,6 +53,8 @@ def prepare(
         tier: of the same sounds: A (free, attribution at most), S (share-alike), G (other).
         cache: where recipes download to; by default CREATIVEML_CACHE or the user's cache folder.
         workers: threads, 1 to 64; by default one per core up to 4.
+        describe: also measure every sound (brightness, depth, ...) into OUT/descriptors.csv, which takes some
+            0.2 s per sound; `creativeml describe --data OUT` does it later.
         overwrite: replace the dataset in OUT.
         json: print the summary as JSON instead of words.
     """
@@ -69,8 +72,14 @@ def prepare(
         _keep_apart(folder_of(name), out)
     rules = NamingRules(kinds_from, numbers, licence, tier)
     found = gather(sources, rules, cache or default_cache(), lambda line: print(line, file=sys.stderr))
-    with _Bars() as bars:
+    with Bars() as bars:
         report = prepare_dataset(found, out, options, overwrite=overwrite, on_step=bars.step)
+        if describe and report.rows:
+            from creativeml.data.descriptor_table import describe_dataset
+
+            described = describe_dataset(out, on_step=bars.step)
+            for line in described.refused:
+                print(f"error: {line}", file=sys.stderr)
     if json:
         print(json_format.dumps(report.summary(), ensure_ascii=False))
     else:
@@ -94,25 +103,3 @@ def _keep_apart(source: Path | None, out: Path) -> None:
     inner, outer = out.resolve(), source.resolve()
     if inner.is_relative_to(outer) or outer.is_relative_to(inner):
         raise CreativeMLError(f"--out {out} and the source {source} lie in one another; choose a folder apart")
-
-
-class _Bars:
-    """A progress bar for each step, shown to people only."""
-
-    def __init__(self) -> None:
-        self._bar: tqdm | None = None
-        self._what = ""
-
-    def __enter__(self) -> _Bars:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def step(self, what: str, done: int, total: int) -> None:
-        if self._bar is None or what != self._what:
-            self.__exit__()
-            self._bar = tqdm(total=total, desc=what, unit="sound", delay=1, disable=None, leave=False)
-            self._what = what
-        self._bar.update(done - self._bar.n)

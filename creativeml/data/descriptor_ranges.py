@@ -1,0 +1,242 @@
+"""Which descriptor values occur among the sounds of a kind: each for itself, and together.
+
+For each kind the training sounds give the distribution of every descriptor, and the correlation of the descriptors
+after each was transformed to a normal distribution by its ranks (a Gaussian copula: R. B. Nelsen, "An Introduction to
+Copulas", 2006). So skewed and bounded scales need no care of their own, and "feasible" is a region with a plain
+meaning: the ellipsoid that holds 98 % of the sounds. Correlations of few sounds are drawn towards none.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import NamedTuple
+
+import numpy as np
+
+from creativeml.audio.descriptors.registry import chosen
+from creativeml.data.descriptor_table import read_descriptors
+from creativeml.data.one_shots import read_dataset, select_rows
+from creativeml.errors import CreativeMLError
+
+SHOWN_LEVELS = (0.05, 0.2, 0.5, 0.8, 0.95)
+"""Of the ranges that are shown: half of what lies between the outer ones lies between the next."""
+COVERAGE = 0.98
+LEAST_SOUNDS = 10
+"""Kinds with fewer sounds are judged by the sounds of all kinds."""
+_LEVELS = (0.005, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.995)
+_SCORES = np.array([NormalDist().inv_cdf(level) for level in _LEVELS])
+_LEAST_SPREAD = 1e-6
+
+
+class Feasible(NamedTuple):
+    """The nearest values that occur, and what was changed; an empty message if nothing was."""
+
+    values: dict[str, float]
+    message: str
+
+
+@dataclass(frozen=True)
+class KindRanges:
+    """Distribution of the descriptors among the sounds of one kind.
+
+    Attributes:
+        kind: its name.
+        sounds: number of sounds that were measured.
+        quantiles: one row per descriptor, its values at the 15 levels from 0.5 % to 99.5 %.
+        correlation: of the descriptors' normal scores, a row per descriptor, regularised.
+    """
+
+    kind: str
+    sounds: int
+    quantiles: tuple[tuple[float, ...], ...]
+    correlation: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class DescriptorRanges:
+    """What occurs in a dataset; plain data for `creativeml.config.save_json`.
+
+    Attributes:
+        descriptors: names, in the order of the rows of each kind.
+        kinds: the kinds, each for itself.
+        overall: all of them together.
+    """
+
+    descriptors: tuple[str, ...]
+    kinds: tuple[KindRanges, ...]
+    overall: KindRanges
+
+    def of(self, kind: str) -> KindRanges:
+        """The distribution of a kind. Raises CreativeMLError if the data have no such kind."""
+        for ranges in self.kinds:
+            if ranges.kind == kind:
+                return ranges
+        known = [ranges.kind for ranges in self.kinds]
+        near = difflib.get_close_matches(kind, known, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}"
+        raise CreativeMLError(f"no descriptor ranges of the kind '{kind}'; {hint}")
+
+    def shown(self, kind: str) -> dict[str, tuple[float, ...]]:
+        """Descriptor -> its values at 5, 20, 50, 80 and 95 % of the kind's sounds."""
+        places = [_LEVELS.index(level) for level in SHOWN_LEVELS]
+        rows = zip(self.descriptors, self.of(kind).quantiles, strict=True)
+        return {name: tuple(row[place] for place in places) for name, row in rows}
+
+    def feasible(self, kind: str, values: Mapping[str, float]) -> Feasible:
+        """The nearest values that occur among sounds of a kind.
+
+        First each value is brought into the range of 98 % of the sounds, then all together into the ellipsoid that
+        holds as many; near is what is near in normal scores, that is, relative to how much the kind varies. What is
+        not asked for is free.
+
+        Args:
+            kind: whose sounds count; of kinds with fewer than 10 sounds, those of all kinds.
+            values: wanted, by descriptor.
+
+        Returns:
+            The values, as asked for wherever that is feasible, and one line that says what does not exist.
+
+        Raises:
+            CreativeMLError: an unknown kind or descriptor, or a value that is not finite.
+        """
+        own = self.of(kind)
+        judged = own if own.sounds >= LEAST_SOUNDS else self.overall
+        names = [self._known(name, value) for name, value in values.items()]
+        if not names:
+            return Feasible({}, "")
+        places = [self.descriptors.index(name) for name in names]
+        rows = [judged.quantiles[place] for place in places]
+        asked = np.array([_score(row, values[name]) for name, row in zip(names, rows, strict=True)])
+        most = NormalDist().inv_cdf(0.5 + COVERAGE / 2)
+        single = asked.clip(-most, most)
+        joint = _into_ellipsoid(single, np.array(judged.correlation)[np.ix_(places, places)])
+        joint = joint.clip(-most, most)
+        result = {
+            name: float(values[name]) if score == wanted else _value(row, score)
+            for name, row, score, wanted in zip(names, rows, joint, asked, strict=True)
+        }
+        changed = [f"{name} {result[name]:.4g}" for name in names if result[name] != values[name]]
+        if not changed:
+            return Feasible(result, "")
+        # What is out of range by itself is to blame; if nothing is, it is all of it together.
+        alone = [name for name, score, kept in zip(names, asked, single, strict=True) if score != kept]
+        blamed = [f"{name} {values[name]:.4g}" for name in alone or names]
+        return Feasible(result, _message(own, judged, blamed, changed, alone=bool(alone)))
+
+    def _known(self, name: str, value: float) -> str:
+        if name not in self.descriptors:
+            near = difflib.get_close_matches(name, self.descriptors, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(self.descriptors)}"
+            raise CreativeMLError(f"no ranges of a descriptor '{name}'; {hint}")
+        if not math.isfinite(value):
+            raise CreativeMLError(f"{name} must be a finite number, not {value}")
+        return name
+
+
+def measure_ranges(
+    root: str | os.PathLike[str], names: Sequence[str] | None = None, *, split: str = "train"
+) -> DescriptorRanges:
+    """The ranges of a dataset that has been described.
+
+    Args:
+        root: dataset folder with descriptors.csv (see `descriptor_table.describe_dataset`).
+        names: which descriptors; None = all.
+        split: train, validation, test or all.
+
+    Raises:
+        DatasetError: no dataset, an empty split, or sounds without descriptors.
+        CreativeMLError: an unknown descriptor.
+    """
+    wanted = [d.name for d in chosen(names)]
+    info = read_dataset(root)
+    present, rows = select_rows(info, split, None)
+    values = read_descriptors(info, rows, wanted)
+    labels = np.array([row["class"] for row in rows])
+    kinds = tuple(_ranges_of(kind, values[labels == kind]) for kind in present if (labels == kind).any())
+    return DescriptorRanges(tuple(wanted), kinds, _ranges_of("all", values))
+
+
+def _ranges_of(kind: str, values: np.ndarray) -> KindRanges:
+    """Distribution of values (sounds, descriptors)."""
+    count, width = values.shape
+    quantiles = np.quantile(values, _LEVELS, axis=0).T
+    scores = np.stack([_normal_scores(column) for column in values.T], axis=1)
+    # Columns that do not vary, and a single sound, correlate with nothing.
+    spread = np.maximum(np.sqrt(np.square(scores).mean(0)), _LEAST_SPREAD)
+    correlation = (scores / spread).T @ (scores / spread) / count
+    np.fill_diagonal(correlation, 1.0)
+    kept = count / (count + width)
+    correlation = kept * correlation + (1 - kept) * np.eye(width)
+    return KindRanges(kind, count, _plain(quantiles), _plain(correlation))
+
+
+def _plain(matrix: np.ndarray) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(float(f"{value:.6g}") for value in row) for row in matrix)
+
+
+def _normal_scores(values: np.ndarray) -> np.ndarray:
+    """Ranks as quantiles of the normal distribution; equal values share their mean rank."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks = np.cumsum(counts) - (counts - 1) / 2
+    levels = (ranks - 0.5) / len(values)
+    return np.array([NormalDist().inv_cdf(level) for level in levels])[place]
+
+
+def _score(quantiles: Sequence[float], value: float) -> float:
+    """Normal score of a value; beyond the outermost quantiles it goes on with the slope between them."""
+    row = np.array(quantiles)
+    scale = max(row[-1] - row[0], _LEAST_SPREAD * max(1.0, abs(row[0])))
+    per_score = scale / (_SCORES[-1] - _SCORES[0])
+    if value < row[0]:
+        return float(_SCORES[0] + (value - row[0]) / per_score)
+    if value > row[-1]:
+        return float(_SCORES[-1] + (value - row[-1]) / per_score)
+    # A value that many sounds share (0, mostly) stands for the middle of their ranks.
+    first, last = np.searchsorted(row, value, "left"), np.searchsorted(row, value, "right")
+    if last > first:
+        return float((_SCORES[first] + _SCORES[last - 1]) / 2)
+    return float(np.interp(value, row, _SCORES))
+
+
+def _value(quantiles: Sequence[float], score: float) -> float:
+    return float(np.interp(score, _SCORES, quantiles))
+
+
+def _into_ellipsoid(scores: np.ndarray, correlation: np.ndarray) -> np.ndarray:
+    """The point nearest to `scores` whose Mahalanobis distance covers no more than `COVERAGE` of the sounds."""
+    most = _chi_square(len(scores))
+    axes, directions = np.linalg.eigh(correlation)
+    axes = np.maximum(axes, _LEAST_SPREAD)
+    along = directions.T @ scores
+    if (along**2 / axes).sum() <= most:
+        return scores
+
+    def point(pull: float) -> np.ndarray:
+        return along * axes / (axes + pull)
+
+    # The nearest point is (1 + pull / axes)^-1 of the given one, nearer to the middle the larger the pull.
+    low, high = 0.0, 1.0
+    while (point(high) ** 2 / axes).sum() > most:
+        high *= 2
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if (point(middle) ** 2 / axes).sum() > most else (low, middle)
+    return directions @ point(high)
+
+
+def _chi_square(freedom: int) -> float:
+    """Quantile `COVERAGE` of the chi-square distribution, to 2 % (E. B. Wilson and M. M. Hilferty 1931)."""
+    part = 2 / (9 * freedom)
+    return freedom * (1 - part + NormalDist().inv_cdf(COVERAGE) * math.sqrt(part)) ** 3
+
+
+def _message(own: KindRanges, judged: KindRanges, wanted: Sequence[str], given: Sequence[str], *, alone: bool) -> str:
+    """One line on what does not exist in the data."""
+    whose = own.kind if judged is own else f"sound of any kind (there are only {own.sounds} of {own.kind})"
+    together = "" if alone or len(wanted) == 1 else " together"
+    return f"no {whose} in the data has {' and '.join(wanted)}{together}; the nearest is {', '.join(given)}"
