@@ -25,6 +25,7 @@ from typing import Literal, TypeAlias, TypeVar
 import torch
 from torch import Tensor
 
+from creativeml.audio.descriptors.fourier import power_spectrum, rfft
 from creativeml.audio.loudness import BLOCK_S
 from creativeml.errors import CreativeMLError
 
@@ -82,7 +83,7 @@ class Prepared:
 
     def unflatten(self, values: Tensor) -> Tensor:
         """(n, ...) → (leading axes, ...)."""
-        return values.reshape(*self.leading, *values.shape[1:])
+        return values.reshape((*self.leading, *values.shape[1:]))
 
     @property
     def rate(self) -> int:
@@ -136,7 +137,7 @@ class Prepared:
 
     @property
     def _source_spectrum(self) -> Tensor:
-        return self.keep("source_spectrum", lambda: torch.fft.rfft(self._source, self.fft_samples))
+        return self.keep("source_spectrum", lambda: rfft(self._source, self.fft_samples))
 
     def _find_gain(self) -> Tensor:
         # Before any change of rate, as in the reference; then the spectrum cannot be shared.
@@ -196,7 +197,7 @@ def mean_square_at_loudness(
     samples = sounds.shape[-1]
     if spectrum is None or size is None:
         size = fast_size(samples + math.ceil(_FORGET_S * sample_rate))
-        spectrum = torch.fft.rfft(sounds, size)
+        spectrum = rfft(sounds, size)
     weighted = torch.fft.irfft(spectrum * _k_response(size, sample_rate).to(spectrum), size)[..., :samples]
     # Blocks of 0.4 s overlap by three quarters: sums over quarters serve four of them each.
     quarter = round(BLOCK_S / 4 * sample_rate)
@@ -213,6 +214,7 @@ def mean_square_at_loudness(
 
 
 @functools.lru_cache(maxsize=16)
+@torch.inference_mode(False)
 def _k_response(size: int, sample_rate: int) -> Tensor:
     return _response([_high_shelf(1500.0, 4.0, sample_rate), _high_pass(38.0, 0.5, sample_rate)], size)
 
@@ -241,6 +243,7 @@ def _low_pass(frequency_hz: float, quality: float, sample_rate: int) -> list[lis
 
 
 @functools.lru_cache(maxsize=64)
+@torch.inference_mode(False)
 def filter_response(filters: tuple[Filter, ...], size: int, sample_rate: int) -> Tensor:
     """Response of the filters at the frequencies of a real transform of `size` samples: (size // 2 + 1,) complex128.
 
@@ -251,7 +254,8 @@ def filter_response(filters: tuple[Filter, ...], size: int, sample_rate: int) ->
 
 
 def _response(biquads: list[list[list[float]]], size: int) -> Tensor:
-    angle = -2 * math.pi * torch.arange(size // 2 + 1, dtype=torch.float64) / size
+    # What is cached must serve every caller: an ordinary CPU tensor, wherever the first call came from.
+    angle = -2 * math.pi * torch.arange(size // 2 + 1, dtype=torch.float64, device="cpu") / size
     delay = torch.polar(torch.ones_like(angle), angle)
     response = torch.ones_like(delay)
     for (b0, b1, b2), (a0, a1, a2) in biquads:
@@ -274,10 +278,10 @@ def spectrogram(sounds: Tensor, size: int) -> Tensor:
     length = min(size, sounds.shape[-1])
     window = torch.hamming_window(length, dtype=sounds.dtype, device=sounds.device)
     frames = sounds.unfold(-1, length, max(1, size // 4))
-    spectra = torch.fft.rfft((frames - frames.mean(-1, keepdim=True)) * window, size)
+    powers = power_spectrum((frames - frames.mean(-1, keepdim=True)) * window, size)
     twice = torch.full((size // 2 + 1,), 2.0, dtype=sounds.dtype, device=sounds.device)
     twice[0] = twice[-1] = 1.0
-    return power(spectra) * (twice / window.sum().square())
+    return powers * (twice / window.sum().square())
 
 
 def power(spectrum: Tensor) -> Tensor:
