@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from creativeml.audio.io import AUDIO_SUFFIXES, read_audio
-from creativeml.data.one_shots import OneShotDataset
+from creativeml.data.one_shots import OneShotDataset, fingerprint
 from creativeml.errors import CreativeMLError, require
 from creativeml.evaluation.embeddings import log_mel_statistics
 from creativeml.evaluation.judge import Judge
@@ -57,6 +57,8 @@ class Source:
     name: str
     total: int
     batches: Iterator[SoundBatch]
+    trained_on: frozenset[str] = frozenset()
+    """Fingerprints of the recordings that the model behind it has heard."""
 
 
 def stage(plan: Plan, judge: Judge) -> Contest:
@@ -67,15 +69,15 @@ def stage(plan: Plan, judge: Judge) -> Contest:
             sample rate.
     """
     train = OneShotDataset(plan.data, "train", peak=None)
-    held_out = [OneShotDataset(plan.data, split, peak=None) for split in plan.reference]
+    names = [name for name in dict.fromkeys((plan.model, *plan.against)) if name not in (REAL, NOISE)]
+    opened = {name: open_source(name, plan, train) for name in names}
+    held_out = [_unheard(plan.data, split, opened.values()) for split in plan.reference]
     noise = ShapedNoise((b.kind, b.sounds) for b in _recordings(train))
     sources = [
         Source(" + ".join(plan.reference), sum(map(len, held_out)), (b for d in held_out for b in _recordings(d))),
         Source(REAL, len(train), _recordings(train)),
         Source(NOISE, plan.count * len(noise.kinds), _noise(noise, plan)),
     ]
-    names = [name for name in dict.fromkeys((plan.model, *plan.against)) if name not in (REAL, NOISE)]
-    opened = {name: open_source(name, plan, train) for name in names}
     sources += _distinct(opened.values())
     embeddings = {LOG_MEL: log_mel_statistics, JUDGE: judge.embedding}
     with tqdm(total=sum(s.total for s in sources), unit="sound", delay=1, disable=_quiet(), leave=False) as bar:
@@ -85,6 +87,28 @@ def stage(plan: Plan, judge: Judge) -> Contest:
     by_name: dict[str, Measured] = {**special, **dict(zip(opened, others, strict=True))}
     contestants = tuple(by_name[name] for name in dict.fromkeys((plan.model, *plan.against)))
     return Contest(reference, floor, ceiling, contestants)
+
+
+def _unheard(data: Path, split: str, contestants: Iterable[Source]) -> OneShotDataset:
+    """The recordings of a split that no contestant was trained on.
+
+    A split holds heard ones when a model meets data other than those it was trained on: prepared anew with other
+    sources or labels, or a user's own collection that has sounds of ours.
+    """
+    recordings = OneShotDataset(data, split, peak=None)
+    heard = {digest: source.name for source in contestants for digest in source.trained_on}
+    kept = [i for i, row in enumerate(recordings.rows) if fingerprint(row) not in heard]
+    left_out = len(recordings) - len(kept)
+    if not kept:
+        raise CreativeMLError(
+            f"{data}: {', '.join(sorted(set(heard.values())))} was trained on every recording of the {split} split; "
+            "evaluate it on others"
+        )
+    if left_out:
+        by = ", ".join(sorted({heard[fingerprint(row)] for row in recordings.rows if fingerprint(row) in heard}))
+        count = f"{left_out} of {len(recordings)} recordings"
+        print(f"left out of {split}: {count} that {by} was trained on", file=sys.stderr)
+    return recordings.subset(kept)
 
 
 def _quiet() -> bool | None:
@@ -99,7 +123,7 @@ def _distinct(sources: Iterable[Source]) -> list[Source]:
         name, number = source.name, 2
         while name in taken:
             name, number = f"{source.name} ({number})", number + 1
-        result.append(Source(name, source.total, source.batches))
+        result.append(replace(source, name=name))
     return result
 
 
@@ -151,7 +175,8 @@ def _instrument(instrument: Instrument, name: str, plan: Plan, like: OneShotData
                 sounds = instrument.generate(kind, count, seed=first + start)
                 yield SoundBatch(kind, fit_length(sounds, like.length_samples, like.sample_rate))
 
-    return Source(name, plan.count * len(kinds), batches())
+    trained_on = frozenset(map(str, instrument.info.details.get("trained_on_sha256", ())))
+    return Source(name, plan.count * len(kinds), batches(), trained_on)
 
 
 def _audio_folder(folder: Path, like: OneShotDataset) -> Source:

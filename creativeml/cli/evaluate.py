@@ -41,7 +41,8 @@ def evaluate(
         against: further models or folders to stand beside it.
         count: sounds to generate per kind, 2 to 1024.
         reference: the recordings to compare with. `test` has seen nothing of the training; with `validation`
-            there are more, but training picked its checkpoint by them.
+            there are more, but training picked its checkpoint by them. Recordings that a model says it was
+            trained on are left out.
         judge: folder of a classifier; by default the one that comes with the package.
         resamples: bootstrap draws for the intervals, 2 to 10000.
         seed: of generated sounds, noise and bootstrap, 0 to 1000000.

@@ -12,7 +12,7 @@ import csv
 import difflib
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -189,6 +189,13 @@ class OneShotDataset(torch.utils.data.Dataset[dict[str, Any]]):
             torch.mul(content, self._gains[index], out=sound[: len(content)])
         return sounds, self.labels[chosen]
 
+    def fingerprints(self) -> list[str]:
+        """First twelve hex digits of the SHA-256 of each sound's file; sounds whose row has none are left out.
+
+        Models keep those of the sounds that they were trained on, so that no evaluation counts them as unheard.
+        """
+        return sorted(fingerprint(row) for row in self.rows if row.get("sha256"))
+
     def subset(self, indices: Sequence[int]) -> OneShotDataset:
         """The same dataset reduced to some of its sounds; labels keep their meaning."""
         part = copy.copy(self)
@@ -197,6 +204,11 @@ class OneShotDataset(torch.utils.data.Dataset[dict[str, Any]]):
         part.labels, part._gains = self.labels[chosen], self._gains[chosen]
         part._contents = [self._contents[index] for index in chosen]
         return part
+
+
+def fingerprint(row: Mapping[str, str]) -> str:
+    """Of the sound of a manifest row, see `OneShotDataset.fingerprints`; empty if the row has no hash."""
+    return row.get("sha256", "")[:12]
 
 
 def read_prepared(info: DatasetInfo, relative_path: str) -> np.ndarray:

@@ -104,6 +104,8 @@ def build_report(
                 "judge": {
                     "sha256": judge.sha256,
                     "on_reference": recognition(judge, contest.reference, unheard_only=True),
+                    "cross_validation": judge.info.get("cross_validation"),
+                    "share_of_floor_heard": sum(map(judge.was_trained_on, contest.floor.sha256)) / len(contest.floor),
                 },
                 "reference_craft": craft_summary(contest.reference),
                 "bootstrap": {"resamples": resamples, "seed": seed, "level": 0.95},
@@ -209,6 +211,17 @@ def _introduction(about: Mapping[str, Any]) -> str:
         f"The judge recognises {_percent(balanced)} % of the held-out recordings that it was not trained on "
         "(balanced over kinds).",
     ]
+    crossed = about["judge"]["cross_validation"]
+    if crossed:
+        lines[-1] += (
+            f" Judges trained in the same way recognise {_percent(crossed['balanced_accuracy'])} % of all recordings"
+            " in cross-validation over sources."
+        )
+    if about["judge"]["share_of_floor_heard"] > 0:
+        lines.append(
+            f"The judge was trained on {_percent(about['judge']['share_of_floor_heard'])} % of"
+            f" `{about['floor']}`: measured by its embedding that row is no honest floor, by log-mel it is."
+        )
     if left_out:
         lines.append(f"Too few real sounds to compare, left out: {', '.join(left_out)}.")
     return "\n\n".join(lines)

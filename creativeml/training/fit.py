@@ -210,7 +210,7 @@ def _checkpoint(run: Run, recorder: Recorder) -> None:
     if run.validation is not None:
         figures |= validate(gan.average, run.validation)
     recorder.record(gan.step, figures)
-    info = {"step": gan.step, **figures}
+    info = {"step": gan.step, **figures, "trained_on_sha256": run.dataset.fingerprints()}
     replace_model(run, "last", info)
     distance, best = figures.get(DISTANCE, math.inf), run.best["distance"]
     if run.validation is None or best is None or distance < best:

@@ -36,11 +36,10 @@ MONO = Package(
 )
 _DRUMLINE = (
     (r"^MBass-\d hit", "kick"),
-    (r"^MSnr-(hit|rim shot|stick shot)", "snare"),
-    (r"^MSnr-rim \d", "rim"),
-    (r"^MSnr-(shell|backstick|stick click)", "perc"),
+    (r"^MSnr-(hit|rim shot|stick shot|backstick)", "snare"),
+    (r"^(MSnr-rim \d|(MTnr-\w+|MBass-\d) rim)", "rim"),
+    (r"^(MSnr-(shell|stick click)|MTnr-mallet)", "perc"),
     (r"^MTnr-\w+ (hit|mute)", "tom"),
-    (r"^(MTnr-\w+|MBass-\d) rim|^MTnr-mallet", "perc"),
     (r"^MCym1 crash", "crash"),
 )
 

@@ -107,6 +107,10 @@ def packages() -> dict[str, bytes]:
         "MBass-2 hit 2",
         "MBass-2 hit 3",
         "MSnr-rim 1",
+        "MBass-2 rim 4",
+        "MTnr-sp1 rim 2",
+        "MSnr-backstick 2",
+        "MTnr-mallet click 4",
         "MTnr-1 roll F",
         "MCym1 crash pp2",
     ]
@@ -299,6 +303,10 @@ def test_fluid_family_is_grouped_across_banks(cache: Path) -> None:
         ("musescore-mdl/MBass-2 hit 2", "kick", "musescore-drumline/MBass-2_hit"),
         ("musescore-mdl/MBass-2 hit 3", "kick", "musescore-drumline/MBass-2_hit"),
         ("musescore-mdl/MSnr-rim 1", "rim", "musescore-drumline/MSnr-rim"),
+        ("musescore-mdl/MBass-2 rim 4", "rim", "musescore-drumline/MBass-2_rim"),
+        ("musescore-mdl/MTnr-sp1 rim 2", "rim", "musescore-drumline/MTnr-sp1_rim"),
+        ("musescore-mdl/MSnr-backstick 2", "snare", "musescore-drumline/MSnr-backstick"),
+        ("musescore-mdl/MTnr-mallet click 4", "perc", "musescore-drumline/MTnr-mallet_click"),
         ("musescore-mdl/MCym1 crash pp2", "crash", "musescore-drumline/MCym1_crash"),
     }
     assert {sound.licence for sound in sounds if sound.source == "musescore-mdl"} == {"CC0-1.0"}

@@ -8,6 +8,7 @@ import torch
 from soundfile import write
 
 from creativeml.cli import run
+from creativeml.data.one_shots import OneShotDataset
 from creativeml.models import build, save_pretrained
 
 
@@ -53,6 +54,7 @@ def test_report_has_the_promised_form(evaluated):
         assert section["diversity"]["pooled"]["judge"]["relative_to_floor"] > 0
         assert section["craft"]["kick"]["decay"]["p10"] <= section["craft"]["kick"]["decay"]["median"]
     assert report["about"]["judge"]["on_reference"]["balanced_accuracy"] >= 0.9
+    assert report["about"]["judge"]["share_of_floor_heard"] == 1
     assert report["about"]["reference"]["sounds"] == {"kick": 7, "snare": 7, "hat_closed": 7}
 
 
@@ -79,6 +81,7 @@ def test_tables_and_csv(evaluated):
         "Kinds recognised",
         "hat_closed",
         "end step",
+        "trained on 100 % of `real`",
     ):
         assert word in text
     assert str(out) not in text
@@ -134,3 +137,22 @@ def test_a_model_of_other_kinds_or_another_rate_is_refused(corpus, judge_folder,
         save_pretrained(build("wavegan", length_samples=1024, channels=1, **change), folder)
         assert run(arguments(folder, corpus, judge_folder, tmp_path)) == 1
         assert words in capsys.readouterr().err
+
+
+def test_recordings_that_a_model_has_heard_are_no_reference(model, corpus, judge_folder, tmp_path, capsys):
+    heard = OneShotDataset(corpus, "test").fingerprints()
+    config = model / "best" / "config.json"
+    saved = json.loads(config.read_text())
+
+    def attempt(fingerprints):
+        folder = tmp_path / f"heard {len(fingerprints)}"
+        shutil.copytree(model / "best", folder)
+        (folder / "config.json").write_text(json.dumps({**saved, "info": {"trained_on_sha256": fingerprints}}))
+        return run([*arguments(folder, corpus, judge_folder, tmp_path / "out"), "--json"])
+
+    assert attempt(heard[:5]) == 0
+    printed = capsys.readouterr()
+    assert sum(json.loads(printed.out)["about"]["reference"]["sounds"].values()) == 16
+    assert "left out of test: 5 of 21 recordings that heard 5 was trained on" in printed.err
+    assert attempt(heard) == 1
+    assert "was trained on every recording of the test split" in capsys.readouterr().err
