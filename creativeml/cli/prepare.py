@@ -54,7 +54,7 @@ def prepare(
         cache: where recipes download to; by default CREATIVEML_CACHE or the user's cache folder.
         workers: threads, 1 to 64; by default one per core up to 4.
         describe: also measure every sound (brightness, depth, ...) into OUT/descriptors.csv, which takes some
-            0.2 s per sound; `creativeml describe --data OUT` does it later.
+            0.3 s per sound; `creativeml describe --data OUT` does it later.
         overwrite: replace the dataset in OUT.
         json: print the summary as JSON instead of words.
     """
