@@ -2,7 +2,8 @@
 
 Needs an environment of its own, since the original runs with old libraries only (Python 3.9 to 3.11):
 
-    pip install numpy==1.23.5 librosa==0.9.2 scipy==1.11.4 numba==0.58.1 scikit-learn==1.3.2 "setuptools<81" pyloudnorm six
+    pip install numpy==1.23.5 librosa==0.9.2 scipy==1.11.4 numba==0.58.1 scikit-learn==1.3.2 "setuptools<81"
+    pip install pyloudnorm soundfile six
     pip install --no-deps timbral_models==0.4.0
     python tests/audio/descriptors/make_reference.py
 
