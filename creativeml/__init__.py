@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from creativeml.audio.descriptors.registry import describe
     from creativeml.synthesis.generate import Instrument, load
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Instrument", "__version__", "describe", "load", "models"]
 
 # Names are resolved on first use: `creativeml --help` must not wait for torch.
