@@ -54,11 +54,16 @@ class ModulatedConv(nn.Module):
     def convolve(self, x: Tensor, scale: Tensor, bias: Tensor | None = None) -> Tensor:
         """As `forward`, with the mapped style `(b, inputs)`, plus `bias (1, outputs, 1, 1)` if given."""
         weight, weight_power = self._scaled.of((self.weight,), self._scale_weight)
-        y = F.conv2d(x * scale.to(x.dtype)[:, :, None, None], weight, padding=self.padding, dilation=self.dilation)
+        scale = scale.to(x.dtype)[:, :, None, None]
+        if len(x) == 1 and weight.shape[-1] == 1:
+            # For a single sound the weight is the smaller of the two.
+            y = F.conv2d(x, weight * scale, dilation=self.dilation)
+        else:
+            y = F.conv2d(x * scale, weight, padding=self.padding, dilation=self.dilation)
         if not self.demodulate:
             return y if bias is None else y + bias.to(y.dtype)
         # Sum over the kernel of (weight * scale)^2, as a small matrix product.
-        power = F.linear(scale.float().square(), weight_power, self.least_power)
+        power = F.linear(scale.float().square().flatten(1), weight_power, self.least_power)
         norm = torch.rsqrt(power).to(y.dtype)[:, :, None, None]
         return y * norm if bias is None else torch.addcmul(bias.to(y.dtype), y, norm)
 
