@@ -71,7 +71,7 @@ def stage(plan: Plan, judge: Judge) -> Contest:
     train = OneShotDataset(plan.data, "train", peak=None)
     names = [name for name in dict.fromkeys((plan.model, *plan.against)) if name not in (REAL, NOISE)]
     opened = {name: open_source(name, plan, train) for name in names}
-    held_out = [_unheard(plan.data, split, opened.values()) for split in plan.reference]
+    held_out, left_out = zip(*(_unheard(plan.data, split, opened.values()) for split in plan.reference), strict=True)
     noise = ShapedNoise((b.kind, b.sounds) for b in _recordings(train))
     sources = [
         Source(" + ".join(plan.reference), sum(map(len, held_out)), (b for d in held_out for b in _recordings(d))),
@@ -86,11 +86,11 @@ def stage(plan: Plan, judge: Judge) -> Contest:
     special = {REAL: floor, NOISE: ceiling}
     by_name: dict[str, Measured] = {**special, **dict(zip(opened, others, strict=True))}
     contestants = tuple(by_name[name] for name in dict.fromkeys((plan.model, *plan.against)))
-    return Contest(reference, floor, ceiling, contestants)
+    return Contest(reference, floor, ceiling, contestants, sum(left_out))
 
 
-def _unheard(data: Path, split: str, contestants: Iterable[Source]) -> OneShotDataset:
-    """The recordings of a split that no contestant was trained on.
+def _unheard(data: Path, split: str, contestants: Iterable[Source]) -> tuple[OneShotDataset, int]:
+    """The recordings of a split that no contestant was trained on, and how many it was.
 
     A split holds heard ones when a model meets data other than those it was trained on: prepared anew with other
     sources or labels, or a user's own collection that has sounds of ours.
@@ -108,7 +108,7 @@ def _unheard(data: Path, split: str, contestants: Iterable[Source]) -> OneShotDa
         by = ", ".join(sorted({heard[fingerprint(row)] for row in recordings.rows if fingerprint(row) in heard}))
         count = f"{left_out} of {len(recordings)} recordings"
         print(f"left out of {split}: {count} that {by} was trained on", file=sys.stderr)
-    return recordings.subset(kept)
+    return recordings.subset(kept), left_out
 
 
 def _quiet() -> bool | None:

@@ -41,8 +41,9 @@ def evaluate(
         against: further models or folders to stand beside it.
         count: sounds to generate per kind, 2 to 1024.
         reference: the recordings to compare with. `test` has seen nothing of the training; with `validation`
-            there are more, but training picked its checkpoint by them. Recordings that a model says it was
-            trained on are left out.
+            there are more, but training picked its checkpoint by them. Recordings that the model or one
+            of `against` says it was trained on are left out (told by the prepared file: another rate or
+            another way of preparing makes others).
         judge: folder of a classifier; by default the one that comes with the package.
         resamples: bootstrap draws for the intervals, 2 to 10000.
         seed: of generated sounds, noise and bootstrap, 0 to 1000000.

@@ -48,6 +48,8 @@ class Contest:
     floor: Measured
     ceiling: Measured
     contestants: tuple[Measured, ...]
+    left_out: int = 0
+    """Held-out recordings that are not in the reference, since a contestant was trained on them."""
 
     def rows(self) -> tuple[Measured, ...]:
         """Everything that is compared with the reference, from floor to ceiling."""
@@ -100,7 +102,11 @@ def build_report(
                 "ceiling": contest.ceiling.name,
                 "kinds": list(kinds),
                 "kinds_left_out": left_out,
-                "reference": {"name": contest.reference.name, "sounds": contest.reference.counts()},
+                "reference": {
+                    "name": contest.reference.name,
+                    "sounds": contest.reference.counts(),
+                    "left_out": contest.left_out,
+                },
                 "judge": {
                     "sha256": judge.sha256,
                     "on_reference": recognition(judge, contest.reference, unheard_only=True),
@@ -211,11 +217,17 @@ def _introduction(about: Mapping[str, Any]) -> str:
         f"The judge recognises {_percent(balanced)} % of the held-out recordings that it was not trained on "
         "(balanced over kinds).",
     ]
+    if reference["left_out"]:
+        lines.insert(
+            1,
+            f"{reference['left_out']} further recordings are no part of the reference, because something in the tables"
+            " was trained on them.",
+        )
     crossed = about["judge"]["cross_validation"]
     if crossed:
         lines[-1] += (
-            f" Judges trained in the same way recognise {_percent(crossed['balanced_accuracy'])} % of all recordings"
-            " in cross-validation over sources."
+            f" Judges trained with the same settings recognise {_percent(crossed['balanced_accuracy'])} % of all"
+            " recordings in cross-validation over sources."
         )
     if about["judge"]["share_of_floor_heard"] > 0:
         lines.append(

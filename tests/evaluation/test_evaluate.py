@@ -152,7 +152,9 @@ def test_recordings_that_a_model_has_heard_are_no_reference(model, corpus, judge
 
     assert attempt(heard[:5]) == 0
     printed = capsys.readouterr()
-    assert sum(json.loads(printed.out)["about"]["reference"]["sounds"].values()) == 16
+    reference = json.loads(printed.out)["about"]["reference"]
+    assert sum(reference["sounds"].values()) == 16 and reference["left_out"] == 5
+    assert "5 further recordings are no part of the reference" in (tmp_path / "out" / "report.md").read_text()
     assert "left out of test: 5 of 21 recordings that heard 5 was trained on" in printed.err
     assert attempt(heard) == 1
     assert "was trained on every recording of the test split" in capsys.readouterr().err

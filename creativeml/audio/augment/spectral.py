@@ -2,7 +2,7 @@
 
 A drum sounds higher when its recording runs faster: pitch and length change together, as on a sampler. The
 sound is oversampled twice by a zero-padded inverse FFT, which also removes what would fold back, and then
-read at the new speed with an six-point interpolator. So every sound of a batch has its own, exact speed
+read at the new speed with a six-point interpolator. So every sound of a batch has its own, exact speed
 without a loop over sounds.
 """
 

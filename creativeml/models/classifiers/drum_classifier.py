@@ -22,7 +22,7 @@ from creativeml.models.registry import register
 TONE_WINDOW = 4096
 TONE_SAMPLES = 4 * TONE_WINDOW
 TONE_EDGES = (2, 20, 60, 150, 400, 1000, 1900)
-"""Bins between which partials are looked for; 10.8 Hz each at 44.1 kHz."""
+"""Bins between which partials are looked for, at any sample rate; 10.8 Hz each at 44.1 kHz."""
 TONE_NEIGHBOURS = 31
 
 
