@@ -96,18 +96,18 @@ def _unheard(data: Path, split: str, contestants: Iterable[Source]) -> tuple[One
     sources or labels, or a user's own collection that has sounds of ours.
     """
     recordings = OneShotDataset(data, split, peak=None)
-    heard = {digest: source.name for source in contestants for digest in source.trained_on}
+    present = {fingerprint(row) for row in recordings.rows}
+    by = [source for source in contestants if source.trained_on & present]
+    heard = frozenset().union(*(source.trained_on for source in by))
     kept = [i for i, row in enumerate(recordings.rows) if fingerprint(row) not in heard]
-    left_out = len(recordings) - len(kept)
+    left_out, names = len(recordings) - len(kept), ", ".join(source.name for source in by)
     if not kept:
         raise CreativeMLError(
-            f"{data}: {', '.join(sorted(set(heard.values())))} was trained on every recording of the {split} split; "
-            "evaluate it on others"
+            f"{data}: every recording of the {split} split is one that {names} was trained on; evaluate it on others"
         )
     if left_out:
-        by = ", ".join(sorted({heard[fingerprint(row)] for row in recordings.rows if fingerprint(row) in heard}))
         count = f"{left_out} of {len(recordings)} recordings"
-        print(f"left out of {split}: {count} that {by} was trained on", file=sys.stderr)
+        print(f"left out of {split}: {count} that {names} was trained on", file=sys.stderr)
     return recordings.subset(kept), left_out
 
 
