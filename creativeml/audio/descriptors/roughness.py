@@ -55,9 +55,8 @@ def exact(sounds: Tensor, sample_rate: int, *, prepared: Prepared | None = None)
 
 
 def _frame_energies(sounds: Tensor, sample_rate: int) -> tuple[Tensor, int]:
-    """(n, frames, bins) squared magnitudes of frames of 50 ms, and the number of frames that their mean counts.
-
-    That number is one or so larger: the reference leaves the last frames empty.
+    """(n, frames, bins) squared magnitudes of frames of 50 ms, the even frames before the odd ones, and the number of
+    frames that their mean counts. That one is larger by one or so: the reference leaves the last frames empty.
     """
     length = int(_FRAME_S * sample_rate)
     size = 2 ** int(math.log2(length) + 1)
@@ -65,11 +64,10 @@ def _frame_energies(sounds: Tensor, sample_rate: int) -> tuple[Tensor, int]:
     samples = sounds.shape[-1]
     if samples <= length:
         return power_spectrum(sounds, size)[:, None], max(1, int(samples / (length / 2)))
-    # Half of an odd length: the frames lie alternately one sample nearer and farther.
-    starts = torch.arange(int((samples - length) / (length / 2)) + 2, device=sounds.device) * length // 2
-    starts = starts[starts + length <= samples]
+    # Every other frame begins where the one before the last ended; the others lie half a length, rounded down, later.
+    halves = (sounds, sounds[:, length // 2 :])
+    frames = torch.cat([half.unfold(-1, length, length) for half in halves if half.shape[-1] >= length], 1)
     window = torch.hamming_window(length + 2, periodic=False, dtype=sounds.dtype, device=sounds.device)[1:-1]
-    frames = sounds.unfold(-1, length, 1)[:, starts]
     return power_spectrum(frames * window, size), int(samples / (length / 2))
 
 
