@@ -42,7 +42,7 @@ def main(data: Path, out: Path, folds: int = 0, licence: str = "", settings: Cla
     if crossed is not None:
         show(crossed, f"{folds} folds over all recordings")
     trained = train_classifier(data, settings=settings)
-    save_classifier(trained, out, data, cross_validation=crossed, licence=licence)
+    save_classifier(trained, out, cross_validation=crossed, licence=licence)
     print(f"{trained.steps} steps in {trained.seconds / 60:.1f} minutes; validation {trained.validation.balanced:.1%}")
     show(trained.test, "test recordings")
 

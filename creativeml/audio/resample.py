@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+from creativeml.audio.lengths import fast_size
+
 _PASS = 0.95
 """Part of the lower of the two half rates that passes unchanged; a smooth slope leads to nothing at 1."""
 _MARGIN_S = 0.05
@@ -28,7 +30,7 @@ def resample(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     unit, target_unit = from_rate // divisor, to_rate // divisor
     # The length must be a multiple of `unit` to be a whole number at both rates; the silence added keeps the
     # end of the sound from leaking into its beginning.
-    units = _smooth(math.ceil((len(sound) + _MARGIN_S * from_rate) / unit))
+    units = fast_size(math.ceil((len(sound) + _MARGIN_S * from_rate) / unit), step=1)
     size, target_size = units * unit, units * target_unit
     bins = min(size, target_size) // 2 + 1
     spectrum = np.fft.rfft(sound, size)[:bins] * _slope(bins)
@@ -39,16 +41,3 @@ def resample(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
 def _slope(bins: int) -> np.ndarray:
     position = np.clip((np.arange(bins) / max(1, bins - 1) - _PASS) / (1 - _PASS), 0, 1)
     return 0.5 + 0.5 * np.cos(np.pi * position)
-
-
-def _smooth(least: int) -> int:
-    """The smallest number from `least` on without a prime factor above 5: lengths that transform quickly."""
-    number = least
-    while True:
-        rest = number
-        for prime in (2, 3, 5):
-            while rest % prime == 0:
-                rest //= prime
-        if rest == 1:
-            return number
-        number += 1

@@ -96,10 +96,10 @@ def _unheard(data: Path, split: str, contestants: Iterable[Source]) -> tuple[One
     sources or labels, or a user's own collection that has sounds of ours.
     """
     recordings = OneShotDataset(data, split, peak=None)
-    present = {fingerprint(row) for row in recordings.rows}
-    by = [source for source in contestants if source.trained_on & present]
+    digests = [fingerprint(row.get("sha256", "")) for row in recordings.rows]
+    by = [source for source in contestants if source.trained_on.intersection(digests)]
     heard = frozenset().union(*(source.trained_on for source in by))
-    kept = [i for i, row in enumerate(recordings.rows) if fingerprint(row) not in heard]
+    kept = [i for i, digest in enumerate(digests) if digest not in heard]
     left_out, names = len(recordings) - len(kept), ", ".join(source.name for source in by)
     if not kept:
         raise CreativeMLError(

@@ -12,7 +12,7 @@ import csv
 import difflib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -194,7 +194,7 @@ class OneShotDataset(torch.utils.data.Dataset[dict[str, Any]]):
 
         Models keep those of the sounds that they were trained on, so that no evaluation counts them as unheard.
         """
-        return sorted(fingerprint(row) for row in self.rows if row.get("sha256"))
+        return sorted(fingerprint(row["sha256"]) for row in self.rows if row.get("sha256"))
 
     def subset(self, indices: Sequence[int]) -> OneShotDataset:
         """The same dataset reduced to some of its sounds; labels keep their meaning."""
@@ -206,9 +206,9 @@ class OneShotDataset(torch.utils.data.Dataset[dict[str, Any]]):
         return part
 
 
-def fingerprint(row: Mapping[str, str]) -> str:
-    """Of the sound of a manifest row, see `OneShotDataset.fingerprints`; empty if the row has no hash."""
-    return row.get("sha256", "")[:12]
+def fingerprint(sha256: str) -> str:
+    """Of a sound's file by its full hash, see `OneShotDataset.fingerprints`; empty if there is none."""
+    return sha256[:12]
 
 
 def read_prepared(info: DatasetInfo, relative_path: str) -> np.ndarray:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from creativeml.data.one_shots import fingerprint
 from creativeml.errors import CreativeMLError
 from creativeml.evaluation.embeddings import Embedding
 from creativeml.models.checkpoint import from_pretrained, read_config
@@ -98,7 +99,7 @@ class Judge:
 
     def was_trained_on(self, sha256: str) -> bool:
         """Whether the stored file with this hash was among the training sounds."""
-        return sha256[:12] in self._training_hashes
+        return fingerprint(sha256) in self._training_hashes
 
     @cached_property
     def _training_hashes(self) -> frozenset[str]:

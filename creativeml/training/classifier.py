@@ -12,7 +12,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from creativeml.audio.augment import AugmentConfig, DrumAugment
-from creativeml.data.one_shots import OneShotDataset
+from creativeml.data.one_shots import OneShotDataset, read_dataset, select_rows
 from creativeml.errors import CreativeMLError, require
 from creativeml.evaluation.judge import Recognition, recognition_of
 from creativeml.models.checkpoint import save_pretrained
@@ -74,6 +74,8 @@ class TrainedClassifier:
     test: Recognition
     steps: int
     seconds: float
+    trained_on: list[str]
+    """Fingerprints of the training sounds."""
 
 
 def train_classifier(
@@ -98,27 +100,22 @@ def train_classifier(
         CreativeMLError: not a dataset folder, a split without sounds, or fewer than two kinds.
     """
     settings = settings or ClassifierTraining()
-    train = OneShotDataset(data, "train")
-    kinds = tuple(k for i, k in enumerate(train.kinds) if bool((train.labels == i).any()))
-    if len(kinds) < 2:
-        raise CreativeMLError(f"{data}: a classifier needs sounds of at least two kinds in the train split")
-    splits = {name: OneShotDataset(data, name, kinds=kinds) for name in ("train", "validation", "test")}
-    shape = {"kinds": kinds, "sample_rate": train.sample_rate, "length_samples": train.length_samples}
-    given = config or DrumClassifierConfig()
+    train = _sounds(data, "train")
+    held_out = {name: OneShotDataset(data, name, kinds=train.kinds) for name in ("validation", "test")}
     torch.manual_seed(settings.seed)
-    trainer = _Trainer(DrumClassifier(_with(given, shape)), splits["train"], settings)
+    trainer = _Trainer(DrumClassifier(_shaped(config, train)), train, settings)
     started = time.monotonic()
     best, best_loss, steps = trainer.averaged, math.inf, 0
     for step in trainer.run():
-        recognition, loss = examine(trainer.averaged, splits["validation"])
+        recognition, loss = examine(trainer.averaged, held_out["validation"])
         report(f"step {step:5d}  validation loss {loss:.3f}  balanced accuracy {recognition.balanced:.3f}")
         if loss < best_loss:
             best, best_loss, steps = copy.deepcopy(trainer.averaged), loss, step
         elif step - steps >= settings.patience * settings.check_every:
             break
-    results = {name: examine(best, splits[name])[0] for name in ("validation", "test")}
+    results = {name: examine(best, sounds)[0] for name, sounds in held_out.items()}
     seconds = time.monotonic() - started
-    return TrainedClassifier(best.eval(), results["validation"], results["test"], steps, seconds)
+    return TrainedClassifier(best.eval(), **results, steps=steps, seconds=seconds, trained_on=train.fingerprints())
 
 
 def cross_validate(
@@ -141,19 +138,18 @@ def cross_validate(
         config, settings, report: as for `train_classifier`; `report` gets a line per fold.
 
     Raises:
-        CreativeMLError: not a dataset folder, fewer groups than folds, or a kind in fewer than two groups.
+        CreativeMLError: not a dataset folder, fewer than two kinds, fewer groups than folds, or a kind in fewer than
+            two groups.
     """
-    settings, given = settings or ClassifierTraining(), config or DrumClassifierConfig()
-    every = OneShotDataset(data, "all")
-    kinds = tuple(kind for i, kind in enumerate(every.kinds) if bool((every.labels == i).any()))
-    every = OneShotDataset(data, "all", kinds=kinds)
-    shape = {"kinds": kinds, "sample_rate": every.sample_rate, "length_samples": every.length_samples}
+    settings = settings or ClassifierTraining()
+    every = _sounds(data, "all")
+    kinds = every.kinds
     recognised = torch.empty_like(every.labels)
     for fold, (heard, unheard) in enumerate(_folds(every, folds, settings.seed), 1):
         torch.manual_seed(settings.seed)
-        trainer = _Trainer(DrumClassifier(_with(given, shape)), every.subset(heard), settings)
-        for step in range(1, settings.steps + 1):
-            trainer.step(step)
+        trainer = _Trainer(DrumClassifier(_shaped(config, every)), every.subset(heard), settings)
+        for _ in trainer.run():
+            pass  # nothing is looked at on the way
         held_out = every.subset(unheard)
         recognised[unheard] = _scores(trainer.averaged, held_out).argmax(1)
         found = recognition_of(recognised[unheard], held_out.labels, kinds)
@@ -175,9 +171,20 @@ def _folds(data: OneShotDataset, folds: int, seed: int) -> list[tuple[list[int],
     return [(heard.tolist(), unheard.tolist()) for heard, unheard in split]
 
 
-def _with(config: DrumClassifierConfig, changes: dict[str, Any]) -> DrumClassifierConfig:
-    values = {name: getattr(config, name) for name in config.__dataclass_fields__}
-    return DrumClassifierConfig(**{**values, **changes})
+def _sounds(data: str | Path, split: str) -> OneShotDataset:
+    """The sounds of a split, labelled by the kinds that it has sounds of; at least two."""
+    # By the manifest, so that every sound is read once.
+    kinds, rows = select_rows(read_dataset(data), split, None)
+    present = {row["class"] for row in rows}
+    if len(present) < 2:
+        raise CreativeMLError(f"{data}: a classifier needs sounds of at least two kinds in the {split} split")
+    return OneShotDataset(data, split, kinds=[kind for kind in kinds if kind in present])
+
+
+def _shaped(config: DrumClassifierConfig | None, data: OneShotDataset) -> DrumClassifierConfig:
+    """The configuration for the kinds, rate and length of some data."""
+    shape = {"kinds": data.kinds, "sample_rate": data.sample_rate, "length_samples": data.length_samples}
+    return replace(config or DrumClassifierConfig(), **shape)
 
 
 def examine(model: DrumClassifier, data: OneShotDataset) -> tuple[Recognition, float]:
@@ -334,7 +341,6 @@ def mix(parts: tuple[Tensor, ...], alpha: float, generator: torch.Generator) -> 
 def save_classifier(
     trained: TrainedClassifier,
     folder: str | Path,
-    data: str | Path,
     *,
     cross_validation: Recognition | None = None,
     **info: Any,
@@ -348,7 +354,7 @@ def save_classifier(
         "test": trained.test.as_json(),
         "validation": trained.validation.as_json(),
         "cross_validation": cross_validation and cross_validation.as_json(),
-        "trained_on_sha256": OneShotDataset(data, "train", kinds=trained.model.config.kinds).fingerprints(),
+        "trained_on_sha256": trained.trained_on,
         **info,
     }
     save_pretrained(trained.model, folder, dtype=torch.float16, info=values)

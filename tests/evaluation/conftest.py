@@ -75,10 +75,10 @@ def trained(corpus):
 
 
 @pytest.fixture(scope="session")
-def judge_folder(trained, corpus, tmp_path_factory):
+def judge_folder(trained, tmp_path_factory):
     """Where that classifier was saved."""
     folder = tmp_path_factory.mktemp("judge")
-    save_classifier(trained, folder, corpus, licence="CC0-1.0")
+    save_classifier(trained, folder, licence="CC0-1.0")
     return folder
 
 

@@ -17,6 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from creativeml.audio.lengths import fast_size
+
 _GUARD = 16  # silent samples before the onset: room for the interpolator's reach and for ringing before edges
 _TAPS = 6
 _DEGREE = 5
@@ -75,7 +77,7 @@ def reshape_spectrum(
 ) -> Tensor:
     """`change_speed`, `tilt_spectrum` and a delay of (batch,) whole samples in one pass; None skips one."""
     length = sounds.shape[-1]
-    size = _fast_size(length + max(2 * _GUARD, length // 8))
+    size = fast_size(length + max(2 * _GUARD, length // 8))
     spectrum = torch.fft.rfft(functional.pad(sounds, (_GUARD, size - length - _GUARD)))
     if semitones is None and delay_samples is None:
         if db_per_octave is not None:
@@ -236,17 +238,3 @@ def _tilt_table(size: int, sample_rate: int) -> tuple[Tensor, Tensor]:
     cepstrum[size // 2 + 1 :] = 0
     phase = np.fft.rfft(cepstrum).imag
     return torch.from_numpy(log_gain), torch.from_numpy(phase)
-
-
-@functools.lru_cache(maxsize=64)
-def _fast_size(least: int) -> int:
-    """Smallest even number >= least with no prime factor above 5: quick for every FFT library."""
-    size = least + least % 2
-    while True:
-        rest = size
-        for prime in (2, 3, 5):
-            while rest % prime == 0:
-                rest //= prime
-        if rest == 1:
-            return size
-        size += 2

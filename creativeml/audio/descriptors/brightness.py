@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from creativeml.audio.descriptors.fourier import power_spectrum
-from creativeml.audio.descriptors.front_end import Filter, Prepared, fast_size, filter_response, power
+from creativeml.audio.descriptors.front_end import Filter, Prepared, filter_response, power
+from creativeml.audio.lengths import fast_size
 
 _SIZE = 2048
 _RUMBLE: Filter = ("high", 20.0)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from creativeml.audio.descriptors.front_end import Prepared, fast_size, power
+from creativeml.audio.descriptors.front_end import Prepared, power
+from creativeml.audio.lengths import fast_size
 
 FRAME_S = 2048 / 44_100
 """46 ms: long enough to tell partials 45 Hz apart, short enough to follow a drum."""

@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 from creativeml.audio.descriptors.fourier import power_spectrum, rfft
+from creativeml.audio.lengths import fast_size
 from creativeml.audio.loudness import BLOCK_S
 from creativeml.errors import CreativeMLError
 
@@ -305,17 +306,3 @@ def resample(sounds: Tensor, from_rate: int, to_rate: int) -> Tensor:
     spectrum = torch.fft.rfft(sounds, size) * slope
     result = torch.fft.irfft(spectrum, target_size) * (target_size / size)
     return result[..., : math.ceil(samples * to_rate / from_rate)]
-
-
-@functools.lru_cache(maxsize=256)
-def fast_size(least: int) -> int:
-    """The smallest even number from `least` on without a prime factor above 5: lengths that transform quickly."""
-    number = least + least % 2
-    while True:
-        rest = number
-        for prime in (2, 3, 5):
-            while rest % prime == 0:
-                rest //= prime
-        if rest == 1:
-            return number
-        number += 2

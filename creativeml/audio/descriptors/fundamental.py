@@ -25,7 +25,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from creativeml.audio.descriptors.front_end import Prepared, fast_size, power
+from creativeml.audio.descriptors.front_end import Prepared, power
+from creativeml.audio.lengths import fast_size
 
 LOWEST_HZ, HIGHEST_HZ = 20.0, 5000.0
 _HARMONICS = 5

@@ -23,7 +23,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from creativeml.audio.descriptors.front_end import Prepared, fast_size
+from creativeml.audio.descriptors.front_end import Prepared
+from creativeml.audio.lengths import fast_size
 from creativeml.audio.loudness import BLOCK_S, k_filters
 
 SILENCE_LUFS = -70.0
