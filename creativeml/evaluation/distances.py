@@ -8,77 +8,32 @@ sounds.
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from creativeml.evaluation.points import (
+    Draw,
+    Interval,
+    Points,
+    Units,
+    as_points,
+    equal_shares,
+    interval_around,
+    shared_strata,
+    standardise,
+)
 
 KAD_SCALE = 100.0
 RESAMPLES = 200
 FRACTIONS = (1.0, 0.75, 0.5)
 
 
-@dataclass(frozen=True)
-class Points:
-    """A set of embedded sounds.
-
-    Args:
-        values: (n, dimensions).
-        strata: (n,) whole numbers, e.g. the kind of each sound; None puts all into one.
-        groups: (n,) whole numbers, e.g. the drum each take was recorded from; None makes every sound
-            independent.
-    """
-
-    values: Tensor
-    strata: Tensor = field(default=None)  # type: ignore[assignment]
-    groups: Tensor = field(default=None)  # type: ignore[assignment]
-
-    def __post_init__(self) -> None:
-        if self.values.ndim != 2:
-            raise ValueError(f"points must be (n, dimensions), got {tuple(self.values.shape)}")
-        n = len(self.values)
-        object.__setattr__(self, "values", self.values.double())
-        object.__setattr__(self, "strata", torch.zeros(n).long() if self.strata is None else self.strata.long())
-        object.__setattr__(self, "groups", torch.arange(n) if self.groups is None else self.groups.long())
-        if len(self.strata) != n or len(self.groups) != n:
-            raise ValueError(f"{n} points, but {len(self.strata)} strata and {len(self.groups)} groups")
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def select(self, chosen: Tensor) -> Points:
-        """The points at the given indices or where the given mask is true."""
-        return Points(self.values[chosen], self.strata[chosen], self.groups[chosen])
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A figure with its bootstrap 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-def _points(values: Points | Tensor) -> Points:
-    return values if isinstance(values, Points) else Points(values)
-
-
 def _prepared(reference: Points | Tensor, evaluated: Points | Tensor, z_score: bool) -> tuple[Points, Points]:
-    sets = (_points(reference), _points(evaluated))
+    sets = (as_points(reference), as_points(evaluated))
     return standardise(*sets) if z_score else sets
-
-
-def standardise(reference: Points, evaluated: Points) -> tuple[Points, Points]:
-    """Both sets with each dimension z-scored by the reference set; dimensions constant there are dropped."""
-    if len(reference) < 2:
-        raise ValueError("a reference set needs at least two points")
-    mean, deviation = reference.values.mean(0), reference.values.std(0)
-    keep = deviation > 1e-9 * deviation.max()
-    scaled = [(p.values - mean)[:, keep] / deviation[keep] for p in (reference, evaluated)]
-    return replace(reference, values=scaled[0]), replace(evaluated, values=scaled[1])
 
 
 def median_distance(values: Tensor) -> float:
@@ -97,7 +52,7 @@ class _KernelSums:
     def __init__(self, reference: Points, evaluated: Points, bandwidth: float | None) -> None:
         self.sets = (reference, evaluated)
         self.bandwidth = median_distance(reference.values) if bandwidth is None else bandwidth
-        self.strata = _shared_strata(reference, evaluated)
+        self.strata = shared_strata(reference, evaluated)
         self.blocks = {pair: self._block(*pair) for pair in ((0, 0), (1, 1), (0, 1))}
 
     def _block(self, a: int, b: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -126,16 +81,6 @@ class _KernelSums:
             plain = (first.T @ kernel @ second) / (first.T @ allowed @ second)
             terms.append(torch.where(pairs > 0, total / pairs.clamp_min(1e-12), plain).mean())
         return KAD_SCALE * float(terms[0] + terms[1] - 2 * terms[2])
-
-
-def _shared_strata(reference: Points, evaluated: Points) -> Tensor:
-    known = [p.strata.unique() for p in (reference, evaluated)]
-    if known[0].tolist() != known[1].tolist():
-        raise ValueError(f"the sets have different strata: {known[0].tolist()} and {known[1].tolist()}")
-    for points in (reference, evaluated):
-        if int(torch.bincount(points.strata)[known[0]].min()) < 2:
-            raise ValueError("a distance needs at least two points in every stratum of both sets")
-    return known[0]
 
 
 def kernel_distance(
@@ -179,12 +124,12 @@ def kernel_distance_interval(
     sums = _KernelSums(*sets, None)
     value = sums.distance((torch.ones(len(sets[0])).double(), torch.ones(len(sets[1])).double()))
     generator = np.random.default_rng([seed, 1])
-    units = (_Units(sets[0]), _Units(sets[1]))
+    units = (Units(sets[0]), Units(sets[1]))
     draws = [
         sums.distance((units[0].resampled(generator).counts(), units[1].resampled(generator).counts()))
         for _ in range(resamples)
     ]
-    return _interval(value, draws)
+    return interval_around(value, draws)
 
 
 # --- Fréchet distance
@@ -208,8 +153,8 @@ def frechet_distance(
         the squared distance, as is usual for this measure. Biased upwards by about 1 / n: see
         `frechet_infinity`.
     """
-    sets = (_points(reference), _points(evaluated))
-    used = weights or (_equal_shares(sets[0]), _equal_shares(sets[1]))
+    sets = (as_points(reference), as_points(evaluated))
+    used = weights or (equal_shares(sets[0]), equal_shares(sets[1]))
     (mean_a, factor_a), (mean_b, factor_b) = (_moments(p.values, w) for p, w in zip(sets, used, strict=True))
     cross = torch.linalg.svdvals(factor_a @ factor_b.T).sum()
     traces = factor_a.square().sum() + factor_b.square().sum()
@@ -222,11 +167,6 @@ def _moments(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     mean = weights @ values
     centred = (values - mean) * (weights / (1 - weights.square().sum()).clamp_min(1e-12)).sqrt()[:, None]
     return mean, torch.linalg.qr(centred, mode="r").R if len(values) > values.shape[1] else centred
-
-
-def _equal_shares(points: Points) -> Tensor:
-    counts = torch.bincount(points.strata).double()
-    return 1.0 / counts[points.strata]
 
 
 def frechet_infinity(
@@ -272,16 +212,16 @@ def frechet_infinity_interval(
     sets = _projected(_prepared(reference, evaluated, z_score), axes, dimensions)
     value = _extrapolated(sets, _everything(sets), np.random.default_rng([seed, 0]), repeats=12)
     generator = np.random.default_rng([seed, 1])
-    units = (_Units(sets[0]), _Units(sets[1]))
+    units = (Units(sets[0]), Units(sets[1]))
     draws = [
         _extrapolated(sets, (units[0].resampled(generator), units[1].resampled(generator)), generator, repeats=2)
         for _ in range(resamples)
     ]
-    return _interval(value, draws)
+    return interval_around(value, draws)
 
 
-def _everything(sets: tuple[Points, Points]) -> tuple[_Draw, _Draw]:
-    return _Units(sets[0]).everything(), _Units(sets[1]).everything()
+def _everything(sets: tuple[Points, Points]) -> tuple[Draw, Draw]:
+    return Units(sets[0]).everything(), Units(sets[1]).everything()
 
 
 def principal_axes(values: Tensor) -> Tensor:
@@ -298,7 +238,7 @@ def _projected(sets: tuple[Points, Points], axes: Tensor | None, dimensions: int
 
 
 def _extrapolated(
-    sets: tuple[Points, Points], drawn: tuple[_Draw, _Draw], generator: np.random.Generator, repeats: int
+    sets: tuple[Points, Points], drawn: tuple[Draw, Draw], generator: np.random.Generator, repeats: int
 ) -> float:
     levels = []
     for fraction in FRACTIONS:
@@ -308,65 +248,3 @@ def _extrapolated(
             distances.append(frechet_distance(*sets, weights=(weights[0], weights[1])))
         levels.append(sum(distances) / len(distances))
     return float(np.polyfit([1 / fraction for fraction in FRACTIONS], levels, 1)[1])
-
-
-# --- resampling by group
-
-
-class _Units:
-    """The groups of each stratum, which are drawn as a whole."""
-
-    def __init__(self, points: Points) -> None:
-        pairs = torch.stack([points.strata, points.groups], 1)
-        units, unit_of_point = torch.unique(pairs, dim=0, return_inverse=True)
-        self.unit_of_point = unit_of_point.numpy()
-        self.strata = points.strata.numpy()
-        self.members = [np.flatnonzero(units[:, 0].numpy() == s) for s in points.strata.unique().tolist()]
-
-    def everything(self) -> _Draw:
-        """Each group once."""
-        return _Draw(self, self.members)
-
-    def resampled(self, generator: np.random.Generator) -> _Draw:
-        """As many groups as there are, drawn with replacement within each stratum."""
-        return _Draw(self, [units[generator.integers(len(units), size=len(units))] for units in self.members])
-
-
-@dataclass(frozen=True)
-class _Draw:
-    """Some groups of each stratum, possibly several times."""
-
-    source: _Units
-    units: list[np.ndarray]
-
-    def counts(self) -> Tensor:
-        """How often each point was drawn."""
-        return self._counts(self.units)
-
-    def weights(self, fraction: float, generator: np.random.Generator) -> Tensor:
-        """Weights of the points, equal shares for the strata, when only a fraction of the draw is taken."""
-        taken = [
-            units[generator.permutation(len(units))[: max(2, round(fraction * len(units)))]] if fraction < 1 else units
-            for units in self.units
-        ]
-        counts = self._counts(taken).numpy()
-        totals = np.bincount(self.source.strata, weights=counts)
-        return torch.from_numpy(counts / totals[self.source.strata])
-
-    def _counts(self, units: list[np.ndarray]) -> Tensor:
-        times = np.bincount(np.concatenate(units), minlength=self.source.unit_of_point.max() + 1)
-        return torch.from_numpy(times[self.source.unit_of_point].astype(np.float64))
-
-
-def _interval(value: float, draws: list[float]) -> Interval:
-    """95 % interval: the spread of the resampled figures, laid around the value itself.
-
-    Resampling repeats points, which adds a bias of its own; centring the spread on the value takes that bias
-    away.
-    """
-    spread = torch.tensor(draws).double()
-    spread = spread[torch.isfinite(spread)]
-    if len(spread) < 2:
-        return Interval(value, math.nan, math.nan)
-    low, middle, high = torch.quantile(spread, torch.tensor([0.025, 0.5, 0.975]).double()).tolist()
-    return Interval(value, value + low - middle, value + high - middle)

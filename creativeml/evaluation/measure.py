@@ -12,16 +12,10 @@ from torch import Tensor
 
 from creativeml.errors import CreativeMLError
 from creativeml.evaluation.craft import craft_figures
-from creativeml.evaluation.distances import (
-    Interval,
-    Points,
-    frechet_infinity_interval,
-    kernel_distance_interval,
-    principal_axes,
-    standardise,
-)
+from creativeml.evaluation.distances import frechet_infinity_interval, kernel_distance_interval, principal_axes
 from creativeml.evaluation.embeddings import Embedding
 from creativeml.evaluation.judge import Judge
+from creativeml.evaluation.points import Interval, Points, standardise
 
 JUDGE = "judge"
 POOLED = "pooled"

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from creativeml.evaluation.distances import (
-    Points,
     frechet_distance,
     frechet_infinity,
     frechet_infinity_interval,
@@ -14,6 +13,7 @@ from creativeml.evaluation.distances import (
     kernel_distance_interval,
     median_distance,
 )
+from creativeml.evaluation.points import Points
 
 
 def normal(count, dimensions, seed, shift=0.0, scale=1.0):

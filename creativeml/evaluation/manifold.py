@@ -1,0 +1,132 @@
+"""Precision, recall, density and coverage: what share of the sounds is like recordings, and of recordings reached.
+
+A set is described by balls around its points, each as wide as the distance to the point's k-th neighbour in the set.
+
+- precision (Kynkäänniemi et al. 2019, arXiv 1904.06991): share of evaluated sounds in any ball of a recording;
+- recall (the same): share of recordings in any ball of an evaluated sound;
+- density (Naeem et al. 2020, arXiv 2002.09797): balls of recordings that an evaluated sound lies in, divided by k.
+  Unlike precision it is not won by one wide ball around an outlier. 1 on average for two sets of one distribution;
+  may be larger;
+- coverage (the same): share of recordings whose ball holds an evaluated sound. Collapse to few sounds is heard here and
+  in recall.
+
+All four change with the number of points, and takes of one drum would shrink the balls. So both sets are thinned
+before: from each kind as many groups as the smaller set has, and one sound of each group, many times over, and the
+figures are the means over these draws. Only figures of sets of equal sizes may be compared: the real-vs-real floor is
+this same function with other recordings as the evaluated set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from creativeml.evaluation.points import (
+    Interval,
+    Points,
+    Units,
+    as_points,
+    interval_around,
+    shared_strata,
+    standardise,
+)
+
+FIGURES = ("precision", "recall", "density", "coverage")
+NEIGHBOURS = 5
+DRAWS = 24
+HALVES = 100
+
+
+def equal_sizes(*sets: Points) -> list[int]:
+    """Groups of each stratum that every one of the sets has: the sizes at which their figures can be compared."""
+    return [min(map(len, members)) for members in zip(*(Units(points).members for points in sets), strict=True)]
+
+
+def manifold(
+    reference: Points | Tensor,
+    evaluated: Points | Tensor,
+    *,
+    neighbours: int = NEIGHBOURS,
+    sizes: Sequence[int] | None = None,
+    z_score: bool = True,
+    resamples: int = HALVES,
+    seed: int = 0,
+) -> dict[str, Interval]:
+    """Precision, recall, density and coverage with 95 % intervals.
+
+    The strata (kinds) count in equal shares, the balls take no notice of them. Balls are spoilt by resampling with
+    replacement (a point drawn twice has a neighbour at distance 0), so the interval comes from halves of the groups of
+    both sets, drawn without replacement: their spread is that of whole sets (the delete-half jackknife of Shao and Wu
+    1989). It is laid around the figure, since balls of half the points are wider.
+
+    Args:
+        reference: recordings, points (n, dimensions).
+        evaluated: the sounds in question, (m, dimensions), or other recordings for the floor.
+        neighbours: k; 5 as Naeem et al. advise. At most one less than the thinned number of points.
+        sizes: groups of each stratum to thin both sets to; None takes `equal_sizes` of the two.
+        z_score: scale each dimension by the reference set first.
+        resamples: number of halves.
+        seed: of the draws.
+
+    Returns:
+        figure → value, low, high; keys are `FIGURES`.
+
+    Raises:
+        ValueError: different strata in the two sets, or fewer than three independent sounds in one of them.
+    """
+    sets = (as_points(reference), as_points(evaluated))
+    shared_strata(*sets)
+    sets = standardise(*sets) if z_score else sets
+    sizes = equal_sizes(*sets) if sizes is None else list(sizes)
+    if sum(sizes) < 3:
+        raise ValueError(f"balls around neighbours need three independent sounds, there are {sum(sizes)}")
+    units = (Units(sets[0]), Units(sets[1]))
+    balls = _Balls(*sets, neighbours)
+    generator = np.random.default_rng([seed, 0])
+    everything = [u.everything() for u in units]
+    draws = [balls.figures(*(d.singles(sizes, generator) for d in everything)) for _ in range(DRAWS)]
+    values = torch.stack(draws).mean(0).tolist()
+    generator = np.random.default_rng([seed, 1])
+    spread = []
+    for _ in range(resamples):
+        half = [u.halved(generator) for u in units]
+        fewer = [min(map(len, drawn)) for drawn in zip(*(d.units for d in half), strict=True)]
+        fewer = [min(size, most) for size, most in zip(fewer, sizes, strict=True)]
+        # Two draws from each half, so that it is the half that makes the spread more than the thinning.
+        parts = [balls.figures(*(d.singles(fewer, generator) for d in half)) for _ in range(2)]
+        spread.append(torch.stack(parts).mean(0))
+    columns = torch.stack(spread).T.tolist() if spread else [[]] * len(FIGURES)
+    return {name: interval_around(*pair) for name, *pair in zip(FIGURES, values, columns, strict=True)}
+
+
+class _Balls:
+    """Distances within and between two sets, from which the figures of any of their subsets follow."""
+
+    def __init__(self, reference: Points, evaluated: Points, neighbours: int) -> None:
+        self.strata = (reference.strata, evaluated.strata)
+        self.within = [torch.cdist(p.values, p.values) for p in (reference, evaluated)]
+        self.between = torch.cdist(reference.values, evaluated.values)
+        self.neighbours = neighbours
+
+    def figures(self, real: Tensor, made: Tensor) -> Tensor:
+        """The four figures (4,) of the points at the given indices."""
+        k = max(1, min(self.neighbours, len(real) - 1, len(made) - 1))
+        between = self.between[real][:, made]
+        # The smallest distance is that of a point to itself.
+        radii = [
+            d[chosen][:, chosen].kthvalue(k + 1).values for d, chosen in zip(self.within, (real, made), strict=True)
+        ]
+        in_real = between <= radii[0][:, None]
+        in_made = between <= radii[1][None]
+        per_point = (in_real.any(0), in_made.any(1), in_real.sum(0) / k, in_real.any(1))
+        of_set = (made, real, made, real)
+        strata = (self.strata[1], self.strata[0]) * 2
+        means = [_mean_of_strata(v.double(), s[i]) for v, i, s in zip(per_point, of_set, strata, strict=True)]
+        return torch.stack(means)
+
+
+def _mean_of_strata(values: Tensor, strata: Tensor) -> Tensor:
+    return torch.stack([values[strata == stratum].mean() for stratum in strata.unique()]).mean()
