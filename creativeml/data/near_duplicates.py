@@ -22,8 +22,19 @@ _ROWS = 512
 """Sounds compared with all others at once: bounds the memory to a few megabytes per thousand sounds."""
 
 
-class _Fingerprints:
-    """Spectra of the first `seconds` of sounds, and the bound on their correlation."""
+class WindowSpectra:
+    """Spectra of the first `seconds` of sounds, and the bound on their correlation.
+
+    Args:
+        sounds: how many there are.
+        samples: of the longest.
+        seconds: that are compared.
+        sample_rate: in Hz.
+
+    Attributes:
+        bands: `(sounds, bands)`, unit vectors of those that were added; the correlation of two sounds never exceeds
+            the product of theirs.
+    """
 
     def __init__(self, sounds: int, samples: int, seconds: float, sample_rate: int) -> None:
         self.count = min(samples, round(seconds * sample_rate))
@@ -44,6 +55,7 @@ class _Fingerprints:
         return spectrum / np.sqrt(max(float(energy), 1e-30))
 
     def add(self, index: int, sound: np.ndarray) -> None:
+        """Keep the bound of sound number `index`, given as `(n,)`."""
         energy = self.weights * np.abs(self.spectrum(sound)) ** 2
         self.bands[index] = np.sqrt(np.add.reduceat(energy, self.starts))
 
@@ -78,8 +90,8 @@ def find_duplicates(
     repeats: dict[int, int] = {}
     for kind in dict.fromkeys(classes):
         members = [index for index in order if classes[index] == kind]
-        short = _Fingerprints(len(members), length_samples, SHORT_S, sample_rate)
-        long = _Fingerprints(len(members), length_samples, LONG_S, sample_rate)
+        short = WindowSpectra(len(members), length_samples, SHORT_S, sample_rate)
+        long = WindowSpectra(len(members), length_samples, LONG_S, sample_rate)
         for place, index in enumerate(members):
             sound = load(index)
             short.add(place, sound)
@@ -94,7 +106,7 @@ def find_duplicates(
     return repeats
 
 
-def _candidates(short: _Fingerprints, long: _Fingerprints) -> list[tuple[int, int]]:
+def _candidates(short: WindowSpectra, long: WindowSpectra) -> list[tuple[int, int]]:
     """Pairs (later, earlier) whose bounds do not rule them out, in order."""
     count = len(short.bands)
     # Rounding in single precision must not rule out a pair that stands exactly at the threshold.
@@ -109,5 +121,5 @@ def _candidates(short: _Fingerprints, long: _Fingerprints) -> list[tuple[int, in
     return pairs
 
 
-def _same(first: np.ndarray, second: np.ndarray, windows: Sequence[_Fingerprints]) -> bool:
+def _same(first: np.ndarray, second: np.ndarray, windows: Sequence[WindowSpectra]) -> bool:
     return all(w.correlation(w.spectrum(first), w.spectrum(second)) > THRESHOLD for w in windows)

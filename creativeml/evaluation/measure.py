@@ -16,12 +16,16 @@ from creativeml.evaluation.distances import frechet_infinity_interval, kernel_di
 from creativeml.evaluation.embeddings import Embedding
 from creativeml.evaluation.judge import Judge
 from creativeml.evaluation.points import Interval, Points, standardise
+from creativeml.evaluation.transients import from_onset
 
 JUDGE = "judge"
 POOLED = "pooled"
 MIN_REAL_PER_KIND = 20
 """Real sounds that a kind needs for a distance of its own."""
 BATCH = 16
+HEAD_S = 0.25
+HEAD_ONSET_DB = -20.0
+"""A sound's head begins with its first sample within 20 dB of the peak."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,9 @@ class Measured:
         kinds, groups, sha256: of each sound; an empty hash if it has no file.
         points: embedding → `(n, dimensions)`.
         craft: figure → `(n,)`.
+        heads: `(n, samples)` float16, the first `HEAD_S` from the onset, peak 1: what novelty compares. The whole
+            sounds are not kept; whoever wants to play them again must ask their source for them, by index.
+        sample_rate: in Hz.
     """
 
     name: str
@@ -58,6 +65,8 @@ class Measured:
     sha256: tuple[str, ...]
     points: Mapping[str, Tensor]
     craft: Mapping[str, Tensor]
+    heads: Tensor
+    sample_rate: int
 
     def __len__(self) -> int:
         return len(self.kinds)
@@ -91,6 +100,7 @@ def measure(
     hashes: list[str] = []
     points: dict[str, list[Tensor]] = {key: [] for key in embeddings}
     craft: list[dict[str, Tensor]] = []
+    heads: list[Tensor] = []
     for batch in batches:
         for start in range(0, len(batch.sounds), BATCH):
             sounds = batch.sounds[start : start + BATCH]
@@ -99,6 +109,7 @@ def measure(
             for key, embedding in embeddings.items():
                 points[key].append(embedding(sounds, sample_rate).float().cpu())
             craft.append(craft_figures(sounds, sample_rate))
+            heads.append(from_onset(sounds, round(HEAD_S * sample_rate), HEAD_ONSET_DB).half().cpu())
             progress(len(sounds))
         first, count = len(kinds), len(batch.sounds)
         kinds.extend([batch.kind] * count)
@@ -108,7 +119,8 @@ def measure(
         raise CreativeMLError(f"{name}: there are no sounds to judge")
     figures = {figure: torch.cat([part[figure] for part in craft]) for figure in craft[0]}
     joined = {key: torch.cat(parts) for key, parts in points.items()}
-    return Measured(name, tuple(kinds), tuple(groups), tuple(hashes), joined, figures)
+    names = (tuple(kinds), tuple(groups), tuple(hashes))
+    return Measured(name, *names, joined, figures, torch.cat(heads), sample_rate)
 
 
 def comparable_kinds(reference: Measured, others: Iterable[Measured]) -> tuple[str, ...]:

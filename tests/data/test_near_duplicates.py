@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from creativeml.data.near_duplicates import LONG_S, SHORT_S, THRESHOLD, _Fingerprints, find_duplicates
+from creativeml.data.near_duplicates import LONG_S, SHORT_S, THRESHOLD, WindowSpectra, find_duplicates
 
 RATE, LENGTH = 22_050, 32_768
 
@@ -52,7 +52,7 @@ def test_many_pairs_give_what_comparing_each_gives():
     rng = np.random.default_rng(7)
     sounds = [hit(seed % 9) + rng.uniform(0, 0.06) * rng.standard_normal(LENGTH) for seed in range(40)]
     expected: dict[int, int] = {}
-    windows = [_Fingerprints(1, LENGTH, s, RATE) for s in (SHORT_S, LONG_S)]
+    windows = [WindowSpectra(1, LENGTH, s, RATE) for s in (SHORT_S, LONG_S)]
     for later in range(len(sounds)):
         for earlier in range(later):
             pair = sounds[later], sounds[earlier]
@@ -67,7 +67,7 @@ def test_many_pairs_give_what_comparing_each_gives():
 def test_the_cheap_bound_is_never_below_the_correlation(first, second, blend, shift):
     one = hit(first)
     other = np.roll(blend * one + (1 - blend) * hit(second), shift)
-    window = _Fingerprints(2, LENGTH, SHORT_S, RATE)
+    window = WindowSpectra(2, LENGTH, SHORT_S, RATE)
     window.add(0, one)
     window.add(1, other)
     bound = float(window.bands[0] @ window.bands[1])
