@@ -1,10 +1,11 @@
-"""`creativeml bench`: how fast this machine generates, trains, loads and augments."""
+"""`creativeml bench`: how fast this machine generates, trains, loads, augments and measures sounds."""
 
 from __future__ import annotations
 
 import json as json_format
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
@@ -20,6 +21,8 @@ def bench(
     repetitions: int = 5,
     quick: bool = False,
     training: bool = True,
+    descriptors: bool = False,
+    original: Path | None = None,
     json: bool = False,
 ) -> int:
     """Measure speed and memory on this machine, all contestants in one run, taking turns.
@@ -28,17 +31,30 @@ def bench(
     untrained: speed does not depend on them. A full run takes several minutes, most of them for WaveGAN's
         training steps.
 
+    With --descriptors, measures instead how many sounds per second the seven timbre descriptors take, exact, smooth,
+    and smooth with gradients.
+
     Args:
         models: presets to compare: fast, fast-pqmf, paper, wavegan.
         repetitions: turns of each contestant, 1 to 100; medians are printed.
         quick: one turn each, and no memory figures.
         training: measure training steps too (--no-training leaves them out).
+        descriptors: measure the descriptors instead of the models.
+        original: Python of an environment with the original package, timbral_models, to take turns with it.
         json: print the figures as JSON instead of tables.
     """
     require("lightning_fabric", extra="train")
     if not 1 <= repetitions <= 100:
         raise CreativeMLError(f"--repetitions must be a whole number from 1 to 100, got {repetitions}")
+    if original is not None and not descriptors:
+        raise CreativeMLError("--original goes with --descriptors only; add --descriptors")
     # Not at the top: torch loads for a second, which `--help` need not wait for.
+    if descriptors:
+        from creativeml.cli.bench_descriptors import descriptor_tables, run_descriptor_bench
+
+        figures = run_descriptor_bench(1 if quick else repetitions, original)
+        print(json_format.dumps(figures, indent=2) if json else descriptor_tables(figures))
+        return 0
     from creativeml.training.speed import contestants
 
     entries = contestants(models)
@@ -61,18 +77,18 @@ def run_bench(entries: Sequence[Any], repetitions: int, *, training: bool, memor
         figures["training"] = speed.measure_training(entries, repetitions, bar.update) if training else {}
         figures["memory"] = {}
         if memory:
-            figures["memory"]["torch alone"] = {"one": speed.peak_memory_mb(None, "one")}
+            figures["memory"]["torch alone"] = {"one": speed.memory_mb(None, "one")}
             for entry in entries:
                 peaks = figures["memory"][entry.name] = {}
                 for work in works:
-                    peaks[work] = speed.peak_memory_mb(entry.config, work)
+                    peaks[work] = speed.memory_mb(entry.config, work)
                     bar.update()
     return figures
 
 
 def tables(figures: Mapping[str, Any]) -> str:
     """The figures as Markdown tables."""
-    from creativeml.evaluation.report import table
+    from creativeml.evaluation.tables import table
 
     m = figures["machine"]
     parts = [

@@ -12,10 +12,7 @@ import json
 import math
 import os
 import platform
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,14 +21,13 @@ from typing import Any
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 from creativeml.audio.augment import DrumAugment
 from creativeml.audio.io import flac_bytes
 from creativeml.config import from_dict, to_dict
 from creativeml.data.one_shots import OneShotDataset
 from creativeml.errors import CreativeMLError
+from creativeml.evaluation.cost import in_turns, macs, parameter_count, peak_memory_mb, play_model
 from creativeml.kinds import KINDS
 from creativeml.memory import keep_large_blocks
 from creativeml.training.config import GANTrainingConfig, training_preset
@@ -102,30 +98,6 @@ def _processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def in_turns(
-    tasks: dict[str, Callable[[], object]], repetitions: int, calls: int, tick: Callable[[], object]
-) -> dict[str, list[float]]:
-    """Seconds of every call, with the tasks taking turns; one call of each before is not counted.
-
-    Args:
-        tasks: by name.
-        repetitions: turns of each task.
-        calls: in a row within a turn.
-        tick: called after every turn.
-    """
-    seconds: dict[str, list[float]] = {name: [] for name in tasks}
-    for task in tasks.values():
-        task()
-    for _ in range(repetitions):
-        for name, task in tasks.items():
-            for _ in range(calls):
-                started = time.perf_counter()
-                task()
-                seconds[name].append(time.perf_counter() - started)
-            tick()
-    return seconds
-
-
 # --- generation
 
 
@@ -140,11 +112,11 @@ def measure_generation(
         gan = _build(entry.config)
         model = gan.average
         results[entry.name] = {
-            "parameters_m": sum(p.numel() for p in model.parameters()) / 1e6,
-            "gflop": _gflop(model),
+            "parameters_m": parameter_count(model) / 1e6,
+            "gflop": 2 * macs(model) / 1e9,
         }
-        singles[entry.name] = lambda model=model: _generate(model, 1)
-        batches[entry.name] = lambda model=model: _generate(model, LARGE_BATCH)
+        singles[entry.name] = lambda model=model: play_model(model, 1)
+        batches[entry.name] = lambda model=model: play_model(model, LARGE_BATCH)
     ones = in_turns(singles, repetitions, 8, tick)
     many = in_turns(batches, repetitions, 1, tick)
     for entry in entries:
@@ -160,20 +132,6 @@ def measure_generation(
             "batch_times_real_time": duration / per_sound,
         }
     return results
-
-
-@torch.inference_mode()
-def _generate(model: Any, batch: int) -> Tensor:
-    # Drawing latent and noise belongs to making a sound.
-    noise = [torch.randn(batch, *shape) for shape in model.noise_shapes()]
-    kinds = [model.config.kinds[i % len(model.config.kinds)] for i in range(batch)]
-    return model(torch.randn(batch, model.config.latent_dim), model.condition_for(kinds), noise=noise)
-
-
-def _gflop(model: Any) -> float:
-    with FlopCounterMode(display=False) as counter:
-        _generate(model, 1)
-    return counter.get_total_flops() / 1e9
 
 
 # --- training
@@ -233,45 +191,26 @@ def measure_training(
 # --- memory
 
 
-def peak_memory_mb(config: GANTrainingConfig | None, work: str) -> float | None:
+def memory_mb(config: GANTrainingConfig | None, work: str) -> float | None:
     """Peak memory of a fresh process that does one piece of work; None where the system does not tell.
 
     Args:
         config: of the contestant; None for no work at all (what Python and torch take).
         work: "one" sound, a "batch" of 16, or one "training" step with all its terms.
     """
-    request = json.dumps({"config": None if config is None else to_dict(config), "work": work})
-    package_parent = str(Path(__file__).resolve().parents[2])
-    paths = [package_parent, *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-    command = [sys.executable, "-c", "from creativeml.training.speed import child; child()"]
-    done = subprocess.run(command, input=request, text=True, capture_output=True, env=environment, check=False)
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise CreativeMLError(f"the memory of '{work}' could not be measured: {last}")
-    return json.loads(done.stdout.splitlines()[-1])
+    request = {"config": None if config is None else to_dict(config), "work": work}
+    return peak_memory_mb("creativeml.training.speed:work", request)
 
 
-def child() -> None:
-    """Work of the process that `peak_memory_mb` starts: request on stdin, megabytes on stdout."""
-    keep_large_blocks()
-    request = json.loads(sys.stdin.read())
-    if request["config"] is not None:
-        config = from_dict(GANTrainingConfig, request["config"])
-        if request["work"] == "training":
-            TrainingTask(config).run(1)
-        else:
-            _generate(_build(config).average, 1 if request["work"] == "one" else LARGE_BATCH)
-    print(json.dumps(_own_peak_mb()))
-
-
-def _own_peak_mb() -> float | None:
-    status = Path("/proc/self/status")
-    if not status.is_file():
-        return None
-    # Not getrusage: its figure survives exec and would start with the parent's.
-    line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) / 1024
+def work(request: dict[str, Any]) -> None:
+    """The work of the process whose memory `memory_mb` measures."""
+    if request["config"] is None:
+        return
+    config = from_dict(GANTrainingConfig, request["config"])
+    if request["work"] == "training":
+        TrainingTask(config).run(1)
+    else:
+        play_model(_build(config).average, 1 if request["work"] == "one" else LARGE_BATCH)
 
 
 # --- data

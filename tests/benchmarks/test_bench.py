@@ -8,6 +8,7 @@ import pytest
 
 from creativeml.cli import run
 from creativeml.cli.bench import run_bench, tables
+from creativeml.evaluation.cost import in_turns
 from creativeml.models.gans.critics import CriticConfig
 from creativeml.models.gans.style_wavegan import StyleWaveGANConfig
 from creativeml.models.gans.wavegan import WaveGANConfig
@@ -18,8 +19,7 @@ from creativeml.training.speed import (
     TrainingTask,
     contestants,
     cycle_steps,
-    in_turns,
-    peak_memory_mb,
+    memory_mb,
 )
 
 KINDS = ("kick", "snare")
@@ -67,7 +67,7 @@ def test_tables(figures):
 
 
 def test_peak_memory_is_of_another_process():
-    peak = peak_memory_mb(tiny_fast(), "training")
+    peak = memory_mb(tiny_fast(), "training")
     assert peak is None or 100 < peak < 3000
 
 
