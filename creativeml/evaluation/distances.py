@@ -8,6 +8,7 @@ sounds.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -29,6 +30,8 @@ from creativeml.evaluation.points import (
 KAD_SCALE = 100.0
 RESAMPLES = 200
 FRACTIONS = (1.0, 0.75, 0.5)
+REPEATS = 12
+AXES, POINTS_PER_AXIS = 16, 8
 
 
 def _prepared(reference: Points | Tensor, evaluated: Points | Tensor, z_score: bool) -> tuple[Points, Points]:
@@ -53,9 +56,13 @@ class _KernelSums:
         self.sets = (reference, evaluated)
         self.bandwidth = median_distance(reference.values) if bandwidth is None else bandwidth
         self.strata = shared_strata(reference, evaluated)
+        self.members = [[torch.nonzero(p.strata == s).flatten() for s in self.strata] for p in self.sets]
         self.blocks = {pair: self._block(*pair) for pair in ((0, 0), (1, 1), (0, 1))}
+        self.plain = {
+            pair: self._means(pair, [torch.ones(1, len(p)).double() for p in self.sets]) for pair in self.blocks
+        }
 
-    def _block(self, a: int, b: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _block(self, a: int, b: int) -> tuple[Tensor, Tensor]:
         first, second = self.sets[a], self.sets[b]
         squares = torch.cdist(first.values, second.values).square()
         kernel = torch.exp(-squares / (2 * self.bandwidth**2 + 1e-300))
@@ -63,24 +70,32 @@ class _KernelSums:
         if a == b:
             # Unbiased: a point is never compared with itself, nor with another take of the same drum.
             allowed = (first.groups[:, None] != first.groups[None]).double()
-            for stratum in self.strata:
-                inside = first.strata == stratum
+            for inside in self.members[a]:
                 if len(first.groups[inside].unique()) < 2:  # only takes of one drum: better them than nothing
-                    allowed[inside[:, None] & inside[None]] = 1
+                    allowed[inside[:, None], inside[None]] = 1
             allowed.fill_diagonal_(0)
-        members = [(p.strata[:, None] == self.strata).double() for p in (first, second)]
-        return kernel * allowed, allowed, members[0], members[1]
+        return kernel * allowed, allowed
 
-    def distance(self, weights: tuple[Tensor, Tensor]) -> float:
-        """Squared maximum mean discrepancy, with point i counted weights[set][i] times."""
+    def _means(self, pair: tuple[int, int], weights: list[Tensor]) -> Tensor:
+        """Mean kernel of each pair of strata (draws, strata, strata); NaN where a draw left no pair of points."""
+        sums = []
+        for matrix in self.blocks[pair]:
+            rows = [weights[pair[0]][:, own] @ matrix[own] * weights[pair[1]] for own in self.members[pair[0]]]
+            sums.append(torch.stack([torch.stack([r[:, o].sum(1) for o in self.members[pair[1]]], 1) for r in rows], 1))
+        return sums[0] / sums[1]
+
+    def distances(self, weights: list[Tensor]) -> Tensor:
+        """Squared maximum mean discrepancy of each draw (draws,), with point i counted weights[set][draw, i] times."""
         terms = []
-        for (a, b), (kernel, allowed, first, second) in self.blocks.items():
-            rows, columns = first * weights[a][:, None], second * weights[b][:, None]
-            total, pairs = rows.T @ kernel @ columns, rows.T @ allowed @ columns
+        for pair, plain in self.plain.items():
+            means = self._means(pair, weights)
             # Where a resample leaves one drum in a stratum no pair is left: the plain mean stands in.
-            plain = (first.T @ kernel @ second) / (first.T @ allowed @ second)
-            terms.append(torch.where(pairs > 0, total / pairs.clamp_min(1e-12), plain).mean())
-        return KAD_SCALE * float(terms[0] + terms[1] - 2 * terms[2])
+            terms.append(torch.where(means.isnan(), plain, means).mean((1, 2)))
+        return KAD_SCALE * (terms[0] + terms[1] - 2 * terms[2])
+
+    def distance(self) -> float:
+        """With every point counted once."""
+        return float(self.distances([torch.ones(1, len(p)).double() for p in self.sets]))
 
 
 def kernel_distance(
@@ -107,29 +122,25 @@ def kernel_distance(
         ValueError: fewer than two points in a stratum, or different strata in the two sets.
     """
     sets = _prepared(reference, evaluated, z_score)
-    sums = _KernelSums(*sets, bandwidth)
-    return sums.distance((torch.ones(len(sets[0])).double(), torch.ones(len(sets[1])).double()))
+    return _KernelSums(*sets, bandwidth).distance()
 
 
 def kernel_distance_interval(
     reference: Points | Tensor,
     evaluated: Points | Tensor,
     *,
+    bandwidth: float | None = None,
     z_score: bool = True,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Interval:
     """`kernel_distance` with its 95 % interval: groups of both sets are resampled within their strata."""
     sets = _prepared(reference, evaluated, z_score)
-    sums = _KernelSums(*sets, None)
-    value = sums.distance((torch.ones(len(sets[0])).double(), torch.ones(len(sets[1])).double()))
+    sums = _KernelSums(*sets, bandwidth)
     generator = np.random.default_rng([seed, 1])
-    units = (Units(sets[0]), Units(sets[1]))
-    draws = [
-        sums.distance((units[0].resampled(generator).counts(), units[1].resampled(generator).counts()))
-        for _ in range(resamples)
-    ]
-    return interval_around(value, draws)
+    units = [Units(points) for points in sets]
+    counts = [torch.stack([u.resampled(generator).counts() for _ in range(resamples)]) for u in units]
+    return interval_around(sums.distance(), sums.distances(counts).tolist())
 
 
 # --- Fréchet distance
@@ -173,9 +184,10 @@ def frechet_infinity(
     reference: Points | Tensor,
     evaluated: Points | Tensor,
     *,
-    dimensions: int = 16,
+    dimensions: int | None = None,
     axes: Tensor | None = None,
     z_score: bool = True,
+    repeats: int = REPEATS,
     seed: int = 0,
 ) -> float:
     """Fréchet distance extrapolated to endless samples of both sets.
@@ -186,23 +198,24 @@ def frechet_infinity(
 
     Args:
         reference, evaluated: points (n, dimensions), (m, dimensions).
-        dimensions: number of axes that both are projected on, at most; fewer if the reference has fewer than
-            8 points per axis. With few recordings a full covariance is singular, its distance mostly bias.
+        dimensions: number of axes that both are projected on; None takes `axis_count` of the reference. With few
+            recordings a full covariance is singular, its distance mostly bias.
         axes: orthonormal columns (dimensions, k), the most important first, e.g. from `principal_axes` of
             many recordings; None takes the reference's own, which favours it a little (it varies most along
             its own axes).
         z_score: scale each dimension by the reference set first.
+        repeats: how often the sets are thinned to each fraction; more make the value depend less on `seed`.
         seed: of the thinning.
     """
     sets = _projected(_prepared(reference, evaluated, z_score), axes, dimensions)
-    return _extrapolated(sets, _everything(sets), np.random.default_rng([seed, 0]), repeats=12)
+    return _extrapolated(sets, [_everything(sets)], np.random.default_rng([seed, 0]), repeats)[0]
 
 
 def frechet_infinity_interval(
     reference: Points | Tensor,
     evaluated: Points | Tensor,
     *,
-    dimensions: int = 16,
+    dimensions: int | None = None,
     axes: Tensor | None = None,
     z_score: bool = True,
     resamples: int = RESAMPLES,
@@ -210,14 +223,11 @@ def frechet_infinity_interval(
 ) -> Interval:
     """`frechet_infinity` with its 95 % interval: groups of both sets are resampled within their strata."""
     sets = _projected(_prepared(reference, evaluated, z_score), axes, dimensions)
-    value = _extrapolated(sets, _everything(sets), np.random.default_rng([seed, 0]), repeats=12)
+    value = _extrapolated(sets, [_everything(sets)], np.random.default_rng([seed, 0]), REPEATS)[0]
     generator = np.random.default_rng([seed, 1])
     units = (Units(sets[0]), Units(sets[1]))
-    draws = [
-        _extrapolated(sets, (units[0].resampled(generator), units[1].resampled(generator)), generator, repeats=2)
-        for _ in range(resamples)
-    ]
-    return interval_around(value, draws)
+    drawn = [(units[0].resampled(generator), units[1].resampled(generator)) for _ in range(resamples)]
+    return interval_around(value, _extrapolated(sets, drawn, generator, repeats=2))
 
 
 def _everything(sets: tuple[Points, Points]) -> tuple[Draw, Draw]:
@@ -229,22 +239,50 @@ def principal_axes(values: Tensor) -> Tensor:
     return torch.linalg.svd((values - values.mean(0)).double(), full_matrices=False).Vh.T
 
 
-def _projected(sets: tuple[Points, Points], axes: Tensor | None, dimensions: int) -> tuple[Points, Points]:
+def axis_count(points: int) -> int:
+    """Axes that sets are projected on before the Fréchet distance: one for every eight points of the reference, at
+    most sixteen."""
+    return max(1, min(AXES, points // POINTS_PER_AXIS))
+
+
+def _projected(sets: tuple[Points, Points], axes: Tensor | None, dimensions: int | None) -> tuple[Points, Points]:
     reference, evaluated = sets
     axes = principal_axes(reference.values) if axes is None else axes.double()
-    basis = axes[:, : max(1, min(dimensions, len(reference) // 8))]
+    basis = axes[:, : axis_count(len(reference)) if dimensions is None else dimensions]
     first, second = (replace(p, values=p.values @ basis) for p in (reference, evaluated))
     return first, second
 
 
 def _extrapolated(
-    sets: tuple[Points, Points], drawn: tuple[Draw, Draw], generator: np.random.Generator, repeats: int
-) -> float:
-    levels = []
-    for fraction in FRACTIONS:
-        distances = []
-        for _ in range(repeats if fraction < 1 else 1):
-            weights = [d.weights(fraction, generator) for d in drawn]
-            distances.append(frechet_distance(*sets, weights=(weights[0], weights[1])))
-        levels.append(sum(distances) / len(distances))
-    return float(np.polyfit([1 / fraction for fraction in FRACTIONS], levels, 1)[1])
+    sets: tuple[Points, Points], drawn: Sequence[tuple[Draw, Draw]], generator: np.random.Generator, repeats: int
+) -> list[float]:
+    """Fréchet distance of each pair of draws, thinned and extrapolated."""
+    if not drawn:
+        return []
+    weights: list[list[Tensor]] = [[], []]
+    times = [repeats if fraction < 1 else 1 for fraction in FRACTIONS]
+    for pair in drawn:
+        for fraction, count in zip(FRACTIONS, times, strict=True):
+            for _ in range(count):
+                for kept, draw in zip(weights, pair, strict=True):
+                    kept.append(draw.weights(fraction, generator))
+    distances = _frechet_distances(sets, [torch.stack(kept) for kept in weights]).view(len(drawn), -1)
+    levels = torch.stack([part.mean(1) for part in distances.split(times, 1)])
+    return np.polyfit([1 / fraction for fraction in FRACTIONS], levels.numpy(), 1)[1].tolist()
+
+
+def _frechet_distances(sets: tuple[Points, Points], weights: list[Tensor]) -> Tensor:
+    """`frechet_distance` for many weights (draws, n) and (draws, m) at once: (draws,). For few dimensions."""
+    means, factors = [], []
+    for points, given in zip(sets, weights, strict=True):
+        shares = given / given.sum(1, keepdim=True)
+        mean = shares @ points.values
+        products = (points.values[:, :, None] * points.values[:, None]).flatten(1)
+        second = (shares @ products).unflatten(1, (mean.shape[1], -1)) - mean[:, :, None] * mean[:, None]
+        covariance = second / (1 - shares.square().sum(1)).clamp_min(1e-12)[:, None, None]
+        variances, turns = torch.linalg.eigh(covariance)
+        means.append(mean)
+        factors.append(turns * variances.clamp_min(0).sqrt()[:, None])
+    cross = torch.linalg.svdvals(factors[0].mT @ factors[1]).sum(1)
+    traces = factors[0].square().sum((1, 2)) + factors[1].square().sum((1, 2))
+    return (means[0] - means[1]).square().sum(1) + traces - 2 * cross

@@ -98,8 +98,8 @@ def manifold(
         # Two draws from each half, so that it is the half that makes the spread more than the thinning.
         parts = [balls.figures(*(d.singles(fewer, generator) for d in half)) for _ in range(2)]
         spread.append(torch.stack(parts).mean(0))
-    columns = torch.stack(spread).T.tolist() if spread else [[]] * len(FIGURES)
-    return {name: interval_around(*pair) for name, *pair in zip(FIGURES, values, columns, strict=True)}
+    columns = torch.stack(spread).T.tolist() if spread else [[] for _ in FIGURES]
+    return {name: interval_around(value, column) for name, value, column in zip(FIGURES, values, columns, strict=True)}
 
 
 class _Balls:

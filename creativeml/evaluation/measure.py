@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from creativeml.data.one_shots import fingerprint
 from creativeml.errors import CreativeMLError
 from creativeml.evaluation.craft import craft_figures
-from creativeml.evaluation.distances import frechet_infinity_interval, kernel_distance_interval, principal_axes
+from creativeml.evaluation.distances import (
+    axis_count,
+    frechet_infinity,
+    frechet_infinity_interval,
+    kernel_distance,
+    kernel_distance_interval,
+    median_distance,
+    principal_axes,
+)
 from creativeml.evaluation.embeddings import Embedding
 from creativeml.evaluation.judge import Judge
-from creativeml.evaluation.points import Interval, Points, standardise
+from creativeml.evaluation.points import Interval, Points, halves, standardise
 from creativeml.evaluation.transients import from_onset
+from creativeml.kinds import UNLABELLED
 
 JUDGE = "judge"
 POOLED = "pooled"
 MIN_REAL_PER_KIND = 20
 """Real sounds that a kind needs for a distance of its own."""
+MIN_GROUPS_PER_KIND = 6
+"""Source groups that they must come from."""
+DIVISIONS = 10
+"""Times that the recordings of a kind are divided into halves."""
 BATCH = 16
 HEAD_S = 0.25
 HEAD_ONSET_DB = -20.0
@@ -140,25 +155,146 @@ def realism(
 ) -> dict[str, dict[str, dict[str, Interval]]]:
     """Distances to recordings: `[kind or "pooled"][embedding]["kad" or "fad_inf"]`.
 
-    Pooled distances give all kinds equal shares. One ruler serves all kinds and all sets: dimensions are
-    scaled by the pooled reference, and principal axes are those of the reference and the floor together.
-    Kinds with fewer than `MIN_REAL_PER_KIND` real sounds get no distance of their own.
+    "pooled" compares with the held-out recordings alone, kinds in equal shares: no model has heard them, so it is the
+    figure to judge by.
+
+    Hardly a kind has enough held-out recordings for a distance of its own. So by kind the recordings of both sets
+    together (held-out ones and the training split) are divided into two halves without a common source group,
+    `DIVISIONS` times at random (repeated two-fold cross-validation, Dietterich 1998), and every figure is the mean
+    over the halves:
+
+    - of sounds: distance from each half to the sounds;
+    - of `floor`, the real-vs-real floor: distance from each half to the other one. 0 is expected; how far it is from
+      0 says how far the few recordings of a kind can be trusted.
+
+    Both have a reference of the same size. What a model was trained on is part of that reference (see `share_heard`):
+    by kind a model that copies its training sounds looks perfect, which `creativeml.evaluation.novelty` hears. Nor has
+    the judge's embedding heard all recordings alike.
+
+    One ruler serves all sets: dimensions are scaled by the held-out recordings, principal axes are those of all
+    recordings (by kind, of that kind), and the kernel's bandwidth is the median distance between the recordings that
+    are compared with (`rulers`). Intervals resample
+    source groups; by kind those of all recordings at once, since every one of them takes part in the mean.
+
+    Args:
+        reference: held-out recordings.
+        floor: other recordings, the training split.
+        evaluated: the sounds in question; `floor` itself for the real-vs-real floor.
+        kinds: to take into account, see `comparable_kinds`.
+        resamples: of the bootstrap.
+        seed: of everything random.
+
+    Returns:
+        also a kind's name as key where it has `MIN_REAL_PER_KIND` recordings from `MIN_GROUPS_PER_KIND`
+        source groups.
     """
-    counts = reference.counts()
-    alone = [kind for kind in kinds if counts[kind] >= MIN_REAL_PER_KIND]
-    figures: dict[str, dict[str, dict[str, Interval]]] = {kind: {} for kind in (POOLED, *alone)}
+    figures: dict[str, dict[str, dict[str, Interval]]] = {}
     for embedding in reference.points:
-        target = as_points(reference, embedding, kinds)
-        _, others = standardise(target, as_points(floor, embedding, kinds))
-        real, made = standardise(target, as_points(evaluated, embedding, kinds))
-        axes = principal_axes(torch.cat([real.values, others.values]))
-        for name, values in figures.items():
-            pair = [p if name == POOLED else p.select(p.strata == kinds.index(name)) for p in (real, made)]
-            values[embedding] = {
-                "kad": kernel_distance_interval(*pair, z_score=False, resamples=resamples, seed=seed),
-                "fad_inf": frechet_infinity_interval(*pair, axes=axes, z_score=False, resamples=resamples, seed=seed),
-            }
+        scales = _Ruler(reference, floor, embedding, kinds)
+        made = scales.scaled(as_points(evaluated, embedding, kinds))
+        options = {"axes": scales.axes, "z_score": False, "resamples": resamples, "seed": seed}
+        figures.setdefault(POOLED, {})[embedding] = {
+            "kad": kernel_distance_interval(scales.target, made, z_score=False, resamples=resamples, seed=seed),
+            "fad_inf": frechet_infinity_interval(scales.target, made, **options),
+        }
+        for kind in scales.alone:
+            own = None if evaluated.name == floor.name else made.select(made.strata == kinds.index(kind))
+            figures.setdefault(kind, {})[embedding] = scales.by_kind(kind, own, resamples, seed)
     return figures
+
+
+def rulers(reference: Measured, floor: Measured, kinds: tuple[str, ...]) -> dict[str, dict[str, dict[str, float]]]:
+    """What `realism` measures with: `[kind or "pooled"][embedding]` →
+
+    bandwidth: of the Gaussian kernel, in the z-scored embedding; dimensions: principal axes of the Fréchet distance;
+    recordings, groups: what is compared with, and of how many sources it is.
+    """
+    result: dict[str, dict[str, dict[str, float]]] = {}
+    for embedding in reference.points:
+        scales = _Ruler(reference, floor, embedding, kinds)
+        result.setdefault(POOLED, {})[embedding] = _described(scales.target, axis_count(len(scales.target)))
+        for kind in scales.alone:
+            real = scales.recordings(kind)
+            result.setdefault(kind, {})[embedding] = _described(real, axis_count(len(real) // 2))
+    return result
+
+
+def _described(points: Points, axes: int) -> dict[str, float]:
+    return {
+        "bandwidth": median_distance(points.values),
+        "dimensions": axes,
+        "recordings": len(points),
+        "groups": len(points.groups.unique()),
+    }
+
+
+def share_heard(
+    reference: Measured, floor: Measured, kinds: tuple[str, ...], trained_on: Collection[str]
+) -> dict[str, float]:
+    """Share of the recordings a model was trained on, among those that `realism` compares its sounds of a kind with.
+
+    Args:
+        reference, floor, kinds: as for `realism`.
+        trained_on: fingerprints (see `creativeml.data.one_shots.fingerprint`).
+
+    Returns:
+        kind or "pooled" → 0 to 1.
+    """
+    heard = {POOLED: [fingerprint(h) in trained_on for k, h in zip(reference.kinds, reference.sha256, strict=True)]}
+    for kind in kinds:
+        of_kind = [h for m in (reference, floor) for k, h in zip(m.kinds, m.sha256, strict=True) if k == kind]
+        heard[kind] = [fingerprint(digest) in trained_on for digest in of_kind]
+    return {kind: sum(flags) / len(flags) for kind, flags in heard.items() if flags}
+
+
+class _Ruler:
+    """The scale and the recordings that distances in one embedding are taken with.
+
+    Attributes:
+        target: held-out recordings.
+        axes: principal axes of all recordings.
+        alone: kinds with enough recordings for figures of their own.
+    """
+
+    def __init__(self, reference: Measured, floor: Measured, embedding: str, kinds: tuple[str, ...]) -> None:
+        self._kinds = kinds
+        self._unscaled = as_points(reference, embedding, kinds)
+        self.target = self.scaled(self._unscaled)
+        # Held-out and training recordings have no group in common, their numbers must not seem to.
+        others = self.scaled(as_points(floor, embedding, kinds))
+        others = replace(others, groups=others.groups + 1 + int(self.target.groups.max()))
+        self._all = Points(*(torch.cat([getattr(p, f.name) for p in (self.target, others)]) for f in fields(Points)))
+        self.axes = principal_axes(self._all.values)
+        self.alone = [kind for kind in kinds if kind != UNLABELLED and self._is_enough(self.recordings(kind))]
+
+    def scaled(self, points: Points) -> Points:
+        """Points with each dimension z-scored by the held-out recordings."""
+        return standardise(self._unscaled, points)[1]
+
+    def recordings(self, kind: str) -> Points:
+        """All recordings of a kind."""
+        return self._all.select(self._all.strata == self._kinds.index(kind))
+
+    def _is_enough(self, real: Points) -> bool:
+        return len(real) >= MIN_REAL_PER_KIND and len(real.groups.unique()) >= MIN_GROUPS_PER_KIND
+
+    def by_kind(self, kind: str, made: Points | None, resamples: int, seed: int) -> dict[str, Interval]:
+        """Figures of the sounds `made`, or of one half of the recordings against the other."""
+        real = self.recordings(kind)
+        divisions = [(real.select(a), real.select(b)) for a, b in halves(real, DIVISIONS, 0)]
+        pairs = divisions if made is None else [(half, made) for division in divisions for half in division]
+        whole = divisions[0] if made is None else (real, made)
+        axes, dimensions = principal_axes(real.values), axis_count(len(real) // 2)
+        bandwidth = median_distance(real.values)
+        kernel = partial(kernel_distance_interval, *whole, bandwidth=bandwidth, resamples=resamples, seed=seed)
+        frechet = partial(frechet_infinity_interval, *whole, axes=axes, dimensions=dimensions, resamples=resamples)
+        kad = [kernel_distance(*pair, bandwidth=bandwidth, z_score=False) for pair in pairs]
+        thin = partial(frechet_infinity, axes=axes, dimensions=dimensions, z_score=False, repeats=2, seed=seed)
+        fad = [thin(*pair) for pair in pairs]
+        return {
+            "kad": kernel(z_score=False).around(sum(kad) / len(kad)),
+            "fad_inf": frechet(z_score=False, seed=seed).around(sum(fad) / len(fad)),
+        }
 
 
 def as_points(measured: Measured, embedding: str, kinds: tuple[str, ...]) -> Points:

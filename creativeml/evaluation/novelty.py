@@ -81,16 +81,15 @@ class Pair:
     Attributes:
         evaluated, training: their indices in their sets.
         distance: in the embedding.
-        correlation: of the waveforms over the first quarter of a second, 1 for equal ones; NaN where a bound says that
-            it is below `COPY` and it was not taken.
-        long_correlation: over the first two seconds; NaN unless whole sounds could be read.
+        correlation: of the waveforms over the first quarter of a second and over the first two seconds, 1 for equal
+            ones. The first is NaN where a bound says that no training sound reaches `COPY`, the second unless whole
+            sounds could be read.
     """
 
     evaluated: int
     training: int
     distance: float
-    correlation: float
-    long_correlation: float
+    correlation: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -176,7 +175,7 @@ def novelty(
     for i in sorted(range(len(evaluated)), key=lambda i: (not copied[i], float(distances[i])))[:pairs]:
         j = int(repeated[i] if copied[i] else nearest[i])
         long = math.nan if read is None else _long_correlation(read, i, j, training.sample_rate)
-        closest.append(Pair(i, j, float(distances[i]), float(correlations[i]), long))
+        closest.append(Pair(i, j, float(distances[i]), (float(correlations[i]), long)))
     return Novelty(
         embedding,
         threshold,
@@ -235,7 +234,7 @@ def _share(mask: Tensor) -> float:
 
 
 def _points(measured: Measured, embedding: str) -> Tensor:
-    if embedding == ALIGNED:
+    if embedding == ALIGNED and embedding not in measured.points:
         return embed(measured.heads.float(), measured.sample_rate, aligned_levels)
     return measured.points[embedding]
 

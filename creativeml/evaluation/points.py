@@ -56,6 +56,10 @@ class Interval:
     low: float
     high: float
 
+    def around(self, value: float) -> Interval:
+        """An interval of the same extent around another value."""
+        return Interval(value, value + self.low - self.value, value + self.high - self.value)
+
 
 def as_points(values: Points | Tensor) -> Points:
     """Points as they are, or a plain tensor (n, dimensions) as one stratum of independent points."""
@@ -92,8 +96,8 @@ def equal_shares(points: Points) -> Tensor:
 def halves(points: Points, repeats: int, seed: int) -> list[tuple[Tensor, Tensor]]:
     """Random divisions of a set into two halves that share no group, as pairs of masks (n,).
 
-    Groups are dealt out stratum by stratum, the largest first, each to the half with fewer points so far (a draw
-    decides between equals), so that the halves are as equal as the groups allow.
+    Half of the groups of every stratum go each way; a draw decides where the odd one goes. The draw takes no notice of
+    how large groups are: evening the halves out would part large groups, and their halves would be too much alike.
 
     Raises:
         ValueError: a stratum has only one group.
@@ -102,20 +106,8 @@ def halves(points: Points, repeats: int, seed: int) -> list[tuple[Tensor, Tensor
     units = Units(points)
     if min(map(len, units.members)) < 2:
         raise ValueError("two halves without a common group need at least two groups in every stratum")
-    sizes = np.bincount(units.unit_of_point)
-    result = []
-    for _ in range(repeats):
-        half_of_unit = np.zeros(len(sizes), dtype=int)
-        for members in units.members:
-            filled = [0, 0]
-            shuffled = generator.permutation(members)
-            for unit in shuffled[np.argsort(-sizes[shuffled], kind="stable")]:
-                half = int(generator.integers(2)) if filled[0] == filled[1] else int(filled[1] < filled[0])
-                half_of_unit[unit] = half
-                filled[half] += sizes[unit]
-        mask = torch.from_numpy(half_of_unit[units.unit_of_point] == 0)
-        result.append((mask, ~mask))
-    return result
+    masks = [units.halved(generator).counts() > 0 for _ in range(repeats)]
+    return [(mask, ~mask) for mask in masks]
 
 
 class Units:
