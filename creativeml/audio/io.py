@@ -350,20 +350,26 @@ def _info_chunk(info: Mapping[str, str]) -> bytes:
     return _chunk(b"LIST", b"INFO" + entries) if entries else b""
 
 
-def flac_bytes(samples: np.ndarray, sample_rate: int, *, path: str | os.PathLike[str] = "sound.flac") -> bytes:
-    """A 24-bit FLAC file in memory; the same bytes for the same arguments and libsndfile.
+def flac_bytes(
+    samples: np.ndarray, sample_rate: int, *, bits: int = 24, path: str | os.PathLike[str] = "sound.flac"
+) -> bytes:
+    """A FLAC file in memory; the same bytes for the same arguments and libsndfile.
 
     Args:
         samples: (n,) or (channels, n), float in [-1, 1].
         sample_rate: in Hz.
+        bits: 16 or 24 per sample.
         path: only names the sound in errors.
 
     Raises:
         AudioFileError: samples that are not finite or exceed full scale.
     """
+    if bits not in _WIDTHS:
+        raise ValueError(f"bits must be 16 or 24, not {bits}")
     sound = checked_samples(path, samples)
     # Rounded here: from floats, libsndfile scales by one step less than full scale and changes every sample.
-    numbers = np.clip(np.rint(sound.T * (1 << 23)), -(1 << 23), (1 << 23) - 1).astype(np.int32) << 8
+    scale = 1 << (bits - 1)
+    numbers = np.clip(np.rint(sound.T * scale), -scale, scale - 1).astype(np.int32) << (32 - bits)
     buffer = io.BytesIO()
-    soundfile.write(buffer, numbers, sample_rate, format="FLAC", subtype="PCM_24")
+    soundfile.write(buffer, numbers, sample_rate, format="FLAC", subtype=f"PCM_{bits}")
     return buffer.getvalue()

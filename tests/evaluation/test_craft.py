@@ -24,6 +24,37 @@ def test_figures_of_a_known_sound():
     assert figures["end_step"][2] == pytest.approx(-34, abs=1)
 
 
+def test_clicks_are_counted_and_noise_is_none():
+    generator = torch.Generator().manual_seed(0)
+    time = torch.arange(RATE) / RATE
+    hit = torch.exp(-time / 0.1) * (torch.sin(2 * torch.pi * 200 * time) + 0.3 * torch.randn(RATE, generator=generator))
+    clicked = hit.clone()
+    clicked[[9000, 9003, 20000]] += 1.0  # two places: what lies within 4 ms is one click
+    stepped = hit.clone()
+    stepped[15000:] = 0  # cut off where it is loud
+    figures = craft_figures(torch.stack([hit, clicked, stepped]), RATE)
+    assert figures["clicks"].tolist() == [0, 2, 0] and hit[14999].abs() < 0.05
+    square = torch.sign(torch.sin(2 * torch.pi * 50 * time))
+    assert craft_figures(square[None], RATE)["clicks"].item() >= 90
+
+
+def test_bandwidth_and_noise_floor():
+    generator = torch.Generator().manual_seed(0)
+    spectrum = torch.fft.rfft(torch.randn(1, RATE, generator=generator))
+    spectrum[:, 9000:] = 0
+    time = torch.arange(RATE) / RATE
+    hit = torch.fft.irfft(spectrum, RATE) * (time / 0.01).clamp_max(1).square() * torch.exp(-time / 0.02)
+    hiss = 1e-3 * torch.randn(1, RATE, generator=generator)
+    padded = torch.nn.functional.pad(hit[:, : RATE // 5], (0, RATE - RATE // 5))
+    figures = craft_figures(torch.cat([hit, hit / hit.abs().max() + hiss, padded]), RATE)
+    assert figures["bandwidth"][0].item() == pytest.approx(9000, abs=600) and figures["bandwidth"][1] > 20000
+    assert figures["noise_floor"][1].item() == pytest.approx(-60, abs=1) and figures["tail"][1] == pytest.approx(
+        -60, abs=1
+    )
+    # Silence behind the sound is no low noise floor.
+    assert figures["noise_floor"][2] > -95 and figures["tail"][2] == -120
+
+
 def test_silence_has_finite_figures():
     assert all(torch.isfinite(v).all() for v in craft_figures(torch.zeros(2, 4096), RATE).values())
 
