@@ -20,11 +20,11 @@ from creativeml.evaluation.points import (
     Interval,
     Points,
     Units,
-    as_points,
     equal_shares,
     interval_around,
     shared_strata,
     standardise,
+    to_points,
 )
 
 KAD_SCALE = 100.0
@@ -35,7 +35,7 @@ AXES, POINTS_PER_AXIS = 16, 8
 
 
 def _prepared(reference: Points | Tensor, evaluated: Points | Tensor, z_score: bool) -> tuple[Points, Points]:
-    sets = (as_points(reference), as_points(evaluated))
+    sets = (to_points(reference), to_points(evaluated))
     return standardise(*sets) if z_score else sets
 
 
@@ -164,7 +164,7 @@ def frechet_distance(
         the squared distance, as is usual for this measure. Biased upwards by about 1 / n: see
         `frechet_infinity`.
     """
-    sets = (as_points(reference), as_points(evaluated))
+    sets = (to_points(reference), to_points(evaluated))
     used = weights or (equal_shares(sets[0]), equal_shares(sets[1]))
     (mean_a, factor_a), (mean_b, factor_b) = (_moments(p.values, w) for p, w in zip(sets, used, strict=True))
     cross = torch.linalg.svdvals(factor_a @ factor_b.T).sum()

@@ -61,7 +61,7 @@ class Interval:
         return Interval(value, value + self.low - self.value, value + self.high - self.value)
 
 
-def as_points(values: Points | Tensor) -> Points:
+def to_points(values: Points | Tensor) -> Points:
     """Points as they are, or a plain tensor (n, dimensions) as one stratum of independent points."""
     return values if isinstance(values, Points) else Points(values)
 
