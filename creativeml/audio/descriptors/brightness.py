@@ -11,7 +11,7 @@ import functools
 import torch
 from torch import Tensor
 
-from creativeml.audio.descriptors.fourier import power_spectrum
+from creativeml.audio.descriptors.fourier import energies, power_spectrum
 from creativeml.audio.descriptors.front_end import Filter, Prepared, filter_response, power
 from creativeml.audio.lengths import fast_size
 
@@ -70,9 +70,9 @@ def smooth(sounds: Tensor, sample_rate: int, *, prepared: Prepared | None = None
     whole, body = prepared.filtered(_RUMBLE), prepared.filtered(_RUMBLE, _BODY)
     samples = body.shape[-1]
     window, size = _window_sum(samples).to(body), fast_size(samples)
-    energies = power_spectrum(body * window, size) @ _spectral_weights(size, prepared.rate).to(body)
-    body_energy, moment, high = energies.unbind(-1)
-    whole_energy = (whole * window).square().sum(-1) * (size / 2)
+    spectral = power_spectrum(body * window, size) @ _spectral_weights(size, prepared.rate).to(body)
+    body_energy, moment, high = spectral.unbind(-1)
+    whole_energy = energies(whole * window) * (size / 2)
     return prepared.unflatten(points(high, whole_energy, moment, body_energy))
 
 

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from creativeml.audio.descriptors.front_end import Filter, Prepared, filter_response, power
+from creativeml.audio.descriptors.fourier import energies
+from creativeml.audio.descriptors.front_end import Filter, Prepared, filter_response, peak, power
 from creativeml.audio.descriptors.onset_strength import onset_strength
 from creativeml.audio.descriptors.onsets import find_onsets, hold_envelope
 from creativeml.audio.descriptors.peaks import find_peaks
@@ -79,8 +80,7 @@ def points(centroid: Tensor, share: Tensor, decay: Tensor, pitch: Tensor) -> Ten
 def _frames(prepared: Prepared) -> tuple[Tensor, Tensor]:
     """Centroid below 2 kHz and share below 500 Hz: means over frames by power."""
     tiny = torch.finfo(prepared.sounds.dtype).tiny
-    peak = prepared.filtered(_RUMBLE).abs().amax(-1).clamp(min=tiny**0.25)
-    scale = peak.square()[:, None]
+    scale = peak(prepared.filtered(_RUMBLE)).clamp(min=tiny**0.25).square()[:, None]
     whole = prepared.spectrogram(_RUMBLE, size=_SIZE).sum(-1) / scale
     low = prepared.spectrogram(_RUMBLE, _LOW, size=_SIZE) / scale[..., None]
     bass = prepared.spectrogram(_RUMBLE, _BASS, size=_SIZE).sum(-1) / scale
@@ -137,18 +137,18 @@ def smooth(sounds: Tensor, sample_rate: int, *, prepared: Prepared | None = None
     Arguments and result are those of `exact`, but for silence: about 65.
     """
     prepared = Prepared.of(sounds, sample_rate, prepared)
-    spectra = prepared.spectrogram(_RUMBLE, size=_SIZE)
+    rows, spectra = prepared.sounding_spectrogram(_RUMBLE, size=_SIZE)
     whole, low, moment, bass = (spectra @ _low_weights(prepared.rate).to(spectra)).unbind(-1)
     tiny = torch.finfo(spectra.dtype).tiny ** 0.5
-    peak = prepared.filtered(_RUMBLE).abs().amax(-1, keepdim=True)
-    loudness = whole / (_FRAME_GATE * peak.square()).clamp(min=tiny)
+    heard_peak = peak(prepared.filtered(_RUMBLE))
+    loudness = whole / (_FRAME_GATE * heard_peak.square()).clamp(min=tiny)[rows.sound]
     heard = loudness.clamp(max=100.0) ** 6
     heard = heard / (1 + heard)
-    total = whole.sum(-1).clamp(min=tiny)
-    centroid = (moment / low.clamp(min=tiny) * whole * heard).sum(-1) / total
-    share = (bass * heard).sum(-1) / total
+    total = rows.total(whole).clamp(min=tiny)
+    centroid = rows.total(moment / low.clamp(min=tiny) * whole * heard) / total
+    share = rows.total(bass * heard) / total
     decay = soft_decay(prepared.filtered(_RUMBLE), prepared.rate).log10()
-    pitch = soft_pitch(spectra.sum(-2), prepared.rate)
+    pitch = soft_pitch(rows.total(spectra), prepared.rate)
     return prepared.unflatten(points(centroid.clamp(max=_HIGHEST_CENTROID_HZ), share, decay, pitch))
 
 
@@ -167,7 +167,7 @@ def soft_decay(sounds: Tensor, sample_rate: int) -> Tensor:
     # The last step may hold fewer samples of the sound.
     held = torch.full((whole.shape[-2],), float(_RMS_STEP), dtype=sounds.dtype, device=sounds.device)
     held[-1] = sounds.shape[-1] - _RMS_STEP * (whole.shape[-2] - 1)
-    energy = whole.square().sum(-1) / held
+    energy = energies(whole) / held
     highest = energy.amax(-1, keepdim=True)
     level = 0.5 * ((energy + _NOTHING) / (highest + _NOTHING)).log()
     steps = torch.arange(level.shape[-1], device=level.device)

@@ -25,7 +25,8 @@ from typing import Literal, TypeAlias, TypeVar
 import torch
 from torch import Tensor
 
-from creativeml.audio.descriptors.fourier import power_spectrum, rfft
+from creativeml.audio.descriptors.fourier import energies, filtered, power_spectrum, rfft
+from creativeml.audio.descriptors.framing import Rows
 from creativeml.audio.lengths import fast_size
 from creativeml.audio.loudness import BLOCK_S
 from creativeml.errors import CreativeMLError
@@ -105,17 +106,6 @@ class Prepared:
         """(n,) factor that brings each sound to its loudness."""
         return self.keep("gain", self._find_gain)
 
-    @property
-    def spectrum(self) -> Tensor:
-        """(n, bins) complex: transform of `sounds` with silence appended to `fft_samples`, so that filters of 20 Hz
-        and more can act on it by multiplication without wrapping around."""
-        return self.keep("spectrum", lambda: self._source_spectrum * self.gain[:, None])
-
-    @property
-    def fft_samples(self) -> int:
-        """Length of the transform behind `spectrum`."""
-        return fast_size(self._source.shape[-1] + math.ceil(_FORGET_S * self.rate))
-
     def filtered(self, *filters: Filter) -> Tensor:
         """(n, samples): `sounds` through the filters, one after the other, from silence.
 
@@ -130,6 +120,18 @@ class Prepared:
         """(n, frames, size // 2 + 1): `spectrogram` of `filtered(*filters)`."""
         return self.keep(("spectrogram", filters, size), lambda: spectrogram(self.filtered(*filters), size))
 
+    def sounding_spectrogram(self, *filters: Filter, size: int) -> tuple[Rows, Tensor]:
+        """The frames of `spectrogram` in which something sounds, and their spectra (rows, size // 2 + 1)."""
+
+        def make() -> tuple[Rows, Tensor]:
+            sounds = self.filtered(*filters)
+            short = sounds.shape[-1] < size
+            rows = Rows.of(sounds, sounds.shape[-1], count=1) if short else Rows.of(sounds, size // 4, count=4)
+            window, scale = _window(sounds, size)
+            return rows, rows.powers(window, size, centred=True) * scale
+
+        return self.keep(("sounding spectrogram", filters, size), make)
+
     @property
     def _source(self) -> Tensor:
         if self._raw_rate == self.rate:
@@ -138,21 +140,28 @@ class Prepared:
 
     @property
     def _source_spectrum(self) -> Tensor:
-        return self.keep("source_spectrum", lambda: rfft(self._source, self.fft_samples))
+        samples = self._source.shape[-1]
+        return self.keep("source spectrum", lambda: rfft(self._source, _filter_size(samples, self.rate)))
 
     def _find_gain(self) -> Tensor:
         # Before any change of rate, as in the reference; then the spectrum cannot be shared.
-        raw, rate = self._raw, self._raw_rate
-        spectrum = self._source_spectrum if rate == self.rate else None
-        power = mean_square_at_loudness(raw, rate, spectrum=spectrum, size=self.fft_samples)
+        spectrum = self._source_spectrum if self._raw_rate == self.rate else None
+        power = mean_square_at_loudness(self._raw, self._raw_rate, spectrum=spectrum)
         target = 10 ** ((TARGET_LUFS - _OFFSET_LU) / 20)
         gain = target / power.clamp(min=_SILENT_POWER).sqrt()
-        peak = raw.abs().amax(-1) * gain
-        return gain / peak.clamp(min=1.0)
+        return gain / (peak(self._raw) * gain).clamp(min=1.0)
 
     def _filter(self, filters: tuple[Filter, ...]) -> Tensor:
-        response = filter_response(filters, self.fft_samples, self.rate).to(self.spectrum)
-        return torch.fft.irfft(self.spectrum * response, self.fft_samples)[..., : self._source.shape[-1]]
+        samples = self._source.shape[-1]
+        size = _filter_size(samples, self.rate)
+        response = filter_response(filters, size, self.rate)
+        return filtered(self._source_spectrum, response, size, samples) * self.gain[:, None]
+
+
+def _filter_size(samples: int, sample_rate: int) -> int:
+    """Length of a transform with so much silence appended that filters of 20 Hz and more, which act on it by
+    multiplication, do not wrap around."""
+    return fast_size(samples + math.ceil(_FORGET_S * sample_rate))
 
 
 def _check(sounds: Tensor, sample_rate: int) -> None:
@@ -177,9 +186,7 @@ def _check(sounds: Tensor, sample_rate: int) -> None:
         raise CreativeMLError("sounds contain NaN or infinity, which no descriptor can describe; repair them first")
 
 
-def mean_square_at_loudness(
-    sounds: Tensor, sample_rate: int, *, spectrum: Tensor | None = None, size: int | None = None
-) -> Tensor:
+def mean_square_at_loudness(sounds: Tensor, sample_rate: int, *, spectrum: Tensor | None = None) -> Tensor:
     """Gated mean square of the K-weighted sound, of which the loudness is 10 log10(...) - 0.691 LUFS.
 
     After ITU-R BS.1770-4 with the filters of the package pyloudnorm, which the reference measures with: they are
@@ -190,21 +197,20 @@ def mean_square_at_loudness(
     Args:
         sounds: (n, samples); shorter ones than 0.4 s are measured with silence appended to it.
         sample_rate: in Hz.
-        spectrum, size: their transform of that length, at least 0.2 s longer than they are, if it is at hand.
+        spectrum: their transform of the length that filters need, if it is at hand.
 
     Returns:
         (n,) mean squares; 0 for silence.
     """
     samples = sounds.shape[-1]
-    if spectrum is None or size is None:
-        size = fast_size(samples + math.ceil(_FORGET_S * sample_rate))
-        spectrum = rfft(sounds, size)
-    weighted = torch.fft.irfft(spectrum * _k_response(size, sample_rate).to(spectrum), size)[..., :samples]
+    size = _filter_size(samples, sample_rate)
+    spectrum = rfft(sounds, size) if spectrum is None else spectrum
+    weighted = filtered(spectrum, _k_response(size, sample_rate), size, samples)
     # Blocks of 0.4 s overlap by three quarters: sums over quarters serve four of them each.
     quarter = round(BLOCK_S / 4 * sample_rate)
     count = max(0, round((samples / sample_rate - BLOCK_S) / (BLOCK_S / 4))) + 1
     padded = torch.nn.functional.pad(weighted, (0, (count + 3) * quarter - samples))
-    quarters = padded.unflatten(-1, (count + 3, quarter)).square().sum(-1)
+    quarters = energies(padded.unflatten(-1, (count + 3, quarter)))
     blocks = quarters.unfold(-1, 4, 1).sum(-1) / (4 * quarter)
     with torch.no_grad():
         loud = blocks > _ABSOLUTE_GATE
@@ -276,18 +282,29 @@ def spectrogram(sounds: Tensor, size: int) -> Tensor:
     Returns:
         (n, frames, size // 2 + 1), the last at half the sample rate; a sine of amplitude 1 on a bin gives 0.5 there.
     """
-    length = min(size, sounds.shape[-1])
-    window = torch.hamming_window(length, dtype=sounds.dtype, device=sounds.device)
-    frames = sounds.unfold(-1, length, max(1, size // 4))
-    powers = power_spectrum((frames - frames.mean(-1, keepdim=True)) * window, size)
+    window, scale = _window(sounds, size)
+    frames = sounds.unfold(-1, len(window), max(1, size // 4))
+    return power_spectrum((frames - frames.mean(-1, keepdim=True)) * window, size) * scale
+
+
+def _window(sounds: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Window of a frame, and what to multiply squared magnitudes (size // 2 + 1,) by."""
+    window = torch.hamming_window(min(size, sounds.shape[-1]), dtype=sounds.dtype, device=sounds.device)
     twice = torch.full((size // 2 + 1,), 2.0, dtype=sounds.dtype, device=sounds.device)
     twice[0] = twice[-1] = 1.0
-    return powers * (twice / window.sum().square())
+    return window, twice / window.sum().square()
 
 
 def power(spectrum: Tensor) -> Tensor:
     """Squared magnitude; unlike abs() it has a gradient at 0, and it needs no root."""
     return spectrum.real.square() + spectrum.imag.square()
+
+
+def peak(sounds: Tensor) -> Tensor:
+    """(n, samples) → (n,): largest magnitude. Its gradient goes to one sample, without a pass over all of them."""
+    if not sounds.requires_grad:
+        return sounds.abs().amax(-1)
+    return sounds.gather(-1, sounds.detach().abs().argmax(-1, keepdim=True)).squeeze(-1).abs()
 
 
 def resample(sounds: Tensor, from_rate: int, to_rate: int) -> Tensor:

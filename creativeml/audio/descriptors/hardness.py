@@ -173,7 +173,7 @@ def smooth(sounds: Tensor, sample_rate: int, *, prepared: Prepared | None = None
     centroid = _soft_centroid(heard, begin, rate).clamp(min=_LEAST_CENTROID_HZ)
     strength = _soft_strength(heard, begin, rate).clamp(min=_LEAST_STRENGTH_DB)
     attacks = torch.stack([width, centroid, strength, seconds], -1).log10()
-    share = soft_percussive_share(prepared.spectrogram(("high", 20.0), size=_SIZE))
+    share = soft_percussive_share(*prepared.sounding_spectrogram(("high", 20.0), size=_SIZE))
     return prepared.unflatten(points(attacks, midband(smooth_frames(prepared)), share))
 
 
@@ -217,7 +217,7 @@ def cut(sounds: Tensor, begin: Tensor, length: int) -> Tensor:
 
 def soft_bandwidth(sounds: Tensor, begin: Tensor, sample_rate: int) -> Tensor:
     """(n,) in Hz: the widest of the frames that end within 0.1 s after an attack begins."""
-    hop = 4 * _STEP
+    hop = 8 * _STEP
     count = int(LONGEST_S * sample_rate) // hop + 1
     frames = cut(sounds, begin - _SIZE + hop // 2, _SIZE + hop * (count - 1)).unfold(-1, _SIZE, hop)
     energy = power_spectrum(frames - frames.mean(-1, keepdim=True)) / (sample_rate * _SIZE)

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from creativeml.audio.descriptors.fourier import power_spectrum
+from creativeml.audio.descriptors.framing import Rows
 from creativeml.audio.descriptors.front_end import Prepared
 from creativeml.audio.descriptors.peaks import find_peaks
 
@@ -25,6 +26,8 @@ _LEAST = 0.01
 """Mean roughness below which the sound counts as smooth."""
 _FAINT = 0.5 * _PEAK
 """Height, in parts of the highest of all frames, from which the smooth face looks at peaks: they may still fade in."""
+_FLAT = 0.02 * _PEAK
+"""Height up to which all is valley."""
 _HOPS = 3
 """How many lower peaks on either side of a peak are overlooked in search of the valley below it."""
 _NOTHING = 10 ** (-48.97606571545886 / 13.98779569)
@@ -58,17 +61,32 @@ def _frame_energies(sounds: Tensor, sample_rate: int) -> tuple[Tensor, int]:
     """(n, frames, bins) squared magnitudes of frames of 50 ms, the even frames before the odd ones, and the number of
     frames that their mean counts. That one is larger by one or so: the reference leaves the last frames empty.
     """
+    parts, window, size, count = _halves(sounds, sample_rate)
+    frames = torch.cat([part.unfold(-1, len(window), len(window)) for part in parts], 1)
+    return power_spectrum(frames * window, size), count
+
+
+def _sounding_energies(sounds: Tensor, sample_rate: int) -> tuple[Tensor, Tensor, int]:
+    """The same of the frames in which something sounds: (rows, bins); (rows,) the sound of each; and the number."""
+    parts, window, size, count = _halves(sounds, sample_rate)
+    rows = [Rows.of(part, len(window), count=1) for part in parts]
+    return torch.cat([r.powers(window, size) for r in rows]), torch.cat([r.sound for r in rows]), count
+
+
+def _halves(sounds: Tensor, sample_rate: int) -> tuple[list[Tensor], Tensor, int, int]:
+    """The sounds as two rows of frames side by side, half a frame apart; their window; the length of the transform;
+    and how many frames the mean counts."""
     length = int(_FRAME_S * sample_rate)
     size = 2 ** int(math.log2(length) + 1)
     sounds = functional.pad(sounds, (_LEAD, 0))
     samples = sounds.shape[-1]
+    count = int(samples / (length / 2))
     if samples <= length:
-        return power_spectrum(sounds, size)[:, None], max(1, int(samples / (length / 2)))
+        return [sounds], torch.ones_like(sounds[0]), size, max(1, count)
     # Every other frame begins where the one before the last ended; the others lie half a length, rounded down, later.
-    halves = (sounds, sounds[:, length // 2 :])
-    frames = torch.cat([half.unfold(-1, length, length) for half in halves if half.shape[-1] >= length], 1)
+    halves = [half for half in (sounds, sounds[:, length // 2 :]) if half.shape[-1] >= length]
     window = torch.hamming_window(length + 2, periodic=False, dtype=sounds.dtype, device=sounds.device)[1:-1]
-    return power_spectrum(frames * window, size), int(samples / (length / 2))
+    return halves, window, size, count
 
 
 def _mean_roughness(magnitudes: np.ndarray, frequencies: np.ndarray, frames: int) -> float:
@@ -107,21 +125,26 @@ def smooth(sounds: Tensor, sample_rate: int, *, prepared: Prepared | None = None
     and weights have gradients.
     """
     prepared = Prepared.of(sounds, sample_rate, prepared)
-    energies, frames = _frame_energies(prepared.sounds, prepared.rate)
-    highest = energies.amax((1, 2)).clamp(min=torch.finfo(energies.dtype).tiny ** 0.5)
-    sound, frame = torch.nonzero(energies.detach().amax(-1) > _FAINT**2 * highest.detach()[:, None], as_tuple=True)
-    # The square root has no finite slope at zero.
-    loudest = highest.index_select(0, sound)
-    rows = energies.flatten(0, 1).index_select(0, sound * energies.shape[1] + frame)
-    peaks = _soft_peaks((rows + 1e-12 * loudest[:, None]).sqrt(), loudest.sqrt(), prepared.rate / 2)
+    energies, sound, frames = _sounding_energies(prepared.sounds, prepared.rate)
+    peaks = _soft_peaks(energies, _highest(energies, sound, len(prepared.sounds))[sound], prepared.rate / 2)
     # Silence has no peaks: the gain keeps the result connected with the sounds.
-    total = 0.0 * prepared.gain
-    for offset, stands_for in _OFFSETS:
-        total = total.index_add(0, sound[peaks.row[offset:]], stands_for * peaks.beating(offset))
+    total = (0.0 * prepared.gain).index_add(0, sound.index_select(0, peaks.row), peaks.beating())
     mean = total / frames
     # The eighth power makes the step at `_LEAST` a slope.
     step = (mean / _LEAST).clamp(max=10.0) ** 8
     return prepared.unflatten((_SLOPE * (mean + _NOTHING).log10() + _OFFSET) * step / (1 + step))
+
+
+def _highest(energies: Tensor, sound: Tensor, sounds: int) -> Tensor:
+    """(rows, bins) → (sounds,): the largest of all rows of each sound; its gradient goes to one bin."""
+    with torch.no_grad():
+        highest, bin_ = energies.max(-1)
+        top = highest.new_zeros(sounds).scatter_reduce(0, sound, highest, "amax")
+        row = torch.nonzero(highest == top[sound]).squeeze(-1)
+    found = energies.flatten().index_select(0, row * energies.shape[1] + bin_[row])
+    # Of several that are the same any will do; silence has none.
+    result = torch.zeros_like(top).index_copy(0, sound[row], found)
+    return result.clamp(min=torch.finfo(energies.dtype).tiny ** 0.5)
 
 
 @dataclass(frozen=True)
@@ -134,34 +157,42 @@ class _Peaks:
     place: Tensor
     """A scale of frequency on which the beating of two peaks depends on their distance alone."""
 
-    def beating(self, offset: int) -> Tensor:
-        """(peaks - offset,): what each peak and the one that is `offset` peaks below it add to the roughness."""
-        if offset >= len(self.row):
-            return self.level[:0]
-        low, high = slice(None, -offset), slice(offset, None)
+    def beating(self) -> Tensor:
+        """(peaks,): what each peak and those below it add to the roughness."""
+        logarithm = self.level.log()
+        parts = torch.zeros_like(self.level)
+        for offset, stands_for in _OFFSETS:
+            if offset < len(self.row):
+                part = self._pairs(logarithm, slice(None, -offset), slice(offset, None))
+                parts = parts + functional.pad(stands_for * part, (offset, 0))
+        return parts
+
+    def _pairs(self, logarithm: Tensor, low: slice, high: slice) -> Tensor:
         level, other = self.level[high], self.level[low]
-        apart = torch.expm1(self.place[high] - self.place[low]) * (0.24 / 0.0207)
-        pair = (level * other).log() * 0.1 + (2 * torch.maximum(level, other) / (level + other)).log() * 3.11
-        weight = self.weight[high] * self.weight[low] * (self.row[high] == self.row[low])
         # Across rows the distance can be negative, where the exponentials would overflow.
-        return 0.5 * weight * pair.exp() * _beating(apart.clamp(min=0))
+        apart = torch.expm1((self.place[high] - self.place[low]).clamp(min=0)) * (0.24 / 0.0207)
+        pair = (logarithm[high] + logarithm[low]) * 0.1 + (torch.maximum(level, other) / (level + other)).log() * 3.11
+        weight = self.weight[high] * self.weight[low] * (self.row[high] == self.row[low])
+        return (0.5 * 2**3.11) * weight * (torch.exp(pair - 3.51 * apart) - torch.exp(pair - 5.75 * apart))
 
 
-def _soft_peaks(magnitudes: Tensor, highest: Tensor, nyquist_hz: float) -> _Peaks:
+def _soft_peaks(energies: Tensor, highest: Tensor, nyquist_hz: float) -> _Peaks:
     """Local maxima of each row (rows, bins), weighted by how far they stand out in parts of `highest` (rows,)."""
-    last = magnitudes.shape[1]
-    # Silence below and above, so that the lowest and the highest bin can hold a peak too.
-    padded = functional.pad(magnitudes, (1, 1))
-    peaks, valleys = _find_peaks(padded.detach(), highest.detach())
-    row, top = peaks.div(last + 2, rounding_mode="floor"), peaks % (last + 2)
-    # One axis: going back through two is slower by a hundred times.
-    flat = padded.flatten()
-    left, middle, right, valley = (flat.index_select(0, places) for places in (peaks - 1, peaks, peaks + 1, valleys))
-    scale = highest.index_select(0, row)
+    bins = energies.shape[1]
+    peaks, valleys = _find_peaks(energies.detach(), highest.detach())
+    row, bin_ = peaks.div(bins, rounding_mode="floor"), peaks % bins
+    # Beyond the lowest and the highest bin there is silence.
+    inside = torch.cat([bin_ > 0, torch.ones_like(bin_, dtype=torch.bool), bin_ < bins - 1, valleys >= 0])
+    places = torch.cat([peaks - 1, peaks, peaks + 1, valleys]) * inside
+    found = (energies.flatten().index_select(0, places) * inside).view(4, -1)
+    # The square root has no finite slope at zero.
+    loudest = highest.index_select(0, row)
+    left, middle, right, valley = (found + 1e-12 * loudest).sqrt()
+    scale = loudest.sqrt()
     part = ((middle - valley) / (_PEAK * scale) - 0.5).clamp(0, 1)
     shift = (right - left) / (2 * (2 * middle - left - right)).clamp(min=1e-12 * scale)
-    shift = shift.clamp(-0.5, 0.5) * ((top > 1) & (top < last))
-    frequency = (top - 1 + shift) * (nyquist_hz / (last - 1))
+    shift = shift.clamp(-0.5, 0.5) * ((bin_ > 0) & (bin_ < bins - 1))
+    frequency = (bin_ + shift) * (nyquist_hz / (bins - 1))
     return _Peaks(
         row=row,
         level=middle + 0.25 * (right - left) * shift,
@@ -170,15 +201,20 @@ def _soft_peaks(magnitudes: Tensor, highest: Tensor, nyquist_hz: float) -> _Peak
     )
 
 
-def _find_peaks(values: Tensor, highest: Tensor) -> tuple[Tensor, Tensor]:
-    """Where, in `values` (rows, bins) flattened, the peaks are, and for each the higher valley around it."""
-    rising = values[:, 1:] > values[:, :-1]
+def _find_peaks(energies: Tensor, highest: Tensor) -> tuple[Tensor, Tensor]:
+    """Where, in `energies` (rows, bins) flattened, the peaks are, and for each the higher valley around it (-1 where
+    that is the silence beyond the spectrum)."""
+    # What is fainter than any valley that matters would only be in the way: it becomes flat.
+    flat = (_FLAT**2 * highest)[:, None]
+    audible = torch.maximum(energies, flat)
+    rising = functional.pad(audible[:, 1:] > audible[:, :-1], (1, 1))
+    rising[:, :1] = audible[:, :1] > flat
     # Highest and lowest points alternate: those beside a maximum are its valleys.
-    row, bin_ = torch.nonzero(rising[:, 1:] != rising[:, :-1], as_tuple=True)
-    turn = row * values.shape[1] + bin_ + 1
-    level = values.flatten().index_select(0, turn)
-    is_peak = rising.flatten().index_select(0, row * rising.shape[1] + bin_)
-    place = torch.nonzero(is_peak & (level > _FAINT * highest.index_select(0, row))).squeeze(-1)
+    turn = torch.nonzero((rising[:, 1:] != rising[:, :-1]).flatten()).squeeze(-1)
+    row = turn.div(energies.shape[1], rounding_mode="floor")
+    level = energies.flatten().index_select(0, turn)
+    is_peak = rising.flatten().index_select(0, turn + row)
+    place = torch.nonzero(is_peak & (level > _FAINT**2 * highest.index_select(0, row))).squeeze(-1)
     own, top = row.index_select(0, place), level.index_select(0, place)
 
     def at(step: int) -> tuple[Tensor, Tensor]:
@@ -186,7 +222,7 @@ def _find_peaks(values: Tensor, highest: Tensor) -> tuple[Tensor, Tensor]:
         there = (place + step).clamp(0, max(0, len(row) - 1))
         inside = (row.index_select(0, there) == own) & (there == place + step)
         return (
-            torch.where(inside, turn.index_select(0, there), own * values.shape[1]),
+            torch.where(inside, turn.index_select(0, there), -1),
             level.index_select(0, there) * inside,
         )
 
@@ -203,7 +239,3 @@ def _find_peaks(values: Tensor, highest: Tensor) -> tuple[Tensor, Tensor]:
 
     (left, left_level), (right, right_level) = valley(-1), valley(1)
     return turn.index_select(0, place), torch.where(left_level > right_level, left, right)
-
-
-def _beating(apart: Tensor) -> Tensor:
-    return torch.exp(-3.51 * apart) - torch.exp(-5.75 * apart)

@@ -10,16 +10,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from creativeml.audio.descriptors.framing import Rows
 from creativeml.audio.descriptors.onset_strength import HOP, WINDOW, hann_spectrum
 
 _REACH = 15
 """Frames, or bins, on either side over which medians are taken."""
 _GROUP = 4
 """Bins that the smooth version takes together, each some 11 Hz wide at 44.1 kHz."""
-_FRAMES, _GROUPS = 7, 7
-"""Its reach in frames and in groups."""
+_EVERY = 2
+"""It looks at every second frame."""
+_FRAMES, _GROUPS = 4, 7
+"""Its reach in these frames and in groups."""
 _NOTHING = 1e-12
-_FIT = (0.98, 0.036)
+_FIT = (1.157, 0.023)
 _RMS_WINDOW, _RMS_STEP = 1024, 512
 
 
@@ -79,34 +82,41 @@ def _rms(sounds: Tensor) -> Tensor:
     return torch.cat([full, rest], -1).sqrt()
 
 
-def soft_percussive_share(powers: Tensor) -> Tensor:
+def soft_percussive_share(rows: Rows, powers: Tensor) -> Tensor:
     """log10 of nearly `percussive_share`, from a power spectrogram.
 
-    Means of square roots of magnitudes stand for the medians, over about the same time and width; the levels of the
-    two parts are those of the masked spectra, without going back to sound. A line fitted to 53 drum sounds corrects
-    the difference of the means; it leaves 0.1 (a quarter in the share itself).
+    Means of square roots of magnitudes stand for the medians, over about the same width and half the time, in every
+    second frame; the levels of the two parts are those of the masked spectra, without going back to sound. A line
+    fitted to 150 drum sounds corrects the difference of the means; it leaves 0.1 (a quarter in the share itself).
 
     Args:
-        powers: (n, frames, bins) with frames of 4096 samples, three quarters overlapping.
+        rows: frames of 4096 samples, three quarters overlapping, of which those that sound are there.
+        powers: (rows, bins).
 
     Returns:
-        (n,) decimal logarithms, at most about 0.04.
+        (n,) decimal logarithms, at most about 0.03.
     """
     grouped = powers[..., : powers.shape[-1] // _GROUP * _GROUP].unflatten(-1, (-1, _GROUP)).sum(-1)
+    grouped = rows.dense(grouped)[:, ::_EVERY]
     scale = grouped.amax((-2, -1), keepdim=True).clamp(min=torch.finfo(powers.dtype).tiny ** 0.5)
-    grouped = grouped / scale + _NOTHING
-    root = grouped.sqrt().sqrt()
-    steady, sudden = _mean(root.transpose(1, 2), _FRAMES).transpose(1, 2) ** 4, _mean(root, _GROUPS) ** 4
-    mask = sudden / (steady + sudden)
-    percussive = (grouped * mask.square()).sum(-1).sqrt().sum(-1)
-    harmonic = (grouped * (1 - mask).square()).sum(-1).sqrt().sum(-1)
-    return _FIT[0] * (percussive / (percussive + harmonic)).log10() + _FIT[1]
+    magnitude = (grouped / scale + _NOTHING).sqrt()
+    root = magnitude.sqrt()
+    steady, sudden = (_mean(root, *each).square().square() for each in ((_FRAMES, 1), (_GROUPS, 2)))
+    percussive = magnitude * (sudden / (steady + sudden))
+    levels = [torch.linalg.vector_norm(part, dim=-1).sum(-1) for part in (percussive, magnitude - percussive)]
+    return _FIT[0] * (levels[0] / (levels[0] + levels[1])).log10() + _FIT[1]
 
 
-def _mean(values: Tensor, reach: int) -> Tensor:
-    """Running mean of what there is of 2 * reach + 1 values along the last axis."""
-    length = values.shape[-1]
-    sums = functional.pad(values.cumsum(-1), (1, 0))
-    index = torch.arange(length, device=values.device)
-    begin, end = (index - reach).clamp(min=0), (index + reach + 1).clamp(max=length)
-    return (sums[..., end] - sums[..., begin]) / (end - begin)
+def _mean(values: Tensor, reach: int, dim: int) -> Tensor:
+    """Running mean along one axis of what there is of 2 * reach + 1 values."""
+    length = values.shape[dim]
+    reach = min(reach, length - 1)
+    sums = values.cumsum(dim)
+    last = sums.narrow(dim, length - 1, 1)
+    ends = torch.cat([sums.narrow(dim, reach, length - reach), *[last] * reach], dim)
+    begins = functional.pad(
+        sums.narrow(dim, 0, max(0, length - reach - 1)), (0, 0) * (values.ndim - 1 - dim) + (min(length, reach + 1), 0)
+    )
+    place = torch.arange(length, dtype=values.dtype, device=values.device)
+    count = (place + reach).clamp(max=length - 1) - (place - reach).clamp(min=0) + 1
+    return (ends - begins) / count.view(-1, *(1,) * (values.ndim - 1 - dim))

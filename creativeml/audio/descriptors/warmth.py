@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from creativeml.audio.descriptors.fourier import power_spectrum
+from creativeml.audio.descriptors.framing import Rows
 from creativeml.audio.descriptors.front_end import Prepared
 from creativeml.audio.descriptors.onset_strength import onset_strength
 from creativeml.audio.descriptors.onsets import find_onsets, hold_envelope
@@ -121,9 +121,9 @@ def _spectrum(sounds: Tensor) -> Tensor:
     an eighth of their length. Of shorter sounds there is one frame.
     """
     size = min(_SIZE, sounds.shape[-1])
-    frames = sounds.unfold(-1, size, size - size // 8)
-    centred = frames - frames.mean(-1, keepdim=True)
-    powers = power_spectrum(centred * _fading_window(size, sounds), _SIZE).sum(1)
+    long = size == _SIZE
+    rows = Rows.of(sounds, size // 8, count=8, step=7) if long else Rows.of(sounds, size, count=1)
+    powers = rows.total(rows.powers(_fading_window(size, sounds), _SIZE, centred=True))
     twice = torch.full_like(powers[0], 2.0)
     twice[0] = twice[-1] = 1.0
     powers = powers * twice

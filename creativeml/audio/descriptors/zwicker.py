@@ -20,6 +20,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from creativeml.audio.descriptors import third_octaves
+from creativeml.audio.descriptors.fourier import energies
+from creativeml.audio.descriptors.framing import Rows
 from creativeml.audio.descriptors.front_end import Prepared
 
 BINS = 240
@@ -123,8 +125,9 @@ def smooth_frames(prepared: Prepared) -> Heard:
 
     def hear() -> Heard:
         frames = third_octaves.cut(prepared.sounds)
-        specific = smooth_loudness(third_octaves.fast_levels(frames, prepared.rate))
-        return Heard(frames.square().mean(-1), 0.1 * specific.sum(-1), specific)
+        rows = Rows.of(frames.flatten(1), third_octaves.FRAME, count=1)
+        specific = rows.dense(smooth_loudness(third_octaves.fast_levels(rows.frames(), prepared.rate)))
+        return Heard(energies(frames) / third_octaves.FRAME, 0.1 * specific.sum(-1), specific)
 
     return prepared.keep("zwicker smooth", hear)
 
