@@ -232,6 +232,8 @@ def answer(
                 raise CreativeMLError(f"asked for {count} sounds, got an array of shape {tuple(sounds.shape)}")
             yield sounds
 
+    if not examination.questions:
+        return torch.zeros(0, count, len(examination.names)).double()
     values = measured(parts(), sample_rate, examination.names, workers=workers, progress=progress)
     return values.unflatten(0, (-1, count))
 
@@ -258,13 +260,12 @@ def bank_of(
         seed: the first sound's; every kind has seeds of its own.
         workers, progress: as in `answer`; the total is `len(kinds) * per_kind`.
     """
-    batch = 16
 
     def parts() -> Iterator[Tensor]:
         for place, kind in enumerate(kinds):
             first = (seed * len(kinds) + place) * per_kind
-            for start in range(0, per_kind, batch):
-                yield make(kind, min(batch, per_kind - start), first + start)
+            for start in range(0, per_kind, _PIECE):
+                yield make(kind, min(_PIECE, per_kind - start), first + start)
 
     values = measured(parts(), sample_rate, names, workers=workers, progress=progress)
     of_sound = tuple(kind for kind in kinds for _ in range(per_kind))
@@ -288,8 +289,7 @@ def search(bank: Bank, examination: Examination) -> Tensor:
     for question in examination.questions:
         members = _members(bank, question)
         columns = [bank.names.index(name) for name in question.targets]
-        asked = torch.tensor([list(question.targets.values())]).double()
-        asked = in_jnds(asked, tuple(question.targets))
+        asked = in_jnds(torch.tensor(list(question.targets.values()), dtype=torch.double), tuple(question.targets))
         distance = (scaled[members][:, columns] - asked).abs().mean(1)
         found.append(members[int(distance.argmin())])
     return _columns(bank, examination)[found][:, None]
@@ -310,12 +310,13 @@ def draw(bank: Bank, examination: Examination, count: int | None = None) -> Tens
         CreativeMLError: the bank has too few sounds of a kind.
     """
     members = [_members(bank, question) for question in examination.questions]
-    least = min(map(len, members))
+    least = min(map(len, members), default=count or 1)
     count = least if count is None else count
     if count > least:
         raise CreativeMLError(f"{count} sounds of every kind were asked for, the bank has only {least} of one")
     values = _columns(bank, examination)
-    return torch.stack([values[own[:count]] for own in members])
+    chosen = torch.tensor([own[:count] for own in members], dtype=torch.long).view(-1, count)
+    return values[chosen]
 
 
 def _members(bank: Bank, question: Question) -> list[int]:

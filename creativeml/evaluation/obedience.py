@@ -2,9 +2,9 @@
 
 Errors are differences between what was measured and what was *asked*, never what the instrument made of the request.
 They are given in the unit of the descriptor; of logarithmic ones, and of several descriptors of different units
-together, in just-noticeable differences. Kinds count in equal shares. Intervals are bootstrap 95 % intervals: a sweep
-is resampled with all that was made of its kind from the same random numbers, a joint question with all questions of
-its source.
+together, in just-noticeable differences. Kinds count in equal shares. Intervals are bootstrap 95 % intervals, laid
+around the value: of sweeps, all that was made of a kind from the same random numbers is resampled together, kinds
+included; of joint questions, the sources within each kind.
 """
 
 from __future__ import annotations
@@ -21,6 +21,15 @@ from torch import Tensor
 from creativeml.audio.descriptors.registry import DESCRIPTORS
 from creativeml.errors import CreativeMLError
 from creativeml.evaluation.control import LEVELS, Examination, in_jnds
+from creativeml.evaluation.weighted import (
+    around,
+    equal_shares,
+    finite,
+    interval,
+    ranks_within,
+    resampled_times,
+    weighted_quantile,
+)
 
 FORMAT = 1
 ORDER = {"E1": (0, 2), "E2": (0, 1), "E3": (1, 2)}
@@ -92,11 +101,12 @@ def obedience(examination: Examination, answers: Tensor, *, resamples: int = 200
         raise CreativeMLError(f"answers must be of shape (questions, count, descriptors), not {tuple(answers.shape)}")
     if not bool(answers.isfinite().all()):
         raise CreativeMLError("an answer was measured as not finite; its sound cannot be judged")
-    table = _table(examination, answers)
-    sections = {}
-    for name, chosen in (("sweeps", table.swept >= 0), ("joint", table.swept < 0)):
-        part = table.where(chosen)
-        sections[name] = _section(examination, part, resamples, seed) if len(part.kind) else None
+    sections: dict[str, Any] = {"sweeps": None, "joint": None}
+    if examination.questions:
+        table = _table(examination, answers)
+        for name, chosen in (("sweeps", table.swept >= 0), ("joint", table.swept < 0)):
+            if chosen.any():
+                sections[name] = _section(examination, table.where(chosen), resamples, seed)
     return {
         "format": FORMAT,
         "descriptors": list(examination.names),
@@ -145,11 +155,9 @@ def _numbers(labels: Sequence[Hashable]) -> np.ndarray:
 
 def _section(examination: Examination, answers: _Answers, resamples: int, seed: int) -> dict[str, Any]:
     names = examination.names
-    units, place = np.unique(answers.unit, return_inverse=True)
-    draws = np.random.default_rng(seed).multinomial(len(units), np.full(len(units), 1 / len(units)), resamples)
-    # Row 0: every unit once, which gives the value itself; the others give its interval.
-    times = np.concatenate([np.ones((1, len(units))), draws])[:, place]
     swept = bool(answers.swept[0] >= 0)
+    # Few sounds are made for a sweep, so that kinds are drawn too; recordings have more sources, drawn within kinds.
+    times = resampled_times(answers.unit, np.zeros_like(answers.kind) if swept else answers.kind, resamples, seed)
     judged = np.isin(answers.level, LEVELS) if swept else np.ones(len(answers.kind), bool)
     cells = {}
     for column, name in enumerate(names):
@@ -198,8 +206,8 @@ class _Cells:
     @staticmethod
     def of(answers: _Answers, rows: np.ndarray, column: int, times: np.ndarray, swept: bool) -> _Cells:
         asked, got, kind = answers.asked[rows, column], answers.got[rows, column], answers.kind[rows]
-        weights = _equal_shares(times[:, rows], kind)
-        ranks = np.stack([_ranks(values, kind) for values in (asked, got)])
+        weights = equal_shares(times[:, rows], kind)
+        ranks = np.stack([ranks_within(values, kind) for values in (asked, got)])
         ordered, first = np.zeros((0, len(ORDER)), bool), np.zeros(0, int)
         if swept:
             chains, first = np.unique(answers.chain[rows], return_index=True)
@@ -223,15 +231,15 @@ class _Cells:
         spread = np.sqrt(asked * got)
         result = {
             "unit": unit,
-            "mean_absolute_error": _interval(per_jnd * (w @ size) / total),
-            "median_absolute_error": _interval(per_jnd * _quantile(size, w, 0.5)),
-            "bias": _interval(per_jnd * (w @ self.error) / total),
-            "within_jnd": _interval(np.minimum(w @ (size <= _AUDIBLE) / total, 1.0)),
-            "spearman": _interval(np.divide(cross, spread, out=np.zeros_like(cross), where=spread > 0)),
+            "mean_absolute_error": interval(per_jnd * (w @ size) / total, 0.0),
+            "median_absolute_error": interval(per_jnd * weighted_quantile(size, w, 0.5), 0.0),
+            "bias": interval(per_jnd * (w @ self.error) / total),
+            "within_jnd": interval(w @ (size <= _AUDIBLE) / total, 0.0, 1.0),
+            "spearman": interval(np.divide(cross, spread, out=np.zeros_like(cross), where=spread > 0), -1.0, 1.0),
         }
         if len(self.ordered):
-            shares = np.minimum(self.chain_weights @ self.ordered / self.chain_weights.sum(1, keepdims=True), 1.0)
-            result["order"] = {name: _interval(shares[:, i]) for i, name in enumerate(ORDER)}
+            shares = self.chain_weights @ self.ordered / self.chain_weights.sum(1, keepdims=True)
+            result["order"] = {name: interval(shares[:, i], 0.0, 1.0) for i, name in enumerate(ORDER)}
         return result
 
 
@@ -261,7 +269,7 @@ def _curve(answers: _Answers, column: int, swept: bool) -> list[dict[str, float]
     """What was measured against what was asked, as places in the kinds' ranges."""
     rows = np.flatnonzero(answers.swept == column) if swept else np.arange(len(answers.kind))
     asked, got = answers.asked_place[rows, column], answers.got_place[rows, column]
-    weights = _equal_shares(np.ones((1, len(rows))), answers.kind[rows])
+    weights = equal_shares(np.ones((1, len(rows))), answers.kind[rows])
     if swept:
         bins = np.unique(answers.level[rows], return_inverse=True)[1]
     else:
@@ -270,8 +278,10 @@ def _curve(answers: _Answers, column: int, swept: bool) -> list[dict[str, float]
     points = []
     for own in (bins == b for b in np.unique(bins)):
         w = weights[:, own]
-        low, middle, high = (float(_quantile(got[own], w, q)[0]) for q in (0.1, 0.5, 0.9))
-        points.append({"asked": float(_quantile(asked[own], w, 0.5)[0]), "median": middle, "p10": low, "p90": high})
+        low, middle, high = (float(weighted_quantile(got[own], w, q)[0]) for q in (0.1, 0.5, 0.9))
+        points.append(
+            {"asked": float(weighted_quantile(asked[own], w, 0.5)[0]), "median": middle, "p10": low, "p90": high}
+        )
     return points
 
 
@@ -296,12 +306,12 @@ def _cross_talk(
     else:
         if len(np.unique(answers.unit)) < _ROWS_PER_CONTROL * len(names):
             return None
-        weights = _equal_shares(times, answers.kind)
+        weights = equal_shares(times, answers.kind)
         asked, place, size = (
             _centred(v, weights, answers.kind) for v in (answers.asked_place, answers.got_place, answers.got)
         )
         places, sizes = (_regression(asked, values, weights) for values in (place, size))
-    low, high = np.quantile(places[1:], [0.025, 0.975], axis=0) if len(places) > 1 else (places[0], places[0])
+    low, high = around(places)
     jnds = (LEVELS[-1] - LEVELS[0]) * sizes[0]
     apart = np.where(np.eye(len(names), dtype=bool), np.nan, np.abs(jnds))
     worst = None
@@ -311,7 +321,7 @@ def _cross_talk(
     matrices = {"normalised": places[0], "low": low, "high": high, "jnds": jnds}
     return {
         "descriptors": list(names),
-        **{key: [[_number(v) for v in row] for row in matrix] for key, matrix in matrices.items()},
+        **{key: [[finite(v) for v in row] for row in matrix] for key, matrix in matrices.items()},
         "worst": worst,
         "mean_jnds": float(np.nanmean(apart)) if worst else None,
     }
@@ -327,7 +337,7 @@ def _sweep_slopes(
         return nothing, nothing
     # All levels of a chain weigh the same, so a slope over them needs no further centring.
     level = answers.level[rows] - np.mean(LEVELS)
-    weights = _equal_shares(times[:, rows], answers.kind[rows])
+    weights = equal_shares(times[:, rows], answers.kind[rows])
     power = (weights @ level**2)[:, None]
     place, size = (weights @ (level[:, None] * v[rows]) / power for v in (answers.got_place, answers.got))
     return place, size
@@ -349,44 +359,3 @@ def _regression(asked: np.ndarray, got: np.ndarray, weights: np.ndarray) -> np.n
     weighted = asked * weights[..., None]
     squares = weighted.transpose(0, 2, 1) @ asked
     return np.linalg.pinv(squares, hermitian=True) @ (weighted.transpose(0, 2, 1) @ got)
-
-
-# --- weighted statistics, one per row of weights
-
-
-def _equal_shares(times: np.ndarray, kind: np.ndarray) -> np.ndarray:
-    """Weights (draws, n) in which every kind that was drawn counts the same."""
-    shares = np.zeros_like(times)
-    for number in np.unique(kind):
-        own = kind == number
-        total = times[:, own].sum(1, keepdims=True)
-        shares[:, own] = np.divide(times[:, own], total, out=np.zeros((len(times), own.sum())), where=total > 0)
-    return shares
-
-
-def _quantile(values: np.ndarray, weights: np.ndarray, share: float) -> np.ndarray:
-    """The smallest value up to which a share of the weight lies: (draws,)."""
-    order = np.argsort(values, kind="stable")
-    reached = weights[:, order].cumsum(1)
-    return values[order][(reached >= share * reached[:, -1:] * (1 - 1e-12)).argmax(1)]
-
-
-def _ranks(values: np.ndarray, kind: np.ndarray) -> np.ndarray:
-    """Ranks within the kind, equal values sharing theirs, centred and relative to the number of values."""
-    result = np.zeros(len(values))
-    for number in np.unique(kind):
-        own = kind == number
-        _, place, counts = np.unique(values[own].round(9), return_inverse=True, return_counts=True)
-        ranks = np.cumsum(counts) - (counts - 1) / 2
-        result[own] = (ranks[place] - (own.sum() + 1) / 2) / own.sum()
-    return result
-
-
-def _interval(draws: np.ndarray) -> dict[str, float | None]:
-    """The value, which comes first, and the 95 % interval of the others."""
-    low, high = np.quantile(draws[1:], [0.025, 0.975]) if len(draws) > 1 else (draws[0], draws[0])
-    return {"value": _number(draws[0]), "low": _number(low), "high": _number(high)}
-
-
-def _number(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

@@ -265,7 +265,7 @@ def test_a_bank_that_holds_what_is_asked_finds_it(real_bank):
     # A search may not answer with the recording itself, nor with its source; without sources it may.
     found = search(bank, joint)
     assert found.shape == (12, 1, 7)
-    own = torch.tensor([list(q.targets.values()) for q in joint.questions])
+    own = torch.tensor([list(q.targets.values()) for q in joint.questions]).double()
     assert bool(((found[:, 0] - own).abs().sum(1) > 1e-6).all())
     free = dataclasses.replace(bank, groups=("",) * len(bank.kinds))
     assert torch.allclose(search(free, joint)[:, 0], own)
@@ -331,3 +331,11 @@ def test_what_cannot_be_asked_is_named():
         obedience(examination, torch.zeros(1, 1, 2))
     with pytest.raises(CreativeMLError, match="not finite"):
         obedience(examination, torch.full((len(examination.questions), 1, 2), math.nan))
+
+
+def test_an_instrument_of_other_kinds_is_asked_nothing(examination):
+    nobody = examination.of(["gong"])
+    bank = Bank(NAMES, ("kick",), torch.zeros(1, 2), ("",))
+    result = obedience(nobody, search(bank, nobody))
+    assert result["sweeps"] is None and result["joint"] is None and result["sounds"] == 0
+    assert draw(bank, nobody).shape == (0, 1, 2) and answer(Sine(), nobody, RATE).shape == (0, 2, 2)
