@@ -108,7 +108,9 @@ class _Filtered(torch.autograd.Function):
 class _PowerSpectrum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: FunctionCtx, signals: Tensor, size: int) -> Tensor:
-        spectra = torch.fft.rfft(signals, size)
+        # The library behind refuses to transform nothing.
+        empty = signals.new_empty(*signals.shape[:-1], size // 2 + 1, dtype=signals.dtype.to_complex())
+        spectra = torch.fft.rfft(signals, size) if signals.numel() else empty
         ctx.lengths = size, signals.shape[-1]  # pyright: ignore[reportAttributeAccessIssue]
         ctx.save_for_backward(spectra)
         return spectra.real.square().addcmul_(spectra.imag, spectra.imag)
@@ -118,6 +120,8 @@ class _PowerSpectrum(torch.autograd.Function):
     def backward(ctx: FunctionCtx, *gradients: Tensor) -> tuple[Tensor, None]:
         (spectra,) = ctx.saved_tensors  # pyright: ignore[reportAttributeAccessIssue]
         size, samples = ctx.lengths  # pyright: ignore[reportAttributeAccessIssue]
+        if not spectra.numel():
+            return gradients[0].new_empty(*spectra.shape[:-1], samples), None
         spectra = scaled(spectra.clone(), 2 * adjoint_weights(size, gradients[0]) * gradients[0])
         return torch.fft.irfft(spectra, size, norm="forward")[..., :samples], None
 
