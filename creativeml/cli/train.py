@@ -21,6 +21,7 @@ def train(
     steps: int = 20_000,
     batch_size: int | None = None,
     checkpoint_every: int = 1000,
+    validate_every: int = 250,
     resume: bool = False,
     overfit: int = 0,
     dry_run: bool = False,
@@ -45,6 +46,7 @@ def train(
         steps: updates of the generator in all, those before a resume included.
         batch_size: sounds per step; by default the preset's.
         checkpoint_every: steps from one checkpoint to the next.
+        validate_every: steps from one comparison with the validation recordings to the next; the nearest model is kept.
         resume: continue the run in OUT exactly where its last checkpoint was.
         overfit: train on this many sounds only, without augmentation, to see whether the model can learn them;
             0 for all.
@@ -60,7 +62,7 @@ def train(
     from creativeml.training.fit import fit
     from creativeml.training.run import FitOptions
 
-    _check(steps=steps, checkpoint_every=checkpoint_every)
+    _check(steps=steps, checkpoint_every=checkpoint_every, validate_every=validate_every)
     _check_not_negative(overfit=overfit, seed=seed)
     if batch_size is not None:
         _check(batch_size=batch_size)
@@ -75,7 +77,7 @@ def train(
             f"--accelerator {accelerator} cannot be used here ({reason}); try --accelerator cpu"
         ) from error
     fabric.launch()
-    options = FitOptions(steps, checkpoint_every, resume, overfit, dry_run)
+    options = FitOptions(steps, checkpoint_every, resume, overfit, dry_run, validate_every)
     run = fit(config, data, out, fabric, options)
     if run.stopped_by == "SIGINT":
         return 130

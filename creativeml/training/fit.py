@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import signal
 import time
 from collections.abc import Iterator
@@ -31,7 +30,7 @@ from creativeml.training.run import (
     set_rate_factor,
     tell,
 )
-from creativeml.training.validation import DISTANCE, generate, validate
+from creativeml.training.validation import ALARMS, SCORE, VARIETY, generate, rank_of
 
 RECORD_EVERY = 20
 REFERENCE_PER_KIND = 2
@@ -126,6 +125,8 @@ def _loop(run: Run, recorder: Recorder) -> None:
                 bar.set_postfix({k: f"{line[k]:.3f}" for k in SHOWN if k in line})
             if run.gan.step % run.options.checkpoint_every == 0 or run.gan.step == run.options.steps:
                 _checkpoint(run, recorder)
+            elif run.validation is not None and run.gan.step % run.options.validate_every == 0:
+                _look(run, recorder)
         if run.stopped_by:
             save(run)
             tell(f"stopped by {run.stopped_by} at step {run.gan.step}; continue with --resume")
@@ -199,29 +200,76 @@ def _next_batch(run: Run) -> tuple[Tensor, Tensor, torch.Generator]:
 
 def _checkpoint(run: Run, recorder: Recorder) -> None:
     """Save the state first, so that nothing that follows can lose it; then validate, keep the best, draw pictures."""
-    # None of this may change the random numbers of the steps that follow.
+    with _same_random_numbers():
+        _settle(run)
+        save(run)
+        replace_model(run, "last", _validated(run, recorder))
+        _draw_reference(run)
+
+
+def _look(run: Run, recorder: Recorder) -> None:
+    """Validate between two checkpoints, and keep the best."""
+    with _same_random_numbers():
+        _settle(run)
+        _validated(run, recorder)
+
+
+@contextlib.contextmanager
+def _same_random_numbers() -> Iterator[None]:
+    # What a run makes of itself may not change the steps that follow.
     before = torch.get_rng_state()
-    gan = run.gan
-    if isinstance(gan.average, StyleWaveGAN):
-        gan.average.estimate_mean_style()
-    save(run)
+    try:
+        yield
+    finally:
+        torch.set_rng_state(before)
+
+
+def _settle(run: Run) -> None:
+    if isinstance(run.gan.average, StyleWaveGAN):
+        run.gan.average.estimate_mean_style()
+
+
+def _validated(run: Run, recorder: Recorder) -> dict[str, Any]:
+    """Examine the averaged generator, log it, keep it as the best if it is; returns what is stored with a model."""
+    gan, started = run.gan, time.perf_counter()
     figures: dict[str, Any] = {"seconds": run.seconds, "sounds_seen": run.sounds_seen}
     figures |= {f"gate/{n}": g for n, g in enumerate(gan.critic.gates())}
     if run.validation is not None:
-        figures |= validate(gan.average, run.validation)
+        figures |= run.validation.examine(gan.average)
+        if gan.pretraining:
+            # Levels alone are learnt there: nothing can differ yet.
+            figures[ALARMS] = []
+        figures["validation/seconds"] = time.perf_counter() - started
     recorder.record(gan.step, figures)
+    _watch_variety(run, recorder, figures)
     info = {"step": gan.step, **figures, "trained_on_sha256": run.dataset.fingerprints()}
-    replace_model(run, "last", info)
-    distance, best = figures.get(DISTANCE, math.inf), run.best["distance"]
-    if run.validation is None or best is None or distance < best:
-        run.best = {"distance": figures.get(DISTANCE), "step": gan.step}
+    rank = rank_of(figures)
+    if run.validation is None or run.best_rank is None or rank < run.best_rank:
+        run.best, run.best_rank = {"distance": figures.get(SCORE), "step": gan.step}, rank
         replace_model(run, "best", info)
-    _draw_reference(run)
-    torch.set_rng_state(before)
     told = f"step {gan.step}"
-    if DISTANCE in figures and run.best["distance"] is not None:
-        told += f": distance to validation {distance:.2f} (best {run.best['distance']:.2f} at {run.best['step']})"
+    if SCORE in figures and run.best["distance"] is not None:
+        score, best = figures[SCORE], run.best
+        told += f": distance to validation {score:.2f} (best {best['distance']:.2f} at {best['step']})"
     tell(told)
+    return info
+
+
+def _watch_variety(run: Run, recorder: Recorder, figures: dict[str, Any]) -> None:
+    """Say, and log, when the sounds of a kind have become one sound, and when they have not any more."""
+    now = tuple(figures.get(ALARMS, ()))
+    risen = [kind for kind in now if kind not in run.collapsed]
+    over = [kind for kind in run.collapsed if kind not in now]
+    run.collapsed = now
+    for event, kinds in (("collapse", risen), ("collapse over", over)):
+        if kinds:
+            recorder.record(run.gan.step, {"event": event, "kinds": kinds})
+    if risen:
+        shares = ", ".join(f"{kind} {100 * figures[f'{VARIETY}/{kind}']:.0f} %" for kind in risen)
+        tell(
+            f"warning: step {run.gan.step}: sounds of different latents hardly differ ({shares} of what recordings do);"
+            " the model has collapsed to few sounds"
+        )
 
 
 def _draw_reference(run: Run) -> None:

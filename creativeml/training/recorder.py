@@ -14,13 +14,23 @@ from creativeml.audio.io import write_wav
 from creativeml.errors import require
 from creativeml.files import atomic_path
 
+LOG = "log.jsonl"
+
+
+def last_line_with(folder: Path, name: str, step: int) -> dict[str, Any]:
+    """The last line of a run's log, up to a step, that holds a figure of this name; an empty one if none does."""
+    path = folder / LOG
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    values = (json.loads(line) for line in reversed(lines) if line.endswith("}"))
+    return next((v for v in values if name in v and v.get("step", 0) <= step), {})
+
 
 class Recorder:
     """Appends figures to `log.jsonl` and to TensorBoard files in the run's folder."""
 
     def __init__(self, folder: Path, *, from_step: int = 0) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / "log.jsonl"
+        self.path = folder / LOG
         self._file = self.path.open("a", encoding="utf-8")
         self.forget_after(from_step)
         tensorboard = require("torch.utils.tensorboard", extra="train")

@@ -31,8 +31,9 @@ from creativeml.models.gans.style_wavegan import StyleWaveGAN
 from creativeml.training.config import GANTrainingConfig
 from creativeml.training.gan import GAN, build_gan
 from creativeml.training.levels import estimate_levels
+from creativeml.training.recorder import last_line_with
 from creativeml.training.state import latest_state, load_state, save_state
-from creativeml.training.validation import usable_kinds
+from creativeml.training.validation import ALARMS, DISTANCE, SCORE, Rank, Validator, rank_of, usable_kinds
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class FitOptions:
         resume: continue the run in the output folder.
         overfit: train on this many sounds only, without augmentation (the small-set check); 0 for all.
         dry_run: set everything up, say what would be done, train nothing.
+        validate_every: steps from one look at the validation recordings to the next; there is one at every
+            checkpoint too.
     """
 
     steps: int
@@ -52,6 +55,7 @@ class FitOptions:
     resume: bool = False
     overfit: int = 0
     dry_run: bool = False
+    validate_every: int = 250
 
 
 @dataclass
@@ -61,12 +65,16 @@ class Run:
     folder: Path
     gan: GAN
     dataset: OneShotDataset
-    validation: OneShotDataset | None
+    validation: Validator | None
     sampler: ClassBalancedSampler
     options: FitOptions
     augment: DrumAugment
     about: dict[str, Any]
     best: dict[str, Any]
+    """Step and score ("distance") of the checkpoint that is kept."""
+    best_rank: Rank | None = None
+    collapsed: tuple[str, ...] = ()
+    """Kinds for which the collapse alarm is up."""
     sounds_seen: int = 0
     seconds: float = 0.0
     rate_factor: float = 1.0
@@ -131,7 +139,7 @@ def _same_data(out: Path, about: dict[str, Any]) -> None:
         )
 
 
-def _load_data(config: GANTrainingConfig, data: Path, overfit: int) -> tuple[OneShotDataset, OneShotDataset | None]:
+def _load_data(config: GANTrainingConfig, data: Path, overfit: int) -> tuple[OneShotDataset, Validator | None]:
     dataset = OneShotDataset(data, "train", kinds=config.generator.kinds)
     for name, has, wants, flag in (
         ("samples per sound", dataset.length_samples, config.generator.length_samples, "--length"),
@@ -158,7 +166,7 @@ def _load_data(config: GANTrainingConfig, data: Path, overfit: int) -> tuple[One
         return dataset, None
     if alone:
         tell(f"note: fewer than two validation sounds of {', '.join(alone)}: not part of the distance")
-    return dataset, validation
+    return dataset, Validator(validation, getattr(config.generator, "controls", ()))
 
 
 def _first_of_each_kind(dataset: OneShotDataset, count: int) -> OneShotDataset:
@@ -198,15 +206,18 @@ def restore(run: Run) -> None:
     run.sampler.load_state_dict(values["sampler"])
     run.sounds_seen, run.seconds = values["sounds_seen"], values["seconds"]
     set_rate_factor(run, values.get("rate_factor", 1.0))
-    run.best = _best_so_far(run.folder)
+    run.best, run.best_rank = _best_so_far(run.folder)
+    run.collapsed = tuple(last_line_with(run.folder, ALARMS, step).get(ALARMS, ()))
 
 
-def _best_so_far(folder: Path) -> dict[str, Any]:
+def _best_so_far(folder: Path) -> tuple[dict[str, Any], Rank | None]:
     try:
         info = read_json(folder / "best" / "config.json")["info"]
-        return {"distance": info.get("validation/kernel_distance"), "step": info["step"]}
+        # Models of runs before there was a score have the distance alone, which was theirs.
+        score = info.get(SCORE, info.get(DISTANCE))
+        return {"distance": score, "step": info["step"]}, rank_of({**info, SCORE: score}) if score is not None else None
     except (CreativeMLError, KeyError, TypeError):
-        return {"distance": None, "step": None}
+        return {"distance": None, "step": None}, None
 
 
 def set_rate_factor(run: Run, factor: float) -> None:
