@@ -27,6 +27,7 @@ VERBS: dict[str, Verb] = {
     "prepare": Verb("creativeml.cli.prepare:prepare", "turn folders of audio, or a corpus by name, into a dataset"),
     "train": Verb("creativeml.cli.train:train", "train a model on a dataset"),
     "evaluate": Verb("creativeml.cli.evaluate:evaluate", "measure how near a model's sounds are to real ones"),
+    "embedding": Verb("creativeml.cli.embedding:embedding", "further judges of an evaluation: list, convert weights"),
     "bench": Verb("creativeml.cli.bench:bench", "measure how fast this machine is"),
 }
 
