@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from creativeml.audio.io import AUDIO_SUFFIXES, read_audio
-from creativeml.data.one_shots import OneShotDataset, fingerprint
-from creativeml.errors import CreativeMLError, require
-from creativeml.evaluation.embeddings import log_mel_statistics
-from creativeml.evaluation.judge import Judge
-from creativeml.evaluation.measure import JUDGE, Measured, SoundBatch, measure
-from creativeml.evaluation.report import LOG_MEL, Contest
+from creativeml.audio.resample import resample
+from creativeml.data.one_shots import OneShotDataset
+from creativeml.errors import CreativeMLError
+from creativeml.evaluation.measure import SoundBatch
 from creativeml.evaluation.shaped_noise import ShapedNoise
+from creativeml.kinds import UNLABELLED
+from creativeml.models import registry
 from creativeml.models.checkpoint import CONFIG, WEIGHTS
+from creativeml.synthesis.catalog import bundled_models
 from creativeml.synthesis.generate import Instrument, load
 
 REAL, NOISE = "real", "noise"
@@ -52,74 +51,99 @@ class Plan:
 
 @dataclass(frozen=True)
 class Source:
-    """A named set of sounds that can be heard once."""
+    """A named set of sounds, any of which can be had as often as wanted: they are made or read anew each time.
+
+    Attributes:
+        name: of the model, folder or split.
+        kinds: of each sound; `UNLABELLED` throughout for a folder without kinds.
+        titles: what a person would call each sound.
+        read: sounds `(b, samples)` of the given indices.
+        groups: what each was recorded from; None if all are independent.
+        sha256: of each sound's file; None if there are no files.
+        trained_on: fingerprints of the recordings that the model behind it has heard.
+        instrument: the model behind it, if there is one.
+        unused_files: audio files in a folder that belong to none of the kinds.
+    """
 
     name: str
-    total: int
-    batches: Iterator[SoundBatch]
+    kinds: tuple[str, ...]
+    titles: tuple[str, ...]
+    read: Callable[[Sequence[int]], Tensor]
+    groups: tuple[str, ...] | None = None
+    sha256: tuple[str, ...] | None = None
     trained_on: frozenset[str] = frozenset()
-    """Fingerprints of the recordings that the model behind it has heard."""
+    instrument: Instrument | None = None
+    unused_files: int = 0
+
+    def __len__(self) -> int:
+        return len(self.kinds)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the kinds of its sounds are known."""
+        return UNLABELLED not in self.kinds
+
+    def batches(self) -> Iterator[SoundBatch]:
+        """All sounds, up to `BATCH` of one kind at a time."""
+        start = 0
+        while start < len(self):
+            end = start + 1
+            while end < min(len(self), start + BATCH) and self.kinds[end] == self.kinds[start]:
+                end += 1
+            groups, hashes = (values[start:end] if values else None for values in (self.groups, self.sha256))
+            yield SoundBatch(self.kinds[start], self.read(range(start, end)), groups, hashes)
+            start = end
 
 
-def stage(plan: Plan, judge: Judge) -> Contest:
-    """Hear everything that the plan names, with a progress bar.
-
-    Raises:
-        CreativeMLError: unusable data, a name that is neither a model nor a folder, a model of another
-            sample rate.
-    """
-    train = OneShotDataset(plan.data, "train", peak=None)
-    names = [name for name in dict.fromkeys((plan.model, *plan.against)) if name not in (REAL, NOISE)]
-    opened = {name: open_source(name, plan, train) for name in names}
-    held_out, left_out = zip(*(_unheard(plan.data, split, opened.values()) for split in plan.reference), strict=True)
-    noise = ShapedNoise((b.kind, b.sounds) for b in _recordings(train))
-    sources = [
-        Source(" + ".join(plan.reference), sum(map(len, held_out)), (b for d in held_out for b in _recordings(d))),
-        Source(REAL, len(train), _recordings(train)),
-        Source(NOISE, plan.count * len(noise.kinds), _noise(noise, plan)),
-    ]
-    sources += _distinct(opened.values())
-    embeddings = {LOG_MEL: log_mel_statistics, JUDGE: judge.embedding}
-    with tqdm(total=sum(s.total for s in sources), unit="sound", delay=1, disable=_quiet(), leave=False) as bar:
-        heard = [measure(s.name, s.batches, train.sample_rate, embeddings, bar.update) for s in sources]
-    reference, floor, ceiling, *others = heard
-    special = {REAL: floor, NOISE: ceiling}
-    by_name: dict[str, Measured] = {**special, **dict(zip(opened, others, strict=True))}
-    contestants = tuple(by_name[name] for name in dict.fromkeys((plan.model, *plan.against)))
-    return Contest(reference, floor, ceiling, contestants, sum(left_out))
+def recordings(data: OneShotDataset, name: str) -> Source:
+    """A split of a dataset, its sounds ordered by kind."""
+    order = torch.argsort(data.labels, stable=True).tolist()
+    rows = [data.rows[i] for i in order]
+    return Source(
+        name,
+        tuple(data.kinds[int(data.labels[i])] for i in order),
+        tuple(row["path"] for row in rows),
+        lambda chosen: data.batch([order[i] for i in chosen])[0],
+        # A group is named for the whole corpus: sounds of one drum that came by two sources share it.
+        tuple(row["group"] for row in rows),
+        tuple(row.get("sha256", "") for row in rows),
+    )
 
 
-def _unheard(data: Path, split: str, contestants: Iterable[Source]) -> tuple[OneShotDataset, int]:
-    """The recordings of a split that no contestant was trained on, and how many it was.
+def joined(name: str, sources: Sequence[Source]) -> Source:
+    """Several sources as one, their sounds one after the other."""
+    places = [(source, i) for source in sources for i in range(len(source))]
 
-    A split holds heard ones when a model meets data other than those it was trained on: prepared anew with other
-    sources or labels, or a user's own collection that has sounds of ours.
-    """
-    recordings = OneShotDataset(data, split, peak=None)
-    digests = [fingerprint(row.get("sha256", "")) for row in recordings.rows]
-    by = [source for source in contestants if source.trained_on.intersection(digests)]
-    heard = frozenset().union(*(source.trained_on for source in by))
-    kept = [i for i, digest in enumerate(digests) if digest not in heard]
-    left_out, names = len(recordings) - len(kept), ", ".join(source.name for source in by)
-    if not kept:
-        raise CreativeMLError(
-            f"{data}: every recording of the {split} split is one that {names} was trained on; evaluate it on others"
-        )
-    if left_out:
-        count = f"{left_out} of {len(recordings)} recordings"
-        print(f"left out of {split}: {count} that {names} was trained on", file=sys.stderr)
-    return recordings.subset(kept), left_out
+    def collect(values: Iterable[tuple[str, ...] | None]) -> tuple[str, ...] | None:
+        known = [v for v in values if v is not None]
+        return tuple(item for v in known for item in v) if len(known) == len(sources) else None
+
+    return Source(
+        name,
+        collect(s.kinds for s in sources) or (),
+        collect(s.titles for s in sources) or (),
+        lambda chosen: torch.cat([places[i][0].read([places[i][1]]) for i in chosen]),
+        collect(s.groups for s in sources),
+        collect(s.sha256 for s in sources),
+    )
 
 
-def _quiet() -> bool | None:
-    return None if sys.stderr.isatty() else True
+def shaped_noise(noise: ShapedNoise, count: int, seed: int) -> Source:
+    """`count` sounds of noise of each kind; each has a seed of its own."""
+    kinds = tuple(kind for kind in noise.kinds for _ in range(count))
+
+    def read(chosen: Sequence[int]) -> Tensor:
+        seeds = (torch.Generator().manual_seed(seed * len(kinds) + i) for i in chosen)
+        return torch.cat([noise.generate(kinds[i], 1, own) for i, own in zip(chosen, seeds, strict=True)])
+
+    return Source(NOISE, kinds, tuple(f"noise shaped like {kind}, {i % count}" for i, kind in enumerate(kinds)), read)
 
 
-def _distinct(sources: Iterable[Source]) -> list[Source]:
-    """The sources, with a number added where two have the same name."""
+def distinct(sources: Iterable[Source], reserved: Collection[str]) -> list[Source]:
+    """The sources, with a number added where two have the same name or one has a reserved one."""
     result: list[Source] = []
     for source in sources:
-        taken = {s.name for s in result} | {REAL, NOISE}
+        taken = {s.name for s in result} | set(reserved)
         name, number = source.name, 2
         while name in taken:
             name, number = f"{source.name} ({number})", number + 1
@@ -128,34 +152,27 @@ def _distinct(sources: Iterable[Source]) -> list[Source]:
 
 
 def open_source(name: str, plan: Plan, like: OneShotDataset) -> Source:
-    """A model or a folder of audio files as a source of sounds of the same form as the dataset `like`."""
+    """A model or a folder of audio files as a source of sounds of the same form as the dataset `like`.
+
+    Raises:
+        CreativeMLError: neither a model nor a folder of sounds, a model of other kinds or of another sample rate.
+    """
     folder = Path(name)
     if (folder / BEST / CONFIG).is_file():
         return _instrument(load(folder / BEST), folder.resolve().name, plan, like)
-    if folder.is_dir() and not (folder / WEIGHTS).is_file():
+    if folder.is_dir() and not (folder / WEIGHTS).is_file() and name not in bundled_models():
         return _audio_folder(folder, like)
+    if name in registry.list() and name not in bundled_models() and not folder.is_dir():
+        raise CreativeMLError(
+            f"'{name}' is a kind of model without weights, which makes no drums yet; train one with `creativeml train` "
+            "and give its folder"
+        )
     return _instrument(load(name), folder.resolve().name if folder.is_dir() else name, plan, like)
 
 
-def _recordings(data: OneShotDataset) -> Iterator[SoundBatch]:
-    for label, kind in enumerate(data.kinds):
-        members = torch.nonzero(data.labels == label).flatten()
-        for part in members.split(BATCH):
-            rows = [data.rows[int(i)] for i in part]
-            groups = tuple(f"{row['source']} {row['group']}" for row in rows)
-            yield SoundBatch(kind, data.batch(part)[0], groups, tuple(row.get("sha256", "") for row in rows))
-
-
-def _noise(noise: ShapedNoise, plan: Plan) -> Iterator[SoundBatch]:
-    generator = torch.Generator().manual_seed(plan.seed)
-    for kind in noise.kinds:
-        for start in range(0, plan.count, BATCH):
-            yield SoundBatch(kind, noise.generate(kind, min(BATCH, plan.count - start), generator))
-
-
 def _instrument(instrument: Instrument, name: str, plan: Plan, like: OneShotDataset) -> Source:
-    kinds = [kind for kind in like.kinds if kind in instrument.kinds]
-    if not kinds:
+    known = [kind for kind in like.kinds if kind in instrument.kinds]
+    if not known:
         raise CreativeMLError(
             f"{name} makes {', '.join(instrument.kinds)}, but {plan.data} holds {', '.join(like.kinds)}; "
             "give data of the model's kinds"
@@ -165,49 +182,45 @@ def _instrument(instrument: Instrument, name: str, plan: Plan, like: OneShotData
             f"{name} makes sounds at {instrument.sample_rate} Hz, {plan.data} is at {like.sample_rate} Hz; "
             "run `creativeml prepare` at the model's rate"
         )
+    kinds = tuple(kind for kind in known for _ in range(plan.count))
+    # Each kind gets seeds of its own, so that no latent serves two kinds.
+    first = plan.seed * len(kinds)
 
-    def batches() -> Iterator[SoundBatch]:
-        for place, kind in enumerate(kinds):
-            # Each kind gets seeds of its own, so that no latent serves two kinds.
-            first = (plan.seed * len(kinds) + place) * plan.count
-            for start in range(0, plan.count, BATCH):
-                count = min(BATCH, plan.count - start)
-                sounds = instrument.generate(kind, count, seed=first + start)
-                yield SoundBatch(kind, fit_length(sounds, like.length_samples, like.sample_rate))
+    def read(chosen: Sequence[int]) -> Tensor:
+        sounds = torch.stack([instrument.sound(kinds[i], first + i) for i in chosen])
+        return fit_length(sounds, like.length_samples, like.sample_rate)
 
     trained_on = frozenset(map(str, instrument.info.details.get("trained_on_sha256", ())))
-    return Source(name, plan.count * len(kinds), batches(), trained_on)
+    titles = tuple(f"{kind}, seed {first + i}" for i, kind in enumerate(kinds))
+    return Source(name, kinds, titles, read, trained_on=trained_on, instrument=instrument)
 
 
 def _audio_folder(folder: Path, like: OneShotDataset) -> Source:
-    files = {
-        kind: sorted(p for p in (folder / kind).rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES)
-        for kind in like.kinds
-        if (folder / kind).is_dir()
-    }
-    total = sum(map(len, files.values()))
-    if not total:
+    everything = sorted(p for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES)
+    by_kind = [(kind, path) for kind in like.kinds for path in everything if folder / kind in path.parents]
+    if not everything:
         raise CreativeMLError(
-            f"{folder} is neither a model nor a folder of sounds; a model has a {CONFIG} and a {WEIGHTS}, "
-            f"a folder of sounds has sub-folders named by kind ({', '.join(like.kinds)}) with audio files"
+            f"{folder} is neither a model nor a folder of sounds; a model has a {CONFIG} and a {WEIGHTS}, a folder of "
+            f"sounds has audio files, best in sub-folders named by kind ({', '.join(like.kinds)})"
         )
+    chosen = by_kind or [(UNLABELLED, path) for path in everything]
 
-    def batches() -> Iterator[SoundBatch]:
-        for kind, paths in files.items():
-            for start in range(0, len(paths), BATCH):
-                sounds = [_read(path, like) for path in paths[start : start + BATCH]]
-                yield SoundBatch(kind, torch.stack(sounds))
+    def read(indices: Sequence[int]) -> Tensor:
+        return torch.stack([_read(chosen[i][1], like) for i in indices])
 
-    return Source(folder.resolve().name, total, batches())
+    return Source(
+        folder.resolve().name,
+        tuple(kind for kind, _ in chosen),
+        tuple(path.relative_to(folder).as_posix() for _, path in chosen),
+        read,
+        unused_files=len(everything) - len(chosen),
+    )
 
 
 def _read(path: Path, like: OneShotDataset) -> Tensor:
     audio = read_audio(path)
-    sound = torch.from_numpy(audio.samples).mean(0)
-    if audio.sample_rate != like.sample_rate:
-        functional = require("torchaudio.functional", extra="train")
-        sound = functional.resample(sound, audio.sample_rate, like.sample_rate)
-    return fit_length(sound, like.length_samples, like.sample_rate)
+    sound = resample(audio.samples.mean(0), audio.sample_rate, like.sample_rate)
+    return fit_length(torch.from_numpy(sound).float(), like.length_samples, like.sample_rate)
 
 
 def fit_length(sounds: Tensor, length_samples: int, sample_rate: int) -> Tensor:

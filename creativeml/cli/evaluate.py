@@ -5,11 +5,14 @@ from __future__ import annotations
 import json as json_format
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from creativeml.errors import CreativeMLError
+
+if TYPE_CHECKING:
+    from creativeml.evaluation.embeddings import Embedding
 
 
 def evaluate(
@@ -18,27 +21,31 @@ def evaluate(
     data: Path,
     out: Path,
     against: tuple[str, ...] = (),
+    embedding: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=PATH")] = (),
     count: int = 64,
     reference: Literal["test", "test+validation"] = "test",
     judge: Path | None = None,
     resamples: int = 200,
+    controls: bool = True,
     seed: int = 0,
     json: bool = False,
 ) -> int:
-    """Measure how near sounds are to held-out recordings; write report.json, report.md and report.csv.
+    """Measure how near sounds are to held-out recordings; write report.html, .json, .md and .csv.
 
     Beside the model stand the floor (other recordings from the same sources) and the ceiling (filtered noise
-    with the envelope of each kind). What is measured: kernel and Fréchet distances with 95 % intervals,
-    kinds recognised by a classifier of real recordings, variety, and plain figures of craft. The same seed
-    gives the same report.
+    with the envelope of each kind). What is measured: realism (kernel and Fréchet distances with 95 % intervals),
+    obedience (kinds recognised by a classifier of real recordings), diversity, novelty (whether it copies), craft and
+    cost. The same seed gives the same report. report.html plays and shows the sounds and needs no network.
 
     Args:
         model: a bundled model, a model folder, the folder of a training run (its best checkpoint), a folder
-            of audio files in sub-folders named by kind, `real` (the train recordings) or `noise` (shaped
+            of audio files (best in sub-folders named by kind), `real` (the train recordings) or `noise` (shaped
             noise).
         data: dataset folder made by `creativeml prepare`.
         out: folder for the report; made if missing.
         against: further models or folders to stand beside it.
+        embedding: further networks to measure distances by, which others trained: a known name and the path of its
+            weights.
         count: sounds to generate per kind, 2 to 1024.
         reference: the recordings to compare with. `test` has seen nothing of the training; with `validation`
             there are more, but training picked its checkpoint by them. Recordings that the model or one
@@ -46,6 +53,8 @@ def evaluate(
             another way of preparing makes others).
         judge: folder of a classifier; by default the one that comes with the package.
         resamples: bootstrap draws for the intervals, 2 to 10000.
+        controls: ask for sounds of given descriptors too, if `creativeml describe --data` has measured those of the
+            recordings. It takes longest (--no-controls leaves it out).
         seed: of generated sounds, noise and bootstrap, 0 to 1000000.
         json: print the report as JSON instead of the tables.
     """
@@ -53,19 +62,38 @@ def evaluate(
     _check("resamples", resamples, 2, 10_000)
     _check("seed", seed, 0, 1_000_000)
     # Not at the top: torch loads for a second, which `--help` need not wait for.
-    from creativeml.cli.contestants import Plan, stage
+    from creativeml import __version__
+    from creativeml.cli.contestants import Plan
+    from creativeml.cli.stage import stage
     from creativeml.evaluation.judge import load_judge
-    from creativeml.evaluation.report import build_report, markdown, write_report
+    from creativeml.evaluation.page import write_page
+    from creativeml.evaluation.report import write_report
+    from creativeml.evaluation.tables import markdown
 
     heard_by = load_judge() if judge is None else load_judge(judge)
     plan = Plan(data, model, against, reference.split("+"), count, seed)
-    contest = stage(plan, heard_by)
-    about = {"data": data.resolve().name, "count_per_kind": count, "seed": seed}
-    report = build_report(contest, heard_by, about, resamples=resamples, seed=seed)
-    paths = write_report(report, out)
-    print(json_format.dumps(report, indent=2, ensure_ascii=False) if json else markdown(report))
+    about = {"data": data.resolve().name, "count_per_kind": count, "seed": seed, "version": __version__}
+    staged = stage(plan, heard_by, _outside(embedding), about, resamples=resamples, controls=controls)
+    paths = write_report(staged.report, out)
+    paths.append(write_page(staged.report, staged.listening, out / "report.html"))
+    print(json_format.dumps(staged.report, indent=2, ensure_ascii=False) if json else markdown(staged.report))
     print("written: " + ", ".join(map(str, paths)), file=sys.stderr)
     return 0
+
+
+def _outside(specifications: tuple[str, ...]) -> dict[str, Embedding]:
+    if not specifications:
+        return {}
+    from creativeml.cli.stage import OWN
+    from creativeml.evaluation.outside import load_outside
+
+    loaded: dict[str, Embedding] = {}
+    for text in specifications:
+        name, network = load_outside(text)
+        if name in loaded or name in OWN:
+            raise CreativeMLError(f"--embedding gives two rulers the name '{name}'; give each network once")
+        loaded[name] = network
+    return loaded
 
 
 def _check(name: str, value: int, low: int, high: int) -> None:

@@ -1,36 +1,38 @@
-"""The evaluation of a model as a record (`report.json`) and as tables for a model card."""
+"""The evaluation of a model as a record: `report.json`, and from it tables for a model card and a spreadsheet."""
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from creativeml.evaluation.craft import UNITS
-from creativeml.evaluation.distances import Interval
 from creativeml.evaluation.judge import Judge
+from creativeml.evaluation.manifold import equal_sizes, manifold, variety
 from creativeml.evaluation.measure import (
-    JUDGE,
-    MIN_REAL_PER_KIND,
     POOLED,
     Measured,
+    as_points,
     comparable_kinds,
     craft_summary,
-    diversity,
     realism,
     recognition,
+    rulers,
+    share_heard,
 )
+from creativeml.evaluation.novelty import Novelty, Read, novelty
+from creativeml.evaluation.points import Interval, standardise
+from creativeml.evaluation.tables import comma_separated, markdown
+from creativeml.evaluation.transients import ONSET
 from creativeml.files import atomic_write_json, atomic_write_text
+from creativeml.kinds import UNLABELLED
 
-FORMAT = 1
+FORMAT = 2
 LOG_MEL = "log_mel"
-EMBEDDINGS = {LOG_MEL: "log-mel", JUDGE: "judge"}
-"""Embeddings by key, and what tables call them."""
-FIGURES = {"kad": "KAD", "fad_inf": "FAD∞"}
+SECTIONS = ("realism", "obedience", "diversity", "novelty", "craft", "cost")
+"""Sections of a report, each with the same form for every row."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ class Contest:
         floor: other recordings (the train split), as if they were a model: what the best model could reach.
         ceiling: shaped noise: what needs no model at all.
         contestants: the models or folders, the one in question first.
+        left_out: held-out recordings that are not in the reference, since a contestant was trained on them.
+        controls: name → what `creativeml.evaluation.obedience` found of each row that was examined.
+        costs: name → figures of `creativeml.evaluation.cost` of each row.
+        trained_on: name → fingerprints of the recordings that a model has heard.
+        unused_files: name → audio files of a folder that belong to none of the kinds.
     """
 
     reference: Measured
@@ -49,17 +56,57 @@ class Contest:
     ceiling: Measured
     contestants: tuple[Measured, ...]
     left_out: int = 0
-    """Held-out recordings that are not in the reference, since a contestant was trained on them."""
+    controls: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    costs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    trained_on: Mapping[str, Collection[str]] = field(default_factory=dict)
+    unused_files: Mapping[str, int] = field(default_factory=dict)
 
     def rows(self) -> tuple[Measured, ...]:
         """Everything that is compared with the reference, from floor to ceiling."""
         named = {m.name: m for m in (self.floor, *self.contestants, self.ceiling)}
         return tuple(named.values())
 
+    def comparable(self) -> Contest:
+        """The same sets, all without kinds if one of them has none: only then are they compared alike."""
+        if all(UNLABELLED not in row.kinds for row in self.rows()):
+            return self
+
+        def pooled(m: Measured) -> Measured:
+            return replace(m, kinds=(UNLABELLED,) * len(m))
+
+        others = tuple(map(pooled, self.contestants))
+        return replace(
+            self,
+            reference=pooled(self.reference),
+            floor=pooled(self.floor),
+            ceiling=pooled(self.ceiling),
+            contestants=others,
+        )
+
+
+@dataclass(frozen=True)
+class Built:
+    """A report, and what of it has to be heard.
+
+    Attributes:
+        report: plain values, see `build_report`.
+        novelty: of the first contestant, with the pairs that are played side by side.
+    """
+
+    report: dict[str, Any]
+    novelty: Novelty
+
 
 def build_report(
-    contest: Contest, judge: Judge, about: Mapping[str, Any], *, resamples: int, seed: int
-) -> dict[str, Any]:
+    contest: Contest,
+    judge: Judge,
+    about: Mapping[str, Any],
+    *,
+    resamples: int,
+    seed: int,
+    read: Mapping[str, Read] | None = None,
+    progress: Callable[[str], object] = lambda name: None,
+) -> Built:
     """Plain values of the whole evaluation.
 
     Args:
@@ -68,77 +115,152 @@ def build_report(
         about: facts on how the sounds came about (data, seed, counts), copied into the record.
         resamples: of the bootstrap.
         seed: of the bootstrap.
+        read: name → how to have whole sounds of a row again, for what is compared of the closest pairs alone.
+        progress: told the name of each row when its figures are done.
 
     Returns:
-        top keys `about`, `realism`, `obedience`, `diversity`, `craft` (of the first contestant), and
-        `against`: the same four of every other row, by name. Figures of `realism` are `{value, low, high,
-        floor, ceiling}` under `[kind or "pooled"]["log_mel" or "judge"]["kad" or "fad_inf"]`. What could not
-        be computed is null.
+        top keys `format`, `about`, the six `SECTIONS` of the first contestant, and `against`: the same six of every
+        other row, by name. Figures of `realism`, `diversity` and `novelty` are `{value, low, high, floor, ceiling}`,
+        under `[kind or "pooled"][embedding][figure]` (`novelty`: `[embedding]["share"]`). What could not be computed
+        is null.
     """
-    kinds = comparable_kinds(contest.reference, contest.rows())
-    distances = {
-        m.name: realism(contest.reference, contest.floor, m, kinds, resamples=resamples, seed=seed)
-        for m in contest.rows()
-    }
-    spread = diversity(contest.reference, contest.floor, kinds)
-    sections = {
-        m.name: {
-            "realism": _with_limits(distances[m.name], distances[contest.floor.name], distances[contest.ceiling.name]),
-            "obedience": {"kind": recognition(judge, m, unheard_only=m is contest.floor)},
-            "diversity": _relative(diversity(contest.reference, m, kinds), spread),
-            "craft": craft_summary(m),
+    alike = contest.comparable()
+    kinds = comparable_kinds(alike.reference, alike.rows())
+    figures, found = {}, {}
+    for row in alike.rows():
+        figures[row.name] = {
+            "realism": realism(alike.reference, alike.floor, row, kinds, resamples=resamples, seed=seed),
+            "diversity": _diversity(alike, row, kinds, resamples=resamples, seed=seed),
         }
-        for m in contest.rows()
-    }
+        both = (read[row.name], read[contest.floor.name]) if read else None
+        found[row.name] = novelty(alike.floor, row, held_out=alike.reference, read=both)
+        progress(row.name)
+    limits = (figures[contest.floor.name], figures[contest.ceiling.name])
+    heard = recognition(judge, contest.reference, unheard_only=True)
+    sections = {}
+    for row in contest.rows():
+        own = figures[row.name]
+        known = recognition(judge, row, unheard_only=row is contest.floor)
+        # Of a kind that the judge does not know, or of none, nothing can be recognised.
+        known["sounds"] = sum(map(sum, known["confusion"]))
+        known |= {"floor": heard["balanced_accuracy"], "ceiling": _of_ceiling(judge, contest)}
+        sections[row.name] = {
+            **{key: _limited(own[key], *(limit[key] for limit in limits)) for key in ("realism", "diversity")},
+            "obedience": {"kind": known, "controls": _beside(contest, row.name)},
+            "novelty": _novelty(found[row.name], found[contest.ceiling.name]),
+            "craft": _craft(row, contest),
+            "cost": contest.costs.get(row.name),
+        }
     first = contest.contestants[0].name
-    left_out = [kind for kind in contest.reference.counts() if kind not in kinds]
-    return _plain(
-        {
-            "format": FORMAT,
-            "about": {
-                **about,
-                "name": first,
-                "floor": contest.floor.name,
-                "ceiling": contest.ceiling.name,
-                "kinds": list(kinds),
-                "kinds_left_out": left_out,
-                "reference": {
-                    "name": contest.reference.name,
-                    "sounds": contest.reference.counts(),
-                    "left_out": contest.left_out,
-                },
-                "judge": {
-                    "sha256": judge.sha256,
-                    "on_reference": recognition(judge, contest.reference, unheard_only=True),
-                    "cross_validation": judge.info.get("cross_validation"),
-                    "share_of_floor_heard": sum(map(judge.was_trained_on, contest.floor.sha256)) / len(contest.floor),
-                },
-                "reference_craft": craft_summary(contest.reference),
-                "bootstrap": {"resamples": resamples, "seed": seed, "level": 0.95},
-                "units": {"kad": "100 x squared MMD", "fad_inf": "squared z-score", **UNITS},
-            },
-            **sections[first],
-            "against": {m.name: sections[m.name] for m in contest.rows() if m.name != first},
-        }
-    )
+    report = {
+        "format": FORMAT,
+        "about": {
+            **_about(contest, judge, about, kinds, heard),
+            "rulers": rulers(alike.reference, alike.floor, kinds),
+            "bootstrap": {"resamples": resamples, "seed": seed, "level": 0.95},
+        },
+        **{key: sections[first][key] for key in SECTIONS},
+        "against": {name: {key: own[key] for key in SECTIONS} for name, own in sections.items() if name != first},
+    }
+    return Built(_plain(report), found[first])
 
 
-def _with_limits(
-    figures: Mapping[str, Mapping[str, Mapping[str, Interval]]],
-    floor: Mapping[str, Mapping[str, Mapping[str, Interval]]],
-    ceiling: Mapping[str, Mapping[str, Mapping[str, Interval]]],
+def _about(
+    contest: Contest,
+    judge: Judge,
+    about: Mapping[str, Any],
+    kinds: Sequence[str],
+    heard: Mapping[str, Any],
+) -> dict[str, Any]:
+    reference, floor = contest.reference, contest.floor
+    return {
+        **about,
+        "name": contest.contestants[0].name,
+        "floor": floor.name,
+        "ceiling": contest.ceiling.name,
+        "kinds": [kind for kind in reference.counts() if kind in kinds or UNLABELLED in kinds],
+        "kinds_left_out": [kind for kind in reference.counts() if kind not in kinds and UNLABELLED not in kinds],
+        "without_kinds": [row.name for row in contest.rows() if UNLABELLED in row.kinds],
+        "unused_files": dict(contest.unused_files),
+        "sounds": {row.name: len(row) for row in contest.rows()},
+        "reference": {"name": reference.name, "sounds": reference.counts(), "left_out": contest.left_out},
+        "embeddings": list(reference.points),
+        "share_heard": {
+            name: share_heard(reference, floor, tuple(reference.counts()), heard_by)
+            for name, heard_by in contest.trained_on.items()
+        },
+        "judge": {
+            "sha256": judge.sha256,
+            "on_reference": heard,
+            "cross_validation": judge.info.get("cross_validation"),
+            "share_of_floor_heard": sum(map(judge.was_trained_on, floor.sha256)) / len(floor),
+        },
+        "reference_craft": craft_summary(reference),
+        "units": {"kad": "100 x squared MMD", "fad_inf": "squared z-score", **UNITS},
+    }
+
+
+def _diversity(
+    contest: Contest, row: Measured, kinds: tuple[str, ...], *, resamples: int, seed: int
+) -> dict[str, dict[str, dict[str, Interval]]]:
+    """Figures of `manifold` and `variety`, pooled; variety alone, without intervals, by kind.
+
+    All rows are thinned to the same sizes, so that their figures can be compared.
+    """
+    result: dict[str, dict[str, dict[str, Interval]]] = {}
+    for embedding in contest.reference.points:
+        if embedding == ONSET:
+            continue
+        sets = {m.name: as_points(m, embedding, kinds) for m in (contest.reference, *contest.rows())}
+        real, made = standardise(sets[contest.reference.name], sets[row.name])
+        sizes = equal_sizes(*sets.values())
+        options = {"z_score": False, "resamples": resamples // 2, "seed": seed}
+        pooled = manifold(real, made, sizes=sizes, **options) if sum(sizes) >= 3 else {}
+        result.setdefault(POOLED, {})[embedding] = pooled | variety(real, made, sizes=sizes, **options)
+        for stratum, kind in enumerate(kinds if len(kinds) > 1 else ()):
+            pair = [points.select(points.strata == stratum) for points in (real, made)]
+            options = {"z_score": False, "resamples": 0, "seed": seed}
+            result.setdefault(kind, {})[embedding] = variety(*pair, sizes=[sizes[stratum]], **options)
+    return result
+
+
+def _beside(contest: Contest, name: str) -> Any:
+    """Figures of a row's controls, each with that of the floor and the ceiling beside it."""
+    known = contest.controls
+    limits = {"floor": known.get(contest.floor.name), "ceiling": known.get(contest.ceiling.name)}
+    return _with_limits(known.get(name), limits)
+
+
+def _with_limits(own: Any, limits: Mapping[str, Any]) -> Any:
+    if not isinstance(own, Mapping):
+        return own
+    if {"value", "low", "high"} <= own.keys():
+        return {**own, **{key: limit.get("value") if limit else None for key, limit in limits.items()}}
+    within = {
+        key: {name: limit.get(key) if isinstance(limit, Mapping) else None for name, limit in limits.items()}
+        for key in own
+    }
+    return {key: _with_limits(value, within[key]) for key, value in own.items()}
+
+
+def _of_ceiling(judge: Judge, contest: Contest) -> float:
+    return recognition(judge, contest.ceiling)["balanced_accuracy"]
+
+
+def _limited(
+    figures: Mapping[str, Mapping[str, Mapping[str, Interval | float]]],
+    floor: Mapping[str, Mapping[str, Mapping[str, Interval | float]]],
+    ceiling: Mapping[str, Mapping[str, Mapping[str, Interval | float]]],
 ) -> dict[str, Any]:
     return {
         kind: {
             embedding: {
                 key: {
-                    "value": interval.value,
-                    "low": interval.low,
-                    "high": interval.high,
-                    "floor": floor[kind][embedding][key].value,
-                    "ceiling": ceiling[kind][embedding][key].value,
+                    **_figure(value),
+                    "floor": _figure(floor[kind][embedding][key])["value"],
+                    "ceiling": _figure(ceiling[kind][embedding][key])["value"],
                 }
-                for key, interval in by_key.items()
+                for key, value in by_key.items()
             }
             for embedding, by_key in by_embedding.items()
         }
@@ -146,13 +268,41 @@ def _with_limits(
     }
 
 
-def _relative(own: Mapping[str, Mapping[str, float]], real: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+def _figure(value: Interval | float) -> dict[str, float | None]:
+    if isinstance(value, Interval):
+        return {"value": value.value, "low": value.low, "high": value.high}
+    return {"value": value, "low": None, "high": None}
+
+
+def _novelty(found: Novelty, ceiling: Novelty) -> dict[str, Any]:
+    return {
+        found.embedding: {
+            "share": {**_figure(found.share), "floor": found.floor, "ceiling": ceiling.share.value},
+            "copies": {**_figure(found.copies), "floor": found.copies_floor, "ceiling": ceiling.copies},
+            "verdict": found.verdict,
+            "threshold": found.threshold,
+            "closest": [
+                {
+                    "sound": p.evaluated,
+                    "training": p.training,
+                    "distance": p.distance,
+                    "correlation": list(p.correlation),
+                }
+                for p in found.closest
+            ],
+        }
+    }
+
+
+def _craft(row: Measured, contest: Contest) -> dict[str, Any]:
+    """Summary of the row with the medians of floor and ceiling beside it, where they have that kind."""
+    limits = {"floor": craft_summary(contest.floor), "ceiling": craft_summary(contest.ceiling)}
     return {
         kind: {
-            embedding: {"value": value, "relative_to_floor": value / real[kind][embedding]}
-            for embedding, value in by_embedding.items()
+            figure: {**v, **{key: known.get(kind, {}).get(figure, {}).get("median") for key, known in limits.items()}}
+            for figure, v in figures.items()
         }
-        for kind, by_embedding in own.items()
+        for kind, figures in craft_summary(row).items()
     }
 
 
@@ -165,14 +315,6 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def sections_of(report: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Name → sections of every row of a report: floor, model, the others, ceiling."""
-    about = report["about"]
-    named = {about["name"]: report, **report["against"]}
-    between = [name for name in named if name not in (about["floor"], about["ceiling"])]
-    return {name: named[name] for name in (about["floor"], *between, about["ceiling"])}
-
-
 def write_report(report: Mapping[str, Any], folder: str | Path) -> list[Path]:
     """Write `report.json`, `report.md` and `report.csv` into a folder, and return their paths."""
     paths = [Path(folder) / f"report.{suffix}" for suffix in ("json", "md", "csv")]
@@ -180,157 +322,3 @@ def write_report(report: Mapping[str, Any], folder: str | Path) -> list[Path]:
     atomic_write_text(paths[1], markdown(report))
     atomic_write_text(paths[2], comma_separated(report))
     return paths
-
-
-def markdown(report: Mapping[str, Any]) -> str:
-    """The report as tables."""
-    about = report["about"]
-    parts = [
-        f"# Evaluation of {about['name']}",
-        _introduction(about),
-        "## Realism and diversity",
-        _pooled_table(report),
-        "## Distance by kind (KAD, log-mel / judge)",
-        _kind_distances(report),
-        "## Kinds recognised by the judge (%)",
-        _recognition_table(report),
-        "## Craft (median by kind, real test recordings in brackets)",
-        _craft_table(report),
-    ]
-    return "\n\n".join(parts) + "\n"
-
-
-def _introduction(about: Mapping[str, Any]) -> str:
-    reference = about["reference"]
-    sounds = sum(reference["sounds"].values())
-    balanced = about["judge"]["on_reference"]["balanced_accuracy"]
-    left_out = about["kinds_left_out"]
-    lines = [
-        f"Distance to {sounds} held-out recordings ({reference['name']}), kinds in equal shares; lower is "
-        f"nearer. `{about['floor']}` are other recordings from the same sources (what a perfect model would "
-        f"reach), `{about['ceiling']}` is filtered noise with the envelope of each kind (what needs no "
-        "model). Brackets: bootstrap 95 % interval over sources.",
-        "KAD: 100 x unbiased MMD², Gaussian kernel, bandwidth the median distance of the reference. FAD∞: "
-        "Fréchet distance on the leading principal axes, extrapolated to endless samples. Dimensions are "
-        "z-scored by the reference. Variety: mean distance between two sounds of a kind, relative to the "
-        "recordings' own.",
-        f"The judge recognises {_percent(balanced)} % of the held-out recordings that it was not trained on "
-        "(balanced over kinds).",
-    ]
-    if reference["left_out"]:
-        lines.insert(
-            1,
-            f"{reference['left_out']} further recordings are no part of the reference, because something in the tables"
-            " was trained on them.",
-        )
-    crossed = about["judge"]["cross_validation"]
-    if crossed:
-        lines[-1] += (
-            f" Judges trained with the same settings recognise {_percent(crossed['balanced_accuracy'])} % of all"
-            " recordings in cross-validation over sources."
-        )
-    if about["judge"]["share_of_floor_heard"] > 0:
-        lines.append(
-            f"The judge was trained on {_percent(about['judge']['share_of_floor_heard'])} % of"
-            f" `{about['floor']}`: measured by its embedding that row is no honest floor, by log-mel it is."
-        )
-    if left_out:
-        lines.append(f"Too few real sounds to compare, left out: {', '.join(left_out)}.")
-    return "\n\n".join(lines)
-
-
-def _pooled_table(report: Mapping[str, Any]) -> str:
-    columns = [f"{FIGURES[f]} {EMBEDDINGS[e]}" for e in EMBEDDINGS for f in FIGURES]
-    head = ["", *columns, "recognised %", "variety log-mel", "variety judge"]
-    rows = []
-    for name, section in sections_of(report).items():
-        pooled = section["realism"][POOLED]
-        rows.append(
-            [
-                name,
-                *(_bracketed(pooled[e][f]) for e in EMBEDDINGS for f in FIGURES),
-                _percent(section["obedience"]["kind"]["balanced_accuracy"]),
-                *(_number(section["diversity"][POOLED][e]["relative_to_floor"]) for e in EMBEDDINGS),
-            ]
-        )
-    return table(head, rows)
-
-
-def _kind_distances(report: Mapping[str, Any]) -> str:
-    kinds = [kind for kind in report["realism"] if kind != POOLED]
-    if not kinds:
-        return f"No kind has {MIN_REAL_PER_KIND} held-out recordings."
-    rows = []
-    for name, section in sections_of(report).items():
-        pairs = ([section["realism"][kind][e]["kad"]["value"] for e in EMBEDDINGS] for kind in kinds)
-        rows.append([name, *(" / ".join(map(_number, pair)) for pair in pairs)])
-    return table(["", *kinds], rows)
-
-
-def _recognition_table(report: Mapping[str, Any]) -> str:
-    named = {f"{report['about']['reference']['name']} recordings": report["about"]["judge"]["on_reference"]}
-    for name, section in sections_of(report).items():
-        # The floor is left out: it holds what the judge was trained on.
-        if name != report["about"]["floor"]:
-            named[name] = section["obedience"]["kind"]
-    kinds = report["about"]["kinds"]
-    rows = [
-        [
-            name,
-            _percent(found["balanced_accuracy"]),
-            *(_percent(found["per_kind"].get(kind)) for kind in kinds),
-        ]
-        for name, found in named.items()
-    ]
-    return table(["", "balanced", *kinds], rows)
-
-
-def _craft_table(report: Mapping[str, Any]) -> str:
-    own, real = report["craft"], report["about"]["reference_craft"]
-    head = ["", *(f"{figure.replace('_', ' ')} ({unit})" for figure, unit in UNITS.items())]
-    rows = []
-    for kind in report["about"]["kinds"]:
-        cells = (f"{own[kind][f]['median']:.0f} ({real[kind][f]['median']:.0f})" for f in UNITS)
-        rows.append([kind, *cells])
-    return table(head, rows)
-
-
-def table(head: list[str], rows: Iterable[list[str]]) -> str:
-    """A Markdown table, its columns padded so that it reads well as plain text too."""
-    lines = [head, *rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    text = ["| " + " | ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) + " |" for line in lines]
-    return "\n".join([text[0], "|" + "|".join("-" * (w + 2) for w in widths) + "|", *text[1:]])
-
-
-def comma_separated(report: Mapping[str, Any]) -> str:
-    """Every figure on a line of its own: name, section, kind, embedding, figure, value, low, high."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["name", "section", "kind", "embedding", "figure", "value", "low", "high"])
-    for name, section in sections_of(report).items():
-        for kind, by_embedding in section["realism"].items():
-            for embedding, figures in by_embedding.items():
-                for figure, v in figures.items():
-                    writer.writerow([name, "realism", kind, embedding, figure, v["value"], v["low"], v["high"]])
-        for kind, share in section["obedience"]["kind"]["per_kind"].items():
-            writer.writerow([name, "obedience", kind, "judge", "recognised", share, "", ""])
-        for kind, by_embedding in section["diversity"].items():
-            for embedding, v in by_embedding.items():
-                writer.writerow([name, "diversity", kind, embedding, "spread", v["value"], "", ""])
-        for kind, figures in section["craft"].items():
-            for figure, v in figures.items():
-                writer.writerow([name, "craft", kind, "", figure, v["median"], v["p10"], v["p90"]])
-    return file.getvalue()
-
-
-def _bracketed(figure: Mapping[str, Any]) -> str:
-    return f"{_number(figure['value'])} [{_number(figure['low'])}, {_number(figure['high'])}]"
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}" if abs(value) < 100 else f"{value:.0f}"
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None or math.isnan(value) else f"{100 * value:.0f}"

@@ -15,6 +15,7 @@ FIGURES = {
     "kad": "KAD",
     "fad_inf": "FAD∞",
     "spread": "variety",
+    "nearest": "nearest other",
     "precision": "precision",
     "recall": "recall",
     "density": "density",
@@ -78,8 +79,7 @@ def introduction(about: Mapping[str, Any]) -> list[str]:
         "model). Brackets: bootstrap 95 % interval over sources.",
         "KAD: 100 x unbiased MMD², Gaussian kernel, bandwidth the median distance of the reference. FAD∞: "
         "Fréchet distance on the leading principal axes, extrapolated to endless samples. Dimensions are "
-        "z-scored by the reference. Variety: mean distance between two sounds of a kind, relative to the "
-        "recordings' own.",
+        "z-scored by the reference.",
         f"The judge recognises {percent(balanced)} % of held-out recordings that it was not trained on "
         "(balanced over kinds).",
     ]
@@ -156,8 +156,29 @@ def _recognition(report: Mapping[str, Any]) -> str:
     return table(["", "balanced", *kinds], rows)
 
 
+CONTROL_MODES = {"sweeps": "one descriptor at a time", "joint": "all of a held-out recording at once"}
+CONTROL_FIGURES = {
+    "mean_absolute_error": "mean error (JND)",
+    "within_jnd": "inaudible errors",
+    "spearman": "rank order",
+}
+"""What tables call the figures of `creativeml.evaluation.obedience`."""
+
+
 def _controls(report: Mapping[str, Any]) -> list[str]:
-    return []
+    rows = []
+    for name, own in sections_of(report).items():
+        for mode, title in CONTROL_MODES.items():
+            found = (own["obedience"]["controls"] or {}).get(mode)
+            if found:
+                rows.append([name, title, *(bracketed(found["overall"][figure]) for figure in CONTROL_FIGURES)])
+    if not rows:
+        return []
+    text = (
+        "Errors against the values asked for, in just-noticeable differences (5 points); inaudible is one up to 1. "
+        "Rows without controls answer with the nearest of their sounds, recordings with the nearest training recording."
+    )
+    return ["## Descriptors asked for", text, table(["", "asked", *CONTROL_FIGURES.values()], rows)]
 
 
 def _novelty(report: Mapping[str, Any]) -> str:

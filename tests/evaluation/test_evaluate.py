@@ -8,7 +8,9 @@ import torch
 from soundfile import write
 
 from creativeml.cli import run
+from creativeml.data.descriptor_table import describe_dataset
 from creativeml.data.one_shots import OneShotDataset
+from creativeml.evaluation.report import SECTIONS
 from creativeml.models import build, save_pretrained
 
 
@@ -36,6 +38,17 @@ def evaluated(corpus, judge_folder, model, tmp_path_factory):
     return out, json.loads((out / "report.json").read_text())
 
 
+@pytest.fixture(scope="module")
+def flat(corpus, tmp_path_factory):
+    """A report of a folder of sounds without kinds, its name a piece of HTML, beside noise."""
+    sounds = tmp_path_factory.mktemp("flat") / '<script>bad()<\u2215script> & "co"'
+    sounds.mkdir()
+    for kind in ("kick", "snare", "hat_closed"):
+        for number in range(4):
+            shutil.copy(corpus / "audio" / kind / f"test_{number}.flac", sounds / f"<b>{kind} {number}.flac")
+    return sounds
+
+
 def arguments(model, corpus, judge_folder, out):
     fixed = ["--count", "6", "--resamples", "20", "--judge", str(judge_folder)]
     return ["evaluate", str(model), "--data", str(corpus), "--out", str(out), *fixed]
@@ -44,15 +57,24 @@ def arguments(model, corpus, judge_folder, out):
 def test_report_has_the_promised_form(evaluated):
     _, report = evaluated
     assert report["about"]["name"] == "attempt" and list(report["against"]) == ["real", "my sounds", "noise"]
+    assert set(report) == {"format", "about", "against", *SECTIONS} and report["format"] == 2
     for section in (report, *report["against"].values()):
-        for embedding in ("log_mel", "judge"):
+        assert set(SECTIONS) <= set(section)
+        for embedding in ("log_mel", "judge", "onset"):
             for figure in ("kad", "fad_inf"):
                 values = section["realism"]["pooled"][embedding][figure]
                 assert set(values) == {"value", "low", "high", "floor", "ceiling"}
                 assert values["low"] <= values["value"] <= values["high"]
         assert set(section["obedience"]["kind"]["per_kind"]) <= {"kick", "snare", "hat_closed"}
-        assert section["diversity"]["pooled"]["judge"]["relative_to_floor"] > 0
+        assert 0 <= section["diversity"]["pooled"]["judge"]["coverage"]["value"] <= 1
+        assert section["diversity"]["kick"]["judge"]["spread"]["value"] > 0
+        assert len(section["novelty"]["aligned"]["closest"]) == 10
         assert section["craft"]["kick"]["decay"]["p10"] <= section["craft"]["kick"]["decay"]["median"]
+        assert {"floor", "ceiling"} <= set(section["craft"]["kick"]["decay"])
+    assert report["cost"]["parameters"] > 1000 and report["cost"]["one_p50_ms"] > 0
+    assert report["against"]["my sounds"]["cost"]["one_p50_ms"] is None
+    assert report["obedience"]["controls"] is None and "describe" in report["about"]["controls_left_out"]
+    assert report["about"]["rulers"]["pooled"]["log_mel"]["bandwidth"] > 0
     assert report["about"]["judge"]["on_reference"]["balanced_accuracy"] >= 0.9
     assert report["about"]["judge"]["share_of_floor_heard"] == 1
     assert report["about"]["reference"]["sounds"] == {"kick": 7, "snare": 7, "hat_closed": 7}
@@ -67,8 +89,17 @@ def test_real_sounds_are_nearer_than_noise_and_noise_nearer_than_an_untrained_mo
     floor, same, ceiling = (kad(report["against"][name]) for name in ("real", "my sounds", "noise"))
     assert abs(floor) < 4 and same < ceiling / 2
     assert floor < ceiling / 2 < kad(report) / 2
-    assert report["against"]["noise"]["diversity"]["pooled"]["log_mel"]["relative_to_floor"] < 1
+    assert report["against"]["noise"]["diversity"]["pooled"]["log_mel"]["spread"]["value"] < 1
     assert report["realism"]["pooled"]["log_mel"]["kad"]["floor"] == floor
+
+
+def test_copies_alarm_and_are_named(evaluated):
+    _, report = evaluated
+    copied = report["against"]["my sounds"]["novelty"]["aligned"]
+    assert copied["verdict"] == "copies" and copied["copies"]["value"] > 0.5 > copied["copies"]["floor"]
+    pairs = [(pair["sound"], pair["training"]) for pair in copied["closest"]]
+    assert all(f"audio/{sound}" == training for sound, training in pairs)
+    assert report["novelty"]["aligned"]["verdict"] == "new" and report["novelty"]["aligned"]["copies"]["value"] == 0
 
 
 def test_tables_and_csv(evaluated):
@@ -78,7 +109,9 @@ def test_tables_and_csv(evaluated):
         "# Evaluation of attempt",
         "| my sounds ",
         "KAD log-mel",
-        "Kinds recognised",
+        "kinds recognised",
+        "## Novelty",
+        "## Cost",
         "hat_closed",
         "end step",
         "trained on 100 % of `real`",
@@ -86,8 +119,10 @@ def test_tables_and_csv(evaluated):
         assert word in text
     assert str(out) not in text
     lines = (out / "report.csv").read_text().splitlines()
-    assert lines[0] == "name,section,kind,embedding,figure,value,low,high"
-    assert sum(line.startswith("attempt,realism,pooled,") for line in lines) == 4
+    assert lines[0] == "name,section,kind,embedding,figure,value,low,high,floor,ceiling"
+    assert sum(line.startswith("attempt,realism,pooled,") for line in lines) == 6
+    assert any(line.startswith("attempt,cost,,,parameters,") for line in lines)
+    assert any(line.startswith("my sounds,novelty,pooled,aligned,copies,") for line in lines)
     assert any(line.startswith("noise,craft,snare,,tail,") for line in lines)
 
 
@@ -122,6 +157,8 @@ def test_mistakes_are_one_line(corpus, judge_folder, tmp_path, capsys):
         (arguments("real", tmp_path, judge_folder, tmp_path), "not a dataset folder"),
         ([*arguments("real", corpus, judge_folder, tmp_path), "--count", "1"], "--count must be"),
         (arguments("real", corpus, empty, tmp_path), "not a model folder"),
+        (arguments("wavegan", corpus, judge_folder, tmp_path), "a kind of model without weights"),
+        ([*arguments("real", corpus, judge_folder, tmp_path), "--embedding", "clap"], "NAME=PATH"),
     ):
         assert run(wrong) == 1
         error = capsys.readouterr().err.strip()
@@ -158,3 +195,53 @@ def test_recordings_that_a_model_has_heard_are_no_reference(model, corpus, judge
     assert "left out of test: 5 of 21 recordings that heard 5 was trained on" in printed.err
     assert attempt(heard) == 1
     assert "every recording of the test split is one that heard 21 was trained on" in capsys.readouterr().err
+
+
+def test_sounds_without_kinds_are_compared_pooled(flat, corpus, judge_folder, tmp_path, capsys):
+    command = [*arguments(flat, corpus, judge_folder, tmp_path), "--json", "--against", "noise"]
+    assert run(command) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["about"]["without_kinds"] == [flat.name] == [report["about"]["name"]]
+    for section in (report, *report["against"].values()):
+        assert set(section["realism"]) == {"pooled"} == set(section["diversity"])
+    # They are held-out recordings themselves.
+    own = report["realism"]["pooled"]["log_mel"]["kad"]
+    assert own["value"] < own["ceiling"] / 2
+    assert report["obedience"]["kind"]["sounds"] == 0
+    assert report["against"]["noise"]["obedience"]["kind"]["sounds"] == 18
+    assert "sounds without kinds" in (tmp_path / "report.md").read_text(encoding="utf-8")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<script>bad()" not in page and "&lt;script&gt;bad()" in page
+    assert "<b>kick" not in page and "&lt;b&gt;kick" in page
+
+
+def test_files_in_no_folder_of_a_kind_are_said(corpus, judge_folder, tmp_path, capsys):
+    sounds = tmp_path / "some"
+    for kind in ("kick", "snare", "hat_closed"):
+        shutil.copytree(corpus / "audio" / kind, sounds / kind)
+    shutil.copytree(corpus / "audio" / "kick", sounds / "gongs")
+    assert run([*arguments(sounds, corpus, judge_folder, tmp_path / "out"), "--json"]) == 0
+    printed = capsys.readouterr()
+    assert "some: 25 audio files in no folder of a kind were left out" in printed.err
+    assert json.loads(printed.out)["about"]["unused_files"] == {"some": 25}
+
+
+def test_descriptors_are_asked_for_where_the_data_are_described(model, corpus, judge_folder, tmp_path, capsys):
+    data = tmp_path / "described"
+    shutil.copytree(corpus, data)
+    describe_dataset(data)
+    command = arguments(model, data, judge_folder, tmp_path / "out")
+    command[command.index("--count") + 1] = "2"
+    assert run([*command, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    controls = {name: own["obedience"]["controls"] for name, own in (("attempt", report), *report["against"].items())}
+    error = {name: found["joint"]["overall"]["mean_absolute_error"] for name, found in controls.items()}
+    # A search in recordings finds what two sounds of an untrained model or of noise do not have.
+    assert error["real"]["value"] < error["attempt"]["value"] and error["real"]["value"] < error["noise"]["value"]
+    assert (
+        error["attempt"]["floor"] == error["real"]["value"] and error["attempt"]["ceiling"] == error["noise"]["value"]
+    )
+    assert set(controls["attempt"]["sweeps"]["per_descriptor"]) == set(controls["real"]["descriptors"])
+    assert "Descriptors asked for" in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert run([*command, "--no-controls", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["obedience"]["controls"] is None
