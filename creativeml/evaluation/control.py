@@ -11,22 +11,20 @@ Instruments without controls take part by search: a `Bank` of sounds whose descr
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from creativeml.audio.descriptors.registry import DESCRIPTORS, TIMBRE, chosen, describe
+from creativeml.audio.descriptors.registry import DESCRIPTORS, TIMBRE, chosen
 from creativeml.data.descriptor_ranges import LEAST_SOUNDS, DescriptorRanges
 from creativeml.data.descriptor_table import read_descriptors
 from creativeml.data.one_shots import read_dataset, select_rows
 from creativeml.errors import CreativeMLError
+from creativeml.evaluation.descriptor_values import in_jnds, measured
 
 LEVELS = (0.2, 0.5, 0.8)
 """Places within a kind's range at which errors are taken."""
@@ -34,7 +32,7 @@ CURVE_LEVELS = (0.0, *LEVELS, 1.0)
 """Places that are asked for: the ends too, so that saturation is seen."""
 COUNT = 2
 """Sounds per question. The seven timbre descriptors take 0.16 s of one core per sound, nearly all of it hardness."""
-_PIECE = 4
+_BATCH = 16
 
 
 class Controlled(Protocol):
@@ -212,7 +210,7 @@ def answer(
         sample_rate: of its sounds, in Hz.
         count: sounds per question.
         seed: other seeds ask for other sounds.
-        workers: threads that measure; None = one per core.
+        workers: threads that measure; None = one per core, up to 8.
         progress: told how many more sounds are done, of `len(examination.questions) * count`.
 
     Returns:
@@ -264,8 +262,8 @@ def bank_of(
     def parts() -> Iterator[Tensor]:
         for place, kind in enumerate(kinds):
             first = (seed * len(kinds) + place) * per_kind
-            for start in range(0, per_kind, _PIECE):
-                yield make(kind, min(_PIECE, per_kind - start), first + start)
+            for start in range(0, per_kind, _BATCH):
+                yield make(kind, min(_BATCH, per_kind - start), first + start)
 
     values = measured(parts(), sample_rate, names, workers=workers, progress=progress)
     of_sound = tuple(kind for kind in kinds for _ in range(per_kind))
@@ -331,69 +329,3 @@ def _columns(bank: Bank, examination: Examination) -> Tensor:
     if missing:
         raise CreativeMLError(f"the sounds were not measured for {', '.join(missing)}; measure them too")
     return bank.values[:, [bank.names.index(name) for name in examination.names]]
-
-
-# --- measuring
-
-
-def in_jnds(values: Tensor, names: Sequence[str]) -> Tensor:
-    """Values (..., descriptors) on scales on which 1 is a just-noticeable difference."""
-    return torch.stack([DESCRIPTORS[name].in_jnds(values[..., i]) for i, name in enumerate(names)], -1)
-
-
-def measured(
-    batches: Iterable[Tensor],
-    sample_rate: int,
-    names: Sequence[str],
-    *,
-    workers: int | None = None,
-    progress: Callable[[int], object] = lambda sounds: None,
-) -> Tensor:
-    """Descriptors of many sounds by their exact faces, measured in threads while the next ones are made.
-
-    Args:
-        batches: of sounds `(b, samples)`, one after the other; a bounded number is kept.
-        sample_rate: in Hz.
-        names: descriptors.
-        workers: threads; None = one per core.
-        progress: told how many more sounds are done.
-
-    Returns:
-        (sounds, descriptors) float64, in units.
-
-    Raises:
-        CreativeMLError: a sound is not finite.
-    """
-    workers = workers or os.cpu_count() or 1
-    rows: list[Tensor] = []
-    pending: deque[Future[Tensor]] = deque()
-
-    def piece(sounds: Tensor) -> Tensor:
-        values = describe(sounds.detach().float().cpu(), sample_rate, names)
-        return torch.stack([values[name].double() for name in names], 1)
-
-    def finish(most: int) -> None:
-        while len(pending) > most:
-            rows.append(pending.popleft().result())
-            progress(len(rows[-1]))
-
-    with _single_threaded(), ThreadPoolExecutor(workers) as pool:
-        for sounds in batches:
-            for part in sounds.split(_PIECE):
-                pending.append(pool.submit(piece, part))
-            finish(2 * workers)
-        finish(0)
-    if not rows:
-        raise CreativeMLError("there are no sounds to measure")
-    return torch.cat(rows)
-
-
-@contextlib.contextmanager
-def _single_threaded() -> Iterator[None]:
-    # A sound is many small operations, which several threads of torch only slow down; sounds are spread instead.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -20,7 +20,8 @@ from torch import Tensor
 
 from creativeml.audio.descriptors.registry import DESCRIPTORS
 from creativeml.errors import CreativeMLError
-from creativeml.evaluation.control import LEVELS, Examination, in_jnds
+from creativeml.evaluation.control import LEVELS, Examination
+from creativeml.evaluation.descriptor_values import in_jnds
 from creativeml.evaluation.weighted import (
     around,
     equal_shares,

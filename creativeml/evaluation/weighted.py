@@ -68,5 +68,6 @@ def around(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def finite(value: float) -> float | None:
+    """The value without what is only rounding, for a report; None if it is not finite."""
     # Adding 0 makes the minus of a negative zero go.
-    return float(value) + 0.0 if math.isfinite(value) else None
+    return round(float(value), 9) + 0.0 if math.isfinite(value) else None

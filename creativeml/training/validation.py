@@ -22,7 +22,7 @@ from torch import Tensor
 
 from creativeml.audio.descriptors.registry import DESCRIPTORS
 from creativeml.data.one_shots import OneShotDataset
-from creativeml.evaluation.control import in_jnds, measured
+from creativeml.evaluation.descriptor_values import in_jnds, measured
 from creativeml.evaluation.distances import kernel_distance
 from creativeml.evaluation.embeddings import embed
 from creativeml.evaluation.shaped_noise import ShapedNoise

@@ -24,11 +24,11 @@ from creativeml.evaluation.control import (
     answer,
     bank_of,
     draw,
-    measured,
     plan,
     recordings,
     search,
 )
+from creativeml.evaluation.descriptor_values import measured
 from creativeml.evaluation.obedience import obedience
 from creativeml.files import project_folder
 
