@@ -201,11 +201,11 @@ class _Machine:
     def _do_binpersid(self) -> None:
         # torch names a storage so: ("storage", its type, key, place, number of elements, ...).
         identity = self.stack.pop()
-        kind = identity[1] if isinstance(identity, tuple) and len(identity) >= 5 else None
+        _, kind, key, *_ = identity if isinstance(identity, tuple) and len(identity) >= 5 else (None, None, None)
         if not isinstance(kind, _Name) or kind.module != "torch" or kind.name not in _STORAGES:
             what = str(kind)[:60] if isinstance(kind, _Name) else "unnamed"
             raise RefusedPickle(f"it refers to something outside that is no storage of numbers ({what})")
-        self.stack.append((str(identity[2]), _STORAGES[kind.name]))
+        self.stack.append((str(key), _STORAGES[kind.name]))
 
     def _do_reduce(self) -> None:
         arguments, called = self.stack.pop(), self.stack.pop()

