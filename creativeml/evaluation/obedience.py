@@ -317,7 +317,7 @@ def _cross_talk(
     apart = np.where(np.eye(len(names), dtype=bool), np.nan, np.abs(jnds))
     worst = None
     if np.isfinite(apart).any():
-        row, column = np.unravel_index(np.nanargmax(apart), apart.shape)
+        row, column = divmod(int(np.nanargmax(apart)), len(names))
         worst = {"asked": names[row], "measured": names[column], "jnds": float(jnds[row, column])}
     matrices = {"normalised": places[0], "low": low, "high": high, "jnds": jnds}
     return {
