@@ -1,6 +1,7 @@
 """Precision, recall, density, coverage and variety: are all sounds like recordings, and all recordings reached?
 
-A set is described by balls around its points, each as wide as the distance to the point's k-th neighbour in the set.
+A set is described by balls around its points, each as wide as the distance to the point's k-th neighbour. Neighbours
+and balls are taken within a kind: a crash that has lost its treble lies among real toms, but not among real crashes.
 
 - precision (Kynkäänniemi et al. 2019, arXiv 1904.06991): share of evaluated sounds in any ball of a recording;
 - recall (the same): share of recordings in any ball of an evaluated sound;
@@ -41,7 +42,7 @@ from creativeml.evaluation.points import (
 
 FIGURES = ("precision", "recall", "density", "coverage")
 VARIETY_FIGURES = ("spread", "nearest")
-NEIGHBOURS = 5
+NEIGHBOURS = 3
 DRAWS = 24
 HALVES = 100
 
@@ -63,7 +64,8 @@ def manifold(
 ) -> dict[str, Interval]:
     """Precision, recall, density and coverage with 95 % intervals.
 
-    The strata (kinds) count in equal shares, the balls take no notice of them. Balls are spoilt by resampling with
+    Each stratum (kind) is described by itself, and the figures are means over the strata that are left with two
+    independent sounds in each set. Balls are spoilt by resampling with
     replacement (a point drawn twice has a neighbour at distance 0), so the interval comes from halves of the groups of
     both sets, drawn without replacement: their spread is that of whole sets (the delete-half jackknife of Shao and Wu
     1989). It is laid around the figure, since balls of half the points are wider.
@@ -71,22 +73,21 @@ def manifold(
     Args:
         reference: recordings, points (n, dimensions).
         evaluated: the sounds in question, (m, dimensions), or other recordings for the floor.
-        neighbours: k; 5 as Naeem et al. advise. At most one less than the thinned number of points.
+        neighbours: k; a stratum of k points or fewer is described by as many neighbours as it has. 3 as Kynkäänniemi et
+            al. choose (Naeem et al. take 5, of thousands of points; with few, large balls take in everything).
         sizes: groups of each stratum to thin both sets to; None takes `equal_sizes` of the two.
         z_score: scale each dimension by the reference set first.
         resamples: number of halves.
         seed: of the draws.
 
     Returns:
-        figure → value, low, high; keys are `FIGURES`.
+        figure → value, low, high; keys are `FIGURES`. NaN if no stratum has two independent sounds in both sets.
 
     Raises:
-        ValueError: different strata in the two sets, or fewer than three independent sounds in one of them.
+        ValueError: different strata in the two sets, or one with a single sound.
     """
     sets = _prepared(reference, evaluated, z_score)
     sizes = equal_sizes(*sets) if sizes is None else list(sizes)
-    if sum(sizes) < 3:
-        raise ValueError(f"balls around neighbours need three independent sounds, there are {sum(sizes)}")
     found = _equalised(sets, _Balls(*sets, neighbours), sizes, resamples, seed)
     return {name: figure if name == "density" else _as_share(figure) for name, figure in found.items()}
 
@@ -126,7 +127,8 @@ def _prepared(reference: Points | Tensor, evaluated: Points | Tensor, z_score: b
 
 def _as_share(figure: Interval) -> Interval:
     """An interval that was laid around a share, cut where shares end."""
-    return Interval(figure.value, max(0.0, figure.low), min(1.0, figure.high))
+    low, high = torch.tensor([figure.low, figure.high]).clamp(0, 1).tolist()  # NaN stays what it is
+    return Interval(figure.value, low, high)
 
 
 class _Statistic(Protocol):
@@ -166,26 +168,43 @@ class _Balls:
     names: tuple[str, ...] = FIGURES
 
     def __init__(self, reference: Points, evaluated: Points, neighbours: int) -> None:
+        sets = (reference, evaluated)
         self.strata = (reference.strata, evaluated.strata)
-        self.within = [torch.cdist(p.values, p.values) for p in (reference, evaluated)]
-        self.between = torch.cdist(reference.values, evaluated.values)
+        self.within, self.between = [_distances(p, p) for p in sets], _distances(*sets)
         self.neighbours = neighbours
 
     def figures(self, real: Tensor, made: Tensor) -> Tensor:
-        """The four figures (4,) of the points at the given indices."""
-        k = max(1, min(self.neighbours, len(real) - 1, len(made) - 1))
+        """The four figures (4,) of points given by index, equally many in each stratum; NaN if none has two."""
         between = self.between[real][:, made]
-        # The smallest distance is that of a point to itself.
-        radii = [
-            d[chosen][:, chosen].kthvalue(k + 1).values for d, chosen in zip(self.within, (real, made), strict=True)
-        ]
+        radii, counts = zip(*map(self._balls, (0, 1), (real, made)), strict=True)
         in_real = between <= radii[0][:, None]
         in_made = between <= radii[1][None]
-        per_point = (in_real.any(0), in_made.any(1), in_real.sum(0) / k, in_real.any(1))
-        of_set = (made, real, made, real)
-        strata = (self.strata[1], self.strata[0]) * 2
-        means = [_mean_of_strata(v.double(), s[i]) for v, i, s in zip(per_point, of_set, strata, strict=True)]
+        density = (in_real.double() / counts[0].clamp_min(1)[:, None]).sum(0)
+        per_point = (in_real.any(0), in_made.any(1), density, in_real.any(1))
+        weights = [_weights(self.strata[n][chosen]) for n, chosen in ((0, real), (1, made))]
+        means = [v.double() @ w for v, w in zip(per_point, (weights[1], weights[0]) * 2, strict=True)]
         return torch.stack(means)
+
+    def _balls(self, number: int, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        """Radius of the ball around each point and how many neighbours it holds, the point itself not counted."""
+        own = self.strata[number][chosen]
+        others = (own[:, None] == own[None]).sum(1) - 1
+        counts = others.clamp_max(self.neighbours)
+        # The smallest distance is that of a point to itself.
+        return self.within[number][chosen][:, chosen].sort(1).values.gather(1, counts[:, None])[:, 0], counts
+
+
+def _distances(first: Points, second: Points) -> Tensor:
+    """Euclidean, infinite between different strata."""
+    distances = torch.cdist(first.values, second.values)
+    return distances.masked_fill(first.strata[:, None] != second.strata[None], torch.inf)
+
+
+def _weights(strata: Tensor) -> Tensor:
+    """Weights (n,) for a mean over the strata that have at least two points; NaN if none has."""
+    sizes = (strata[:, None] == strata[None]).sum(1).double()
+    weights = torch.where(sizes > 1, 1 / sizes, 0.0)
+    return weights / weights.sum()
 
 
 class _Spreads:
@@ -195,7 +214,7 @@ class _Spreads:
 
     def __init__(self, reference: Points, evaluated: Points) -> None:
         self.strata = (reference.strata, evaluated.strata)
-        self.within = [torch.cdist(p.values, p.values) for p in (reference, evaluated)]
+        self.within = [_distances(p, p) for p in (reference, evaluated)]
 
     def figures(self, real: Tensor, made: Tensor) -> Tensor:
         """Mean and nearest distance (2,) of the points `made` relative to those of the points `real`."""
@@ -209,7 +228,3 @@ class _Spreads:
                     of_set += torch.stack([inside[inside.isfinite()].mean(), inside.amin(1).mean()])
             sums.append(of_set)
         return sums[1] / sums[0]
-
-
-def _mean_of_strata(values: Tensor, strata: Tensor) -> Tensor:
-    return torch.stack([values[strata == stratum].mean() for stratum in strata.unique()]).mean()

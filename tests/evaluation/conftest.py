@@ -9,7 +9,11 @@ import pytest
 import soundfile
 import torch
 
+from creativeml.audio.io import read_audio
+from creativeml.audio.resample import resample
 from creativeml.evaluation.judge import load_judge
+from creativeml.evaluation.measure import SoundBatch
+from creativeml.files import project_folder
 from creativeml.models.classifiers.drum_classifier import DrumClassifierConfig
 from creativeml.training.classifier import ClassifierTraining, save_classifier, train_classifier
 
@@ -86,3 +90,25 @@ def judge_folder(trained, tmp_path_factory):
 def judge(judge_folder):
     """The saved classifier as a judge."""
     return load_judge(judge_folder)
+
+
+@pytest.fixture(scope="session")
+def starter_pack():
+    """Kicks, snares, closed hats and toms of the starter pack, one batch of each with its groups, all `LENGTH` long."""
+    folder = project_folder("datasets") / "starter"
+    with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    batches = []
+    for kind in ("kick", "snare", "hat_closed", "tom"):
+        chosen = [row for row in rows if row["class"] == kind]
+        sounds = torch.zeros(len(chosen), LENGTH)
+        for sound, row in zip(sounds, chosen, strict=True):
+            audio = read_audio(folder / row["path"])
+            samples = torch.from_numpy(audio.samples).mean(0)
+            if audio.sample_rate != RATE:
+                samples = torch.as_tensor(resample(samples.numpy(), audio.sample_rate, RATE))
+            part = samples[:LENGTH].float()
+            sound[: len(part)] = part
+            sound[-512:] *= torch.linspace(1, 0, 512)
+        batches.append(SoundBatch(kind, sounds, tuple(row["group"] for row in chosen)))
+    return batches

@@ -13,7 +13,7 @@ from creativeml.evaluation.distances import (
     kernel_distance_interval,
     median_distance,
 )
-from creativeml.evaluation.points import Points
+from creativeml.evaluation.points import Points, halves
 
 
 def normal(count, dimensions, seed, shift=0.0, scale=1.0):
@@ -148,3 +148,74 @@ def test_constant_dimensions_and_bad_sets():
         kernel_distance(Points(x, torch.zeros(10)), Points(x, torch.arange(10) % 2))
     with pytest.raises(ValueError, match="dimensions"):
         Points(x[0])
+
+
+@pytest.mark.parametrize(("shift", "bandwidth"), [(0.5, 2.0), (1.0, 1.0), (2.0, 3.0)])
+def test_kernel_distance_of_shifted_gaussians_is_the_closed_form(shift, bandwidth):
+    """For x, y normal with unit covariance, x - y has covariance 2, and E exp(-|x - y|^2 / 2 s^2) follows."""
+    dimensions, square = 3, bandwidth**2
+    near = (square / (square + 2)) ** (dimensions / 2)
+    truth = 200 * near * (1 - math.exp(-dimensions * shift**2 / (2 * (square + 2))))
+    found = torch.tensor(
+        [
+            kernel_distance(normal(150, 3, s), normal(150, 3, s + 99, shift=shift), bandwidth=bandwidth, z_score=False)
+            for s in range(30)
+        ]
+    )
+    assert abs(float(found.mean()) - truth) < 3 * float(found.std()) / math.sqrt(30)
+    assert float(found.std()) / math.sqrt(30) < 0.1 * truth
+
+
+def test_a_set_is_at_no_distance_from_itself_and_two_halves_of_one_agree():
+    """The unbiased estimate of a set against itself lies a little below 0, far inside what halves of it differ by."""
+    x = normal(120, 6, 0)
+    kernel, frechet = kernel_distance_interval(x, x), frechet_infinity_interval(x, x, dimensions=6)
+    assert kernel.low <= 0 <= kernel.high and abs(kernel.value) < 1
+    assert frechet.low <= 0 <= frechet.high and abs(frechet.value) < 0.25
+    other = normal(120, 6, 1, shift=0.7)
+    for mask, rest in halves(Points(x), 4, 0):
+        pair = [kernel_distance_interval(x[part], other) for part in (mask, rest)]
+        assert max(i.low for i in pair) <= min(i.high for i in pair)
+
+
+def test_many_weights_at_once_are_the_distances_one_by_one():
+    """`frechet_infinity` takes all thinned sets at once; without thinning it is `frechet_distance`, weighted."""
+    x, y = normal(60, 5, 0), normal(40, 5, 1, shift=0.4)
+    strata = [torch.arange(n) % 2 for n in (60, 40)]
+    sets = (Points(x, strata[0]), Points(y, strata[1]))
+    plain = frechet_distance(*sets)
+    fractions = torch.tensor([1.0, 0.75, 0.5])
+    found = frechet_infinity(*sets, dimensions=5, axes=torch.eye(5), z_score=False, repeats=400)
+    # The same extrapolation with loops over sets thinned by hand.
+    generator = torch.Generator().manual_seed(0)
+    levels = [plain]
+    for fraction in fractions[1:].tolist():
+        values = []
+        for _ in range(400):
+            chosen = []
+            for points in sets:
+                parts = []
+                for stratum in (0, 1):
+                    own = torch.nonzero(points.strata == stratum).flatten()
+                    order = torch.randperm(len(own), generator=generator)
+                    parts.append(own[order[: max(2, round(fraction * len(own)))]])
+                chosen.append(points.select(torch.cat(parts)))
+            values.append(frechet_distance(*chosen))
+        levels.append(sum(values) / len(values))
+    design = torch.stack([torch.ones(3), 1 / fractions], 1).double()
+    expected = torch.linalg.lstsq(design, torch.tensor(levels).double()[:, None]).solution[0]
+    assert found == pytest.approx(float(expected), abs=0.05)
+
+
+def test_halves_share_no_group_and_give_every_point_its_turn():
+    points = Points(normal(30, 2, 0), torch.arange(30) % 2, torch.arange(30) // 5)
+    divisions = halves(points, 40, seed=1)
+    for first, second in divisions:
+        assert bool((first ^ second).all())
+        for stratum in (0, 1):
+            own = points.strata == stratum
+            assert not set(points.groups[first & own].tolist()) & set(points.groups[second & own].tolist())
+            assert len(points.groups[first & own].unique()) == 3
+    assert bool((torch.stack([first for first, _ in divisions]).double().mean(0) > 0.2).all())
+    with pytest.raises(ValueError, match="two groups"):
+        halves(Points(normal(4, 2, 0), groups=torch.zeros(4)), 1, 0)
