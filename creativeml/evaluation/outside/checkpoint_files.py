@@ -9,7 +9,6 @@ from typing import IO, Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -44,8 +43,11 @@ def read_checkpoint(path: Path) -> Any:
         raise CreativeMLError(
             f"{path}: refused: {error}; nothing of it was executed. Get it from its authors"
         ) from error
-    except (zipfile.BadZipFile, SafetensorError, KeyError, ValueError, EOFError, NotImplementedError) as error:
-        raise CreativeMLError(f"{path}: damaged ({str(error)[:120]}); get it again") from error
+    except CreativeMLError:
+        raise
+    except Exception as error:  # a damaged file breaks the readers of zip, numpy and pickle anywhere, each in its way
+        reason = f"{type(error).__name__}: {error}".splitlines()[0][:120]
+        raise CreativeMLError(f"{path}: damaged ({reason}); get it again") from error
 
 
 def _reader(path: Path, head: bytes) -> Callable[[Path], Any]:

@@ -209,3 +209,28 @@ def test_truncated_files_are_named(tmp_path, zipped):
         path.write_bytes(data[:size])
         with pytest.raises(CreativeMLError, match=r"weights\.pt"):
             read_checkpoint(path)
+
+
+@pytest.mark.parametrize("form", ["zip", "old", "numpy"])
+def test_whatever_byte_is_changed_it_is_read_or_named(tmp_path, form):
+    path = tmp_path / "weights"
+    if form == "numpy":
+        path = tmp_path / "weights.npy"
+        np.save(path, {"conv1": {"weights": np.ones((2, 3), np.float32)}}, allow_pickle=True)
+    else:
+        model = {"a": torch.ones(3, 4), "b": torch.arange(5), "c": np.arange(3)}
+        torch.save({"model": model}, path, _use_new_zipfile_serialization=form == "zip")
+    data = path.read_bytes()
+    generator = np.random.default_rng(0)
+    refused = 0
+    for _ in range(400):
+        changed = bytearray(data)
+        for place in generator.integers(len(data), size=3):
+            changed[place] = int(generator.integers(256))
+        path.write_bytes(bytes(changed))
+        try:
+            read_checkpoint(path)
+        except CreativeMLError as error:
+            refused += 1
+            assert str(path) in str(error) and "\n" not in str(error)
+    assert refused > 40
