@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +67,7 @@ def cast(plan: Plan) -> Cast:
     noise = shaped_noise(ShapedNoise((b.kind, b.sounds) for b in floor.batches()), plan.count, plan.seed)
     known = {REAL: floor, NOISE: noise, **opened}
     held_out = {split: (data.subset(kept), len(data) - len(kept)) for split, (data, kept) in splits.items()}
-    return Cast(
+    players = Cast(
         floor,
         joined(target, [recordings(data, split) for split, (data, _) in held_out.items()]),
         noise,
@@ -75,6 +76,22 @@ def cast(plan: Plan) -> Cast:
         sum(left_out for _, left_out in held_out.values()),
         {split: kept for split, (_, kept) in splits.items()},
     )
+    _check_comparable(players)
+    return players
+
+
+def _check_comparable(players: Cast) -> None:
+    """Refuse sets that have no kind in common with two sounds in each."""
+    sets = (players.reference, *players.rows())
+    for source in sets:
+        if len(source) < 2:
+            raise CreativeMLError(f"{source.name} holds {len(source)} sound; a comparison needs two, better hundreds")
+    counts = [Counter(source.kinds) for source in sets]
+    if all(source.labelled for source in sets) and not any(
+        all(count[kind] >= 2 for count in counts) for kind in players.reference.kinds
+    ):
+        names = ", ".join(source.name for source in sets)
+        raise CreativeMLError(f"no kind has two sounds in each of {names}; add sounds, or leave one of them out")
 
 
 def _unheard(data: Path, split: str, contestants: Iterable[Source]) -> tuple[OneShotDataset, list[int]]:

@@ -61,6 +61,8 @@ def evaluate(
     _check("count", count, 2, 1024)
     _check("resamples", resamples, 2, 10_000)
     _check("seed", seed, 0, 1_000_000)
+    if out.exists() and not out.is_dir():
+        raise CreativeMLError(f"{out} is a file; --out names a folder for the report")
     # Not at the top: torch loads for a second, which `--help` need not wait for.
     from creativeml import __version__
     from creativeml.cli.contestants import Plan

@@ -41,7 +41,7 @@ class Overall:
     def __init__(self, steps: Mapping[str, float]) -> None:
         self._expected = dict(steps)
         self._done = dict.fromkeys(steps, 0.0)
-        form = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left"
+        form = "{desc}{percentage:3.0f}%|{bar}| {elapsed}, {remaining} left"
         quiet = None if sys.stderr.isatty() else True
         total = sum(steps.values())
         self._bar = tqdm(total=total, bar_format=form, delay=1, disable=quiet, leave=False, smoothing=0.1)

@@ -73,7 +73,9 @@ def stage(
     described = {} if reason else sounds_to_measure(players)
     timed = _players(rows)
     with Overall(_steps(players, embeddings, described, timed, resamples)) as bar:
-        heard = [_measure(s, players.sample_rate, embeddings, bar) for s in (players.reference, *rows)]
+        # First the contestants: what is wrong with a user's files is said before anything long is done.
+        order = dict.fromkeys((*players.contestants, players.reference, *rows))
+        heard = [_measure(s, players.sample_rate, embeddings, bar) for s in order]
         found = {m.name: m for m in heard}
         examined = {} if reason else _examined(plan, players, described, bar, resamples)
         contest = Contest(
@@ -172,12 +174,12 @@ def _named(built: Built, players: Cast) -> dict[str, Any]:
     return report
 
 
-def _listening(players: Cast, novelty: Novelty) -> Listening:
+def _listening(players: Cast, novelty: Novelty | None) -> Listening:
     model, reference = players.contestants[0], players.reference
     others = [s for s in players.rows() if s.name not in (model.name, players.train.name)]
     shown = [(model, EXAMPLES), (reference, EXAMPLES), *((s, FURTHER_EXAMPLES) for s in others)]
     pairs = []
-    for pair in novelty.closest:
+    for pair in novelty.closest if novelty else ():
         made = _sound(model, pair.evaluated)
         correlation = pair.correlation[0]
         known = None if correlation != correlation else correlation

@@ -90,11 +90,12 @@ class Built:
 
     Attributes:
         report: plain values, see `build_report`.
-        novelty: of the first contestant, with the pairs that are played side by side.
+        novelty: of the first contestant, with the pairs that are played side by side; None if all training recordings
+            are of one source, which says nothing about how near different drums come.
     """
 
     report: dict[str, Any]
-    novelty: Novelty
+    novelty: Novelty | None
 
 
 def build_report(
@@ -126,14 +127,16 @@ def build_report(
     """
     alike = contest.comparable()
     kinds = comparable_kinds(alike.reference, alike.rows())
-    figures, found = {}, {}
+    figures: dict[str, Any] = {}
+    found: dict[str, Novelty] = {}
     for row in alike.rows():
         figures[row.name] = {
             "realism": realism(alike.reference, alike.floor, row, kinds, resamples=resamples, seed=seed),
             "diversity": _diversity(alike, row, kinds, resamples=resamples, seed=seed),
         }
         both = (read[row.name], read[contest.floor.name]) if read else None
-        found[row.name] = novelty(alike.floor, row, held_out=alike.reference, read=both)
+        if len(set(alike.floor.groups)) > 1:
+            found[row.name] = novelty(alike.floor, row, held_out=alike.reference, read=both)
         progress(row.name)
     limits = (figures[contest.floor.name], figures[contest.ceiling.name])
     heard = recognition(judge, contest.reference, unheard_only=True)
@@ -147,7 +150,7 @@ def build_report(
         sections[row.name] = {
             **{key: _limited(own[key], *(limit[key] for limit in limits)) for key in ("realism", "diversity")},
             "obedience": {"kind": known, "controls": _beside(contest, row.name)},
-            "novelty": _novelty(found[row.name], found[contest.ceiling.name]),
+            "novelty": _novelty(found[row.name], found[contest.ceiling.name]) if found else {},
             "craft": _craft(row, contest),
             "cost": contest.costs.get(row.name),
         }
@@ -162,7 +165,7 @@ def build_report(
         **{key: sections[first][key] for key in SECTIONS},
         "against": {name: {key: own[key] for key in SECTIONS} for name, own in sections.items() if name != first},
     }
-    return Built(_plain(report), found[first])
+    return Built(_plain(report), found.get(first))
 
 
 def _about(

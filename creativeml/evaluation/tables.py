@@ -182,6 +182,8 @@ def _controls(report: Mapping[str, Any]) -> list[str]:
 
 
 def _novelty(report: Mapping[str, Any]) -> str:
+    if not report["novelty"]:
+        return "All training recordings are of one source: how near different drums come cannot be said."
     rows = []
     for name, own in sections_of(report).items():
         for found in own["novelty"].values():

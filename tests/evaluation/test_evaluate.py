@@ -146,8 +146,12 @@ def test_the_special_names(name, corpus, judge_folder, tmp_path, capsys):
 
 
 def test_mistakes_are_one_line(corpus, judge_folder, tmp_path, capsys):
-    empty = tmp_path / "empty"
+    empty, single = tmp_path / "empty", tmp_path / "single"
     empty.mkdir()
+    for kind in ("kick", "snare"):
+        (single / kind).mkdir(parents=True)
+        shutil.copy(corpus / "audio" / kind / "test_0.flac", single / kind)
+    (tmp_path / "file").write_text("")
     for wrong, words in (
         (arguments(tmp_path / "nowhere", corpus, judge_folder, tmp_path), "nowhere"),
         (
@@ -157,6 +161,9 @@ def test_mistakes_are_one_line(corpus, judge_folder, tmp_path, capsys):
         (arguments("real", tmp_path, judge_folder, tmp_path), "not a dataset folder"),
         ([*arguments("real", corpus, judge_folder, tmp_path), "--count", "1"], "--count must be"),
         (arguments("real", corpus, empty, tmp_path), "not a model folder"),
+        (arguments(single, corpus, judge_folder, tmp_path), "no kind has two sounds in each of test, real, single"),
+        (arguments(single / "kick", corpus, judge_folder, tmp_path), "kick holds 1 sound"),
+        (arguments("real", corpus, judge_folder, tmp_path / "file"), "is a file"),
         (arguments("wavegan", corpus, judge_folder, tmp_path), "a kind of model without weights"),
         ([*arguments("real", corpus, judge_folder, tmp_path), "--embedding", "clap"], "NAME=PATH"),
     ):
@@ -243,5 +250,16 @@ def test_descriptors_are_asked_for_where_the_data_are_described(model, corpus, j
     )
     assert set(controls["attempt"]["sweeps"]["per_descriptor"]) == set(controls["real"]["descriptors"])
     assert "Descriptors asked for" in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
-    assert run([*command, "--no-controls", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["obedience"]["controls"] is None
+
+
+def test_recordings_of_one_source_have_no_novelty(corpus, judge_folder, tmp_path, capsys):
+    data = tmp_path / "one"
+    shutil.copytree(corpus, data)
+    manifest = (data / "manifest.csv").read_text(encoding="utf-8").splitlines()
+    column = manifest[0].split(",").index("group")
+    rows = [line.split(",") for line in manifest[1:]]
+    same = [",".join([*row[:column], "one drum", *row[column + 1 :]]) for row in rows]
+    (data / "manifest.csv").write_text("\n".join([manifest[0], *same]) + "\n", encoding="utf-8")
+    assert run([*arguments("noise", data, judge_folder, tmp_path / "out"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["novelty"] == {}
+    assert "of one source" in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")

@@ -114,6 +114,10 @@ def seconds_shown(sounds: Sequence[Sound], sample_rate: int) -> float:
 def pairs(report: Report, listening: Listening, player: Player) -> Html:
     """Novelty: the share of suspicious sounds, and the closest pairs side by side."""
     parts: list[Part] = []
+    if not report["novelty"]:
+        parts.append(
+            el("p", "All training recordings are of one source: how near different drums come cannot be said.")
+        )
     for embedding, found in report["novelty"].items():
         share, threshold = found["share"], found["threshold"]
         if share["value"] is None:
