@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -18,6 +19,8 @@ def train(
     data: Path,
     out: Path,
     preset: Literal["fast", "paper", "fast-pqmf", "wavegan"] = "fast",
+    controls: tuple[str, ...] = (),
+    init: Path | None = None,
     steps: int = 20_000,
     batch_size: int | None = None,
     checkpoint_every: int = 1000,
@@ -43,6 +46,9 @@ def train(
         out: folder of the run.
         preset: fast (for CPUs), paper (waveform head and WGAN-LP as published), fast-pqmf (fast with multi-band head),
             wavegan (the baseline).
+        controls: descriptors that the generator shall obey, e.g. `brightness warmth`, or `all`: the seven timbre
+            descriptors and the decay time to -20 dB. None by default.
+        init: folder of a run or of a model to start from, with the same preset and kinds; controls may be added.
         steps: updates of the generator in all, those before a resume included.
         batch_size: sounds per step; by default the preset's.
         checkpoint_every: steps from one checkpoint to the next.
@@ -58,7 +64,7 @@ def train(
     fabric_package = require("lightning_fabric", extra="train")
     # Not at the top: these load torch, which `--help` need not wait for.
     from creativeml.data.one_shots import read_dataset
-    from creativeml.training.config import training_preset
+    from creativeml.training.config import ALL_CONTROLS, training_preset
     from creativeml.training.fit import fit
     from creativeml.training.run import FitOptions
 
@@ -68,7 +74,11 @@ def train(
         _check(batch_size=batch_size)
     if seed > LAST_SEED:
         raise CreativeMLError(f"--seed must be at most {LAST_SEED}, not {seed}")
-    config = training_preset(preset, read_dataset(data).kinds, batch_size=batch_size, seed=seed)
+    names = ALL_CONTROLS if controls == ("all",) else controls
+    config = training_preset(preset, read_dataset(data).kinds, controls=names, batch_size=batch_size, seed=seed)
+    if init is not None:
+        # Levels are what the other one has learnt first of all.
+        config = replace(config, reconstruction=replace(config.reconstruction, pretrain_steps=0))
     try:
         fabric = fabric_package.Fabric(accelerator=accelerator, devices=1, precision=precision)
     except (RuntimeError, ValueError) as error:
@@ -77,7 +87,7 @@ def train(
             f"--accelerator {accelerator} cannot be used here ({reason}); try --accelerator cpu"
         ) from error
     fabric.launch()
-    options = FitOptions(steps, checkpoint_every, resume, overfit, dry_run, validate_every)
+    options = FitOptions(steps, checkpoint_every, resume, overfit, dry_run, validate_every, init)
     run = fit(config, data, out, fabric, options)
     if run.stopped_by == "SIGINT":
         return 130

@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from creativeml.audio.augment import INVARIANT
+from creativeml.audio.descriptors.registry import TIMBRE, chosen
 from creativeml.errors import CreativeMLError
 from creativeml.losses.adversarial import AdversarialConfig
 from creativeml.models.gans import style_wavegan
 from creativeml.models.gans.critics import CriticConfig, SpectralView
 from creativeml.models.gans.style_wavegan import StyleWaveGANConfig
 from creativeml.models.gans.wavegan import WaveGANConfig
+
+ALL_CONTROLS = (*TIMBRE, "decay_time_20")
+"""What a generator is usually taught to obey: timbre, and how long a sound lasts whatever its level."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,23 @@ class ReconstructionConfig:
 
 
 @dataclass(frozen=True)
+class ControlConfig:
+    """How a generator with controls is made to obey.
+
+    Attributes:
+        weight: of the mean distance between asked and measured descriptors, in just-noticeable differences.
+        weights: of single descriptors in that mean, as pairs; 1 for those that are not named.
+        every: steps from one payment to the next; each then counts as many times.
+        spread: how far what is asked for lies from the descriptors of real sounds, in just-noticeable differences.
+    """
+
+    weight: float = 1.0
+    weights: tuple[tuple[str, float], ...] = ()
+    every: int = 2
+    spread: float = 0.6
+
+
+@dataclass(frozen=True)
 class GANTrainingConfig:
     """One run. `preset` names where the values came from."""
 
@@ -75,6 +96,8 @@ class GANTrainingConfig:
     critic_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     reconstruction: ReconstructionConfig = field(default_factory=ReconstructionConfig)
+    control: ControlConfig = field(default_factory=ControlConfig)
+    """Counts for generators with controls only."""
     batch_size: int = 16
     critic_steps: int = 1
     """Critic updates per generator update."""
@@ -84,7 +107,7 @@ class GANTrainingConfig:
 
 
 def training_preset(
-    name: str, kinds: Sequence[str], *, batch_size: int | None = None, seed: int = 0
+    name: str, kinds: Sequence[str], *, controls: Sequence[str] = (), batch_size: int | None = None, seed: int = 0
 ) -> GANTrainingConfig:
     """Training configuration by name.
 
@@ -92,20 +115,30 @@ def training_preset(
     `paper`: as published where it is known: WGAN-LP on a waveform critic alone, no encoder.
     `wavegan`: the baseline with the settings of its paper: WGAN-GP, five critic steps, Adam at 1e-4.
 
+    Args:
+        name: of the preset.
+        kinds: of sounds.
+        controls: descriptors that the generator shall obey; WaveGAN has none.
+        batch_size: None for the preset's own.
+        seed: of everything random.
+
     Raises:
-        CreativeMLError: unknown name.
+        CreativeMLError: unknown name or control, no kind, or controls for WaveGAN.
     """
+    chosen(controls)
+    if controls and name == "wavegan":
+        raise CreativeMLError("WaveGAN has no controls; leave --controls out")
     if not kinds:
         raise CreativeMLError(
             "the dataset has no sound whose kind is known; name folders or files by kind and prepare again"
         )
     plain = ReconstructionConfig(pretrain_steps=0, every=0)
     if name in ("fast", "fast-pqmf"):
-        generator = style_wavegan.preset(name, kinds)
+        generator = style_wavegan.preset(name, kinds, controls)
         critic = CriticConfig(generator.condition_dim)
         return GANTrainingConfig(name, generator, critic, batch_size=batch_size or 16, seed=seed)
     if name == "paper":
-        generator = style_wavegan.preset(name, kinds)
+        generator = style_wavegan.preset(name, kinds, controls)
         stages = (32, 64, 128, 256, 256)
         return GANTrainingConfig(
             name,
@@ -147,8 +180,10 @@ def training_preset(
 
 
 __all__ = [
+    "ALL_CONTROLS",
     "AdversarialConfig",
     "AugmentationConfig",
+    "ControlConfig",
     "CriticConfig",
     "GANTrainingConfig",
     "OptimizerConfig",

@@ -20,11 +20,13 @@ from creativeml.audio.augment import AugmentConfig, DrumAugment
 from creativeml.losses.adversarial import AdversarialLoss
 from creativeml.losses.spectral import spectral_energy_distance
 from creativeml.losses.variational import kl_standard_normal, sample_gaussian
+from creativeml.models.gans.condition import control_entries
 from creativeml.models.gans.critics import EnsembleCritic, SoundEncoder
 from creativeml.models.gans.heads import FLOOR_NEPERS
 from creativeml.models.gans.style_wavegan import StyleWaveGAN, StyleWaveGANConfig
 from creativeml.models.gans.wavegan import WaveGAN, WaveGANConfig, WaveGANCritic
 from creativeml.training.config import GANTrainingConfig, OptimizerConfig
+from creativeml.training.controls import Obedience, measured, perturbed
 
 
 class NonFiniteLoss(ArithmeticError):
@@ -46,6 +48,8 @@ class GAN:
     critic_optimizer: torch.optim.Optimizer
     loss: AdversarialLoss
     augment: DrumAugment
+    obedience: Obedience | None = None
+    """Of generators with controls."""
     step: int = 0
     probability: float = 0.0
     """Of adaptive augmentation."""
@@ -92,7 +96,14 @@ def build_gan(config: GANTrainingConfig, fabric: Fabric) -> GAN:
         critic_optimizer,
         AdversarialLoss(config.adversarial),
         DrumAugment(AugmentConfig(sample_rate=config.generator.sample_rate), only=config.augmentation.adaptive_only),
+        _obedience(config),
     )
+
+
+def _obedience(config: GANTrainingConfig) -> Obedience | None:
+    c = config.generator
+    controls = c.controls if isinstance(c, StyleWaveGANConfig) else ()
+    return Obedience(config.control, controls, c.sample_rate) if controls else None
 
 
 def _networks(config: GANTrainingConfig) -> tuple[StyleWaveGAN | WaveGAN, EnsembleCritic | WaveGANCritic]:
@@ -123,7 +134,7 @@ def train_step(gan: GAN, real: Tensor, labels: Tensor, random: torch.Generator) 
     Raises:
         NonFiniteLoss: before any weight was changed by a non-finite value.
     """
-    condition = _condition(gan, labels)
+    condition, wanted, asked = _conditions(gan, real, labels)
     if gan.pretraining:
         # Momentum helps a plain loss and harms the game.
         _set_momentum(gan, 0.9)
@@ -131,21 +142,30 @@ def train_step(gan: GAN, real: Tensor, labels: Tensor, random: torch.Generator) 
     else:
         _set_momentum(gan, gan.config.generator_optimizer.beta1)
         latent = torch.randn(len(real), gan.config.generator.latent_dim, device=real.device)
-        fake = gan.generator(latent, condition)
-        log = _critic_step(gan, real, fake.detach(), condition, random)
+        fake = gan.generator(latent, wanted)
+        log = _critic_step(gan, real, fake.detach(), condition, wanted, random)
         for _ in range(gan.config.critic_steps - 1):
             with torch.no_grad():
-                again = gan.generator(torch.randn_like(latent), condition)
-            log = _critic_step(gan, real, again, condition, random)
-        log |= _generator_step(gan, real, fake, condition, random)
+                again = gan.generator(torch.randn_like(latent), wanted)
+            log = _critic_step(gan, real, again, condition, wanted, random)
+        log |= _generator_step(gan, real, fake, condition, wanted, asked, random)
     gan.step += 1
     _average(gan, len(real))
     return log
 
 
-def _condition(gan: GAN, labels: Tensor) -> Tensor:
-    condition = F.one_hot(labels, len(gan.config.generator.kinds)).float()
-    return F.pad(condition, (0, gan.config.generator.condition_dim - condition.shape[1]))
+def _conditions(gan: GAN, real: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """Condition vectors `(b, condition_dim)` of the real sounds and of the sounds to draw, and the descriptors that are
+    asked of the latter: none without controls, where both vectors are the same."""
+    config = gan.config.generator
+    shares = F.one_hot(labels, len(config.kinds)).float()
+    if gan.obedience is None:
+        return shares[:, : config.condition_dim], shares[:, : config.condition_dim], {}
+    assert isinstance(config, StyleWaveGANConfig)
+    own = measured(real, config.sample_rate, config.controls)
+    asked = perturbed(own, gan.config.control.spread)
+    vectors = [torch.cat([shares, control_entries(values, config.controls)], dim=1) for values in (own, asked)]
+    return vectors[0], vectors[1], asked
 
 
 def _reconstruction_terms(gan: GAN, real: Tensor, condition: Tensor) -> dict[str, Tensor]:
@@ -194,12 +214,14 @@ def _set_momentum(gan: GAN, beta1: float) -> None:
         group["betas"] = (beta1, gan.config.generator_optimizer.beta2)
 
 
-def _critic_step(gan: GAN, real: Tensor, fake: Tensor, condition: Tensor, random: torch.Generator) -> dict[str, float]:
+def _critic_step(
+    gan: GAN, real: Tensor, fake: Tensor, condition: Tensor, wanted: Tensor, random: torch.Generator
+) -> dict[str, float]:
     views = gan.critic.views
     seen_real = views(_adaptive(gan, real, random))
     seen_fake = views(_adaptive(gan, fake, random))
     both = [torch.cat([r, f]) for r, f in zip(seen_real, seen_fake, strict=True)]
-    on_real, on_fake = gan.critic(both, condition.repeat(2, 1)).chunk(2)
+    on_real, on_fake = gan.critic(both, torch.cat([condition, wanted])).chunk(2)
     terms = gan.loss.critic(on_real, on_fake)
     if gan.loss.penalty_is_due(gan.step):
         # Past the fabric's wrapper, whose hooks allow no derivative of a derivative.
@@ -218,11 +240,19 @@ def _critic_step(gan: GAN, real: Tensor, fake: Tensor, condition: Tensor, random
 
 
 def _generator_step(
-    gan: GAN, real: Tensor, fake: Tensor, condition: Tensor, random: torch.Generator
+    gan: GAN,
+    real: Tensor,
+    fake: Tensor,
+    condition: Tensor,
+    wanted: Tensor,
+    asked: dict[str, Tensor],
+    random: torch.Generator,
 ) -> dict[str, float]:
     # The critic's weights need no gradient here; switching them off saves that half of its backward pass.
     gan.critic.requires_grad_(False)
-    terms = gan.loss.generator(gan.critic(gan.critic.views(_adaptive(gan, fake, random)), condition), fake)
+    terms = gan.loss.generator(gan.critic(gan.critic.views(_adaptive(gan, fake, random)), wanted), fake)
+    if gan.obedience is not None and gan.obedience.is_due(gan.step):
+        terms |= gan.obedience.terms(fake, asked)
     every = gan.config.reconstruction.every
     if gan.encoder is not None and gan.step % every == 0:
         terms |= _reconstruction_terms(gan, real, condition)

@@ -29,11 +29,13 @@ from creativeml.files import atomic_write_json, sha256_file
 from creativeml.models.checkpoint import save_pretrained
 from creativeml.models.gans.style_wavegan import StyleWaveGAN
 from creativeml.training.config import GANTrainingConfig
+from creativeml.training.controls import usual_controls
 from creativeml.training.gan import GAN, build_gan
 from creativeml.training.levels import estimate_levels
 from creativeml.training.recorder import last_line_with
 from creativeml.training.state import latest_state, load_state, save_state
 from creativeml.training.validation import ALARMS, DISTANCE, SCORE, Rank, Validator, rank_of, usable_kinds
+from creativeml.training.warm_start import start_from
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class FitOptions:
         dry_run: set everything up, say what would be done, train nothing.
         validate_every: steps from one look at the validation recordings to the next; there is one at every
             checkpoint too.
+        init: folder of a run or a model whose weights a new run starts from.
     """
 
     steps: int
@@ -56,6 +59,7 @@ class FitOptions:
     overfit: int = 0
     dry_run: bool = False
     validate_every: int = 250
+    init: Path | None = None
 
 
 @dataclass
@@ -110,13 +114,30 @@ def open_run(config: GANTrainingConfig, data: Path, out: Path, fabric: Fabric, o
     if options.resume:
         _same_data(out, about)
     gan = build_gan(config, fabric)
-    if isinstance(gan.average, StyleWaveGAN) and not options.resume:
-        table = estimate_levels(gan.average, dataset)
-        for network in (gan.average, gan.generator):
-            network.level.copy_(table)
+    if not options.resume:
+        _start(gan, dataset, options.init)
     sampler = ClassBalancedSampler(dataset.labels, config.batch_size, config.seed)
     augment = DrumAugment(AugmentConfig(sample_rate=dataset.sample_rate), only=config.augmentation.data_only)
     return Run(out, gan, dataset, validation, sampler, options, augment, about, {"distance": None, "step": None})
+
+
+def _start(gan: GAN, dataset: OneShotDataset, init: Path | None) -> None:
+    """Weights that learnt elsewhere, and what is estimated from the data before training begins."""
+    networks = (gan.average, gan.generator)
+    if init is not None:
+        filled = start_from(init, gan.modules())
+        tell(f"starting from {init.name}: {', '.join(filled)}")
+    if not isinstance(gan.average, StyleWaveGAN):
+        return
+    if init is None:
+        level = estimate_levels(gan.average, dataset)
+        for network in networks:
+            network.level.copy_(level)
+    controls = gan.average.config.controls
+    if controls:
+        usual = usual_controls(dataset, controls)
+        for network in networks:
+            network.usual_controls.copy_(usual)
 
 
 def _stored_config(out: Path, asked: GANTrainingConfig) -> GANTrainingConfig:

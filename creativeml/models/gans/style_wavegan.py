@@ -11,7 +11,8 @@ frame rate → head → 65,536 samples at 44.1 kHz (1.486 s).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,11 +24,13 @@ from creativeml.kinds import KINDS
 from creativeml.layers.equalized import GAIN, EqualLinear, activate
 from creativeml.layers.modulated import AdaINConv, ModulatedConv, ShapedNoise, StyleMaps
 from creativeml.layers.resampling import log2_exact, upsample
-from creativeml.models.gans.condition import one_hot_kinds
+from creativeml.models.gans.condition import Kind, control_entries, kind_shares
 from creativeml.models.gans.heads import LEVEL_HOP_SAMPLES, PqmfHead, StftHead, WaveformHead
 from creativeml.models.registry import register
 
 Head = Literal["stft", "pqmf", "waveform"]
+_MEAN_LATENTS = 128
+"""Latents whose styles are averaged for the mean style of a condition with controls."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class StyleWaveGANConfig:
 
     kinds: tuple[str, ...] = KINDS
     controls: tuple[str, ...] = ()
-    """Names of continuous controls; they follow the kinds in the condition vector."""
+    """Descriptors that can be asked for; they follow the kinds in the condition vector (`models.gans.condition`)."""
     sample_rate: int = 44100
     length_samples: int = 65536
     latent_dim: int = 64
@@ -78,22 +81,25 @@ class StyleWaveGANConfig:
         return {"stft": 64, "pqmf": 16, "waveform": 1}[self.head]
 
 
-def preset(name: str, kinds: Sequence[str] = KINDS) -> StyleWaveGANConfig:
+def preset(name: str, kinds: Sequence[str] = KINDS, controls: Sequence[str] = ()) -> StyleWaveGANConfig:
     """Configuration by name: `fast`, `paper`, or `fast-pqmf` (kept for the comparison of heads).
 
     `paper` follows the published block: twice (upsample, convolution of length 9, AdaIN, noise), up to the full rate.
     Its channel counts are not published; these give about the size of our `fast` network.
     """
-    kinds = tuple(kinds)
+    kinds, controls = tuple(kinds), tuple(controls)
     if name == "fast":
-        return StyleWaveGANConfig(kinds=kinds)
+        return StyleWaveGANConfig(kinds=kinds, controls=controls)
     if name == "fast-pqmf":
         channels = (256, 256, 256, 192, 128, 96, 64, 48)
-        return StyleWaveGANConfig(kinds=kinds, head="pqmf", channels=channels, convs_per_level=1, kernel=7)
+        return StyleWaveGANConfig(
+            kinds=kinds, controls=controls, head="pqmf", channels=channels, convs_per_level=1, kernel=7
+        )
     if name == "paper":
         channels = (256, 256, 256, 256, 256, 192, 128, 96, 64, 32, 32, 16, 16)
         return StyleWaveGANConfig(
             kinds=kinds,
+            controls=controls,
             head="waveform",
             modulation="adain",
             start_frames=16,
@@ -112,7 +118,8 @@ class StyleWaveGAN(nn.Module):
         config: its shape.
 
     Buffers that are estimated from training data and travel with the weights: `level` (class level over band and time,
-    see `models.gans.heads`) and `mean_style` (for truncation).
+    see `models.gans.heads`), `mean_style` (for truncation) and, with controls, `usual_controls` (entries of the
+    condition vector where nothing is asked: medians of each kind).
     """
 
     def __init__(self, config: StyleWaveGANConfig) -> None:
@@ -131,18 +138,37 @@ class StyleWaveGAN(nn.Module):
         self._style_maps = StyleMaps([layer for level in self.levels for layer in level.styled_layers()])
         self.register_buffer("level", torch.zeros(len(c.kinds), self.head.bands, c.length_samples // LEVEL_HOP_SAMPLES))
         self.register_buffer("mean_style", torch.zeros(len(c.kinds), c.style_dim))
+        if c.controls:
+            self.register_buffer("usual_controls", torch.zeros(len(c.kinds), len(c.controls)))
 
-    def condition_for(self, kinds: Sequence[str]) -> Tensor:
-        """Condition vectors of kinds by name, controls at 0.
+    def condition_for(self, kinds: Sequence[Kind], controls: Mapping[str, Tensor] | None = None) -> Tensor:
+        """Condition vectors.
+
+        Args:
+            kinds: names, or mixtures of kinds.
+            controls: descriptor → `(len(kinds),)` values in its unit; NaN, or a control that is left out, stands for
+                the median of the training sounds of that kind.
 
         Returns:
             `(len(kinds), condition_dim)`.
 
         Raises:
-            CreativeMLError: a kind that the model does not know.
+            CreativeMLError: a kind or control that the model does not know.
         """
-        kinds_part = one_hot_kinds(kinds, self.config.kinds, self.start.device)
-        return nn.functional.pad(kinds_part, (0, len(self.config.controls)))
+        shares = kind_shares(kinds, self.config.kinds, self.start.device)
+        for name in controls or {}:
+            if name not in self.config.controls:
+                known = ", ".join(self.config.controls) or "none"
+                raise CreativeMLError(f"the model has no control '{name}' (it has: {known})")
+        if not self.config.controls:
+            return shares
+        entries = shares @ self.usual_controls
+        if controls:
+            given = {name: torch.as_tensor(values).to(entries) for name, values in controls.items()}
+            missing = entries.new_full((len(kinds),), math.nan)
+            wanted = control_entries({n: given.get(n, missing) for n in self.config.controls}, self.config.controls)
+            entries = torch.where(wanted.isnan(), entries, wanted)
+        return torch.cat([shares, entries], dim=1)
 
     def noise_shapes(self) -> tuple[tuple[int, ...], ...]:
         """Shapes of the noise inputs of one sound, in the order in which `synthesize` takes them."""
@@ -154,11 +180,22 @@ class StyleWaveGAN(nn.Module):
         return self.mapping(latent, condition)
 
     def truncate(self, style: Tensor, condition: Tensor, truncation: float) -> Tensor:
-        """Move styles towards the mean style of their kind; 1 leaves them, 0 gives the kind's average sound."""
+        """Move styles towards the mean style of their kind; 1 leaves them, 0 gives the kind's average sound.
+
+        With controls that is the mean style under just this condition, or the average sound would not obey.
+        """
         if truncation == 1.0:
             return style
-        mean = self._kind_shares(condition) @ self.mean_style
+        mean = (
+            self._mean_style_of(condition) if self.config.controls else self._kind_shares(condition) @ self.mean_style
+        )
         return mean + truncation * (style - mean)
+
+    def _mean_style_of(self, condition: Tensor) -> Tensor:
+        latent = torch.randn(_MEAN_LATENTS, self.config.latent_dim, generator=torch.Generator().manual_seed(0))
+        rows = condition.repeat_interleave(_MEAN_LATENTS, dim=0)
+        styles = self.map(latent.to(condition).repeat(len(condition), 1), rows)
+        return styles.unflatten(0, (-1, _MEAN_LATENTS)).mean(1)
 
     def synthesize(self, style: Tensor, condition: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
         """Sound of a style.

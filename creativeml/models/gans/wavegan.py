@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from creativeml.kinds import KINDS
-from creativeml.models.gans.condition import one_hot_kinds
+from creativeml.models.gans.condition import Kind, kind_shares
 from creativeml.models.registry import register
 
 STRIDE = 4
@@ -94,14 +94,14 @@ class WaveGAN(nn.Module):
         )
         _initialise(self)
 
-    def condition_for(self, kinds: Sequence[str]) -> Tensor:
+    def condition_for(self, kinds: Sequence[Kind]) -> Tensor:
         """Condition vectors of kinds by name: `(len(kinds), condition_dim)`, one-hot, or of size 0 if
         unconditional.
 
         Raises:
             CreativeMLError: a kind that the model does not know.
         """
-        condition = one_hot_kinds(kinds, self.config.kinds, self.project.weight.device)
+        condition = kind_shares(kinds, self.config.kinds, self.project.weight.device)
         return condition[:, : self.config.condition_dim]
 
     def noise_shapes(self) -> tuple[tuple[int, ...], ...]:

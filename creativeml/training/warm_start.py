@@ -1,0 +1,80 @@
+"""Training that starts from what another run, or a finished model, has learnt."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from creativeml.errors import CreativeMLError
+from creativeml.models.checkpoint import CONFIG, from_pretrained
+from creativeml.training.state import latest_state
+
+
+def start_from(folder: Path, modules: dict[str, nn.Module]) -> list[str]:
+    """Copy weights into fresh networks.
+
+    Of a run's folder all networks are taken (generator, its average, critic, encoder), of a model's folder the
+    generator. The new networks may have more controls than the old ones: the weights of those start at 0, so that the
+    new generator first makes the same sounds whatever is asked of it.
+
+    Args:
+        folder: of a run or of a model.
+        modules: of the new run, by name as in `training.gan.GAN.modules`.
+
+    Returns:
+        Names of the networks that were filled.
+
+    Raises:
+        CreativeMLError: no such folder, or networks of another shape.
+    """
+    known = _networks_of(folder)
+    for name in known.keys() & modules.keys():
+        _fill(modules[name], known[name], f"{folder}: '{name}'")
+    return sorted(known.keys() & modules.keys())
+
+
+def _networks_of(folder: Path) -> dict[str, dict[str, Tensor]]:
+    if (folder / CONFIG).is_file() and not (folder / "checkpoints").is_dir():
+        weights = from_pretrained(folder).state_dict()
+        return {"generator": weights, "average": weights}
+    if not (folder / "checkpoints").is_dir():
+        raise CreativeMLError(f"{folder}: neither a model nor the folder of a run; name one to start from")
+    state, _ = latest_state(folder / "checkpoints")
+    networks: dict[str, dict[str, Tensor]] = {}
+    for key, value in load_file(state.with_suffix(".safetensors")).items():
+        if key.startswith("module/"):
+            _, name, parameter = key.split("/", 2)
+            networks.setdefault(name, {})[parameter] = value
+    return networks
+
+
+def _fill(module: nn.Module, weights: dict[str, Tensor], whose: str) -> None:
+    own = module.state_dict()
+    unknown = sorted(weights.keys() - own.keys())
+    if unknown:
+        raise CreativeMLError(f"{whose} has '{unknown[0]}', which the new network lacks; start from a like model")
+    fitted = {
+        name: _widened(weights[name], value, f"{whose}, '{name}'") for name, value in own.items() if name in weights
+    }
+    # What the old network did not have (the usual controls) stays as it is in the new one.
+    missing = [name for name in own if name not in weights and name in dict(module.named_parameters())]
+    if missing:
+        raise CreativeMLError(f"{whose} lacks '{missing[0]}', which the new network has; start from a like model")
+    module.load_state_dict({**own, **fitted})
+
+
+def _widened(weight: Tensor, like: Tensor, whose: str) -> Tensor:
+    """A dense layer's weight (outputs, inputs) with further inputs of no effect at the end."""
+    if weight.shape == like.shape:
+        return weight
+    more = like.shape[-1] - weight.shape[-1]
+    if weight.ndim != 2 or like.ndim != 2 or len(weight) != len(like) or more < 0:
+        raise CreativeMLError(
+            f"{whose} has shape {tuple(weight.shape)}, here {tuple(like.shape)}; kinds and preset must be the same"
+        )
+    # Layers divide by the root of the number of their inputs.
+    return torch.nn.functional.pad(weight, (0, more)) * math.sqrt(like.shape[-1] / weight.shape[-1])
