@@ -3,7 +3,7 @@
     python examples/evaluation_damage.py [--data DATA]
 
 DATA is a dataset folder made by `creativeml prepare`; without it the starter pack that comes with creativeml is used.
-One or two minutes on one core. Ends with status 1 if a figure moved the wrong way.
+Half a minute of computing on one core. Ends with status 1 if a figure moved the wrong way.
 """
 
 from __future__ import annotations

@@ -6,8 +6,20 @@ import pytest
 import torch
 
 from creativeml.data.one_shots import fingerprint
-from creativeml.evaluation.distances import median_distance
-from creativeml.evaluation.measure import Measured, realism, rulers, share_heard
+from creativeml.evaluation.distances import frechet_infinity_interval, kernel_distance_interval, median_distance
+from creativeml.evaluation.embeddings import log_mel_statistics
+from creativeml.evaluation.manifold import manifold
+from creativeml.evaluation.measure import (
+    Measured,
+    as_points,
+    comparable_kinds,
+    measure,
+    realism,
+    rulers,
+    share_heard,
+)
+from creativeml.evaluation.points import halves
+from creativeml.evaluation.transients import onset_windows
 
 KINDS = ("kick", "snare", "clap")
 
@@ -75,3 +87,25 @@ def test_what_a_model_has_heard_of_the_recordings_is_counted(real):
     assert len(heard) == 30
     shares = share_heard(*real, KINDS, heard)
     assert shares == pytest.approx({"pooled": 0, "kick": 30 / 68, "snare": 0, "clap": 0})
+
+
+def test_two_halves_of_real_drums_have_overlapping_intervals(starter_pack):
+    embeddings = {"log_mel": log_mel_statistics, "onset": onset_windows}
+    heard = measure("starter", starter_pack, 44100, embeddings)
+    kinds = comparable_kinds(heard, [])
+    for embedding in embeddings:
+        points = as_points(heard, embedding, kinds)
+        reference, rest = (points.select(mask) for mask in halves(points, 1, 0)[0])
+        for first, second in halves(rest, 3, 1):
+            pair = [rest.select(mask) for mask in (first, second)]
+            found = [
+                {
+                    "kad": kernel_distance_interval(reference, half, resamples=60),
+                    "fad_inf": frechet_infinity_interval(reference, half, resamples=60),
+                    **manifold(reference, half, resamples=40),
+                }
+                for half in pair
+            ]
+            for name, one in found[0].items():
+                other = found[1][name]
+                assert max(one.low, other.low) <= min(one.high, other.high), (embedding, name, one, other)
