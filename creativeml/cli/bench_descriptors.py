@@ -18,11 +18,11 @@ def run_descriptor_bench(repetitions: int, original: Path | None) -> dict[str, A
     """
     from creativeml.training import descriptor_speed, speed
 
-    sounds = descriptor_speed.starter_sounds()
+    batches = descriptor_speed.starter_sounds(), descriptor_speed.starter_sounds(repeated=True)
     total = repetitions * descriptor_speed.turns(original is not None)
     shown = None if sys.stderr.isatty() else True
     with tqdm(total=total, unit="turn", disable=shown, leave=False) as bar:
-        figures = descriptor_speed.measure_descriptors(sounds, repetitions, bar.update, original=original)
+        figures = descriptor_speed.measure_descriptors(*batches, repetitions, bar.update, original=original)
     return {"machine": speed.machine(), "repetitions": repetitions, "descriptors": figures}
 
 

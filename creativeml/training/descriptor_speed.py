@@ -45,9 +45,11 @@ for line in sys.stdin:
 """
 
 
-def starter_sounds(count: int = BATCH, samples: int = SAMPLES) -> Tensor:
-    """(count, samples) float32: sounds of the starter pack at 44.1 kHz from all over it, one channel, repeated or cut
-    to that length, so that no part is silence that some code may be fast at.
+def starter_sounds(count: int = BATCH, samples: int = SAMPLES, *, repeated: bool = False) -> Tensor:
+    """(count, samples) float32: sounds of the starter pack at 44.1 kHz from all over it, one channel.
+
+    Longer ones are cut, and shorter ones followed by silence, as in the batches of a training; or `repeated`, so that
+    there is no silence that the smooth faces are fast at.
 
     Raises:
         CreativeMLError: the pack did not come with this installation.
@@ -57,16 +59,19 @@ def starter_sounds(count: int = BATCH, samples: int = SAMPLES) -> Tensor:
     if not kept:
         raise CreativeMLError("the starter pack did not come with this installation; install creativeml again")
     chosen = [kept[place * len(kept) // count] for place in range(count)]
-    return torch.from_numpy(np.stack([np.resize(sound, samples) for sound in chosen]))
+    if repeated:
+        return torch.from_numpy(np.stack([np.resize(sound, samples) for sound in chosen]))
+    return torch.from_numpy(np.stack([np.pad(s[:samples], (0, max(0, samples - len(s)))) for s in chosen]))
 
 
 def measure_descriptors(
-    sounds: Tensor, repetitions: int, tick: Callable[[], object], *, original: Path | None = None
+    sounds: Tensor, filled: Tensor, repetitions: int, tick: Callable[[], object], *, original: Path | None = None
 ) -> dict[str, Any]:
     """Clips per second of all seven descriptors at once, on one core and on as many as torch has threads.
 
     Args:
         sounds: (clips, samples) float32 at 44.1 kHz: one batch.
+        filled: as many sounds without any silence, for the smooth faces, which are slower on them.
         repetitions: turns of each contestant.
         tick: called after every turn.
         original: Python of the environment that `timbral_models` is installed in; it measures the same sounds as wav
@@ -85,9 +90,15 @@ def measure_descriptors(
             crew = stack.enter_context(_Original.start(original, sounds, threads))
             for cores in sorted({1, threads}):
                 tasks["original", cores] = lambda cores=cores: crew.run(cores)
-        for name, work in (("exact", _exact), ("smooth", _smooth), ("smooth with gradient", _smooth_with_gradient)):
+        for name, work, heard in (
+            ("exact", _exact, sounds),
+            ("smooth", _smooth, sounds),
+            ("smooth with gradient", _smooth_with_gradient, sounds),
+            ("smooth, no silence", _smooth, filled),
+            ("smooth with gradient, no silence", _smooth_with_gradient, filled),
+        ):
             for cores in sorted({1, threads}):
-                tasks[name, cores] = lambda work=work, cores=cores: _on(cores, work, sounds)
+                tasks[name, cores] = lambda work=work, heard=heard, cores=cores: _on(cores, work, heard)
         named = {json.dumps(key): task for key, task in tasks.items()}
         seconds = in_turns(named, repetitions, 1, tick)
     rates: dict[str, dict[str, float]] = {}
@@ -99,7 +110,7 @@ def measure_descriptors(
 
 def turns(original: bool) -> int:
     """How many tasks take turns: ticks per repetition."""
-    return len({1, torch.get_num_threads()}) * (4 if original else 3)
+    return len({1, torch.get_num_threads()}) * (6 if original else 5)
 
 
 def _on(cores: int, work: Callable[[Tensor], object], sounds: Tensor) -> None:

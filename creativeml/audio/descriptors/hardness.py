@@ -25,6 +25,7 @@ _SIZE = 4096
 _LEAD = _SIZE + 1
 """Silence put before the sound, in samples."""
 _STEP = 128
+_FRAMES_AT_ONCE = 1024
 _ROLL_ON = 0.05
 _ROLL_OFF = 10 ** (-75 / 20)
 """Magnitude (of a spectral density) that still belongs to the band."""
@@ -98,15 +99,22 @@ def midband(heard: Heard) -> Tensor:
 
 def _bandwidths(sounds: Tensor, sample_rate: int) -> Tensor:
     """(n, frames), in Hz: from where a frame's magnitudes sum up to 5 % to where they last reach -75 dB."""
-    frames = sounds.unfold(-1, _SIZE, _STEP)
+    # A minute has so many frames that their spectra must not be there all at once.
+    parts = [_bands(frames, sample_rate) for frames in sounds.unfold(-1, _SIZE, _STEP).split(_FRAMES_AT_ONCE, 1)]
+    widths, sums = (torch.cat(values, -1) for values in zip(*parts, strict=True))
+    low, high = sums.amin(-1, keepdim=True), sums.amax(-1, keepdim=True)
+    return torch.where(sums > low + _QUIET * (high - low), widths, 0.0)
+
+
+def _bands(frames: Tensor, sample_rate: int) -> tuple[Tensor, Tensor]:
+    """Of frames (n, frames, 4096) the bandwidth in Hz and the sum of the magnitudes, (n, frames) each."""
     spectra = power_spectrum(frames - frames.mean(-1, keepdim=True)).sqrt() / math.sqrt(sample_rate * _SIZE)
     sums = spectra.sum(-1)
-    low, high = sums.amin(-1, keepdim=True), sums.amax(-1, keepdim=True)
     begin = (spectra.cumsum(-1) < _ROLL_ON * sums[..., None]).sum(-1)
     heard = spectra >= _ROLL_OFF
     end = _SIZE // 2 - heard.flip(-1).byte().argmax(-1)
     width = (end - begin) * (sample_rate / _SIZE)
-    return torch.where(heard.any(-1) & (sums > low + _QUIET * (high - low)), width, 0.0).to(sounds.dtype)
+    return torch.where(heard.any(-1), width, 0.0).to(frames.dtype), sums
 
 
 def _attacks(sound: np.ndarray, strength: np.ndarray, bandwidths: np.ndarray, sample_rate: int) -> list[float]:

@@ -12,7 +12,7 @@ sound do not matter (silence in front by a few points, as the frames fall differ
 
 The definition is smooth as it stands: both faces are one function.
 
-Silence has 0, as it holds no noise; DC has 0.5 (its edges).
+Silence has 0, as it holds no noise; DC has about 1 (its edges), of 10 ms 25.
 """
 
 from __future__ import annotations

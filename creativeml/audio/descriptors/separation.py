@@ -15,6 +15,8 @@ from creativeml.audio.descriptors.onset_strength import HOP, WINDOW, hann_spectr
 
 _REACH = 15
 """Frames, or bins, on either side over which medians are taken."""
+_VALUES_AT_ONCE = 1 << 18
+"""Of which medians are taken; 65 MB in double precision."""
 _GROUP = 4
 """Bins that the smooth version takes together, each some 11 Hz wide at 44.1 kHz."""
 _EVERY = 2
@@ -56,11 +58,14 @@ def _percussive_share(sounds: Tensor) -> Tensor:
 
 
 def median(values: Tensor, *, dim: int) -> Tensor:
-    """Running median over 31 values along one axis, the ends continued by reflection."""
-    length = values.shape[dim]
+    """Running median of (n, frames, bins) over 31 values along axis 1 or 2, the ends continued by reflection."""
+    length, across = values.shape[dim], 3 - dim
     index = torch.arange(-_REACH, length + _REACH, device=values.device) % (2 * length)
     index = torch.minimum(index, 2 * length - 1 - index)
-    return values.index_select(dim, index).unfold(dim, 2 * _REACH + 1, 1).median(-1).values
+    # Every value is copied 31 times: of a long sound, not all at once.
+    parts = values.split(max(1, _VALUES_AT_ONCE // (len(values) * length)), across)
+    medians = [part.index_select(dim, index).unfold(dim, 2 * _REACH + 1, 1).median(-1).values for part in parts]
+    return torch.cat(medians, across)
 
 
 def _inverse(spectrum: Tensor) -> Tensor:
