@@ -104,8 +104,7 @@ class DescriptorRanges:
         Raises:
             CreativeMLError: an unknown kind or descriptor, or a value that is not finite.
         """
-        own = self.of(kind)
-        judged = own if own.sounds >= LEAST_SOUNDS else self.overall
+        own, judged = self.of(kind), self._judged(kind)
         names = [self._known(name, value) for name, value in values.items()]
         if not names:
             return Feasible({}, "")
@@ -127,6 +126,45 @@ class DescriptorRanges:
         alone = [name for name, score, kept in zip(names, asked, single, strict=True) if score != kept]
         blamed = [f"{name} {values[name]:.4g}" for name in alone or names]
         return Feasible(result, _message(own, judged, blamed, changed, alone=bool(alone)))
+
+    def complete(
+        self, kind: str, values: Mapping[str, float], random: np.random.Generator | None = None, spread: float = 1.0
+    ) -> dict[str, float]:
+        """Values of all descriptors: those that are given, and for the others what goes with them in the data.
+
+        Under the copula the normal scores of the free descriptors, given those of the fixed ones, are normal too: with
+        the conditional mean, around which they are drawn.
+
+        Args:
+            kind: whose sounds count; of kinds with fewer than 10 sounds, those of all kinds.
+            values: fixed ones, by descriptor; mostly `feasible` ones.
+            random: to draw the free ones with; None takes their conditional medians.
+            spread: how far from the medians, in parts of the conditional standard deviation.
+
+        Raises:
+            CreativeMLError: an unknown kind or descriptor, or a value that is not finite.
+        """
+        judged = self._judged(kind)
+        fixed = [self.descriptors.index(self._known(name, value)) for name, value in values.items()]
+        free = [place for place in range(len(self.descriptors)) if place not in fixed]
+        correlation = np.array(judged.correlation)
+        most = NormalDist().inv_cdf(0.5 + COVERAGE / 2)
+        given = np.array([_score(judged.quantiles[self.descriptors.index(n)], v) for n, v in values.items()])
+        given = given.clip(-most, most)
+        between = correlation[np.ix_(free, fixed)]
+        pull = np.linalg.lstsq(correlation[np.ix_(fixed, fixed)], between.T, rcond=None)[0].T if fixed else between
+        scores = pull @ given
+        if random is not None:
+            rest = correlation[np.ix_(free, free)] - pull @ between.T
+            axes, directions = np.linalg.eigh(rest)
+            scores = scores + spread * directions @ (np.sqrt(axes.clip(min=0)) * random.standard_normal(len(free)))
+        scores = scores.clip(-most, most)
+        found = {self.descriptors[p]: _value(judged.quantiles[p], s) for p, s in zip(free, scores, strict=True)}
+        return {name: float(values[name]) if name in values else found[name] for name in self.descriptors}
+
+    def _judged(self, kind: str) -> KindRanges:
+        own = self.of(kind)
+        return own if own.sounds >= LEAST_SOUNDS else self.overall
 
     def _known(self, name: str, value: float) -> str:
         if name not in self.descriptors:
@@ -157,8 +195,20 @@ def measure_ranges(
     present, rows = select_rows(info, split, None)
     values = read_descriptors(info, rows, wanted)
     labels = np.array([row["class"] for row in rows])
-    kinds = tuple(_ranges_of(kind, values[labels == kind]) for kind in present if (labels == kind).any())
-    return DescriptorRanges(tuple(wanted), kinds, _ranges_of("all", values))
+    return ranges_of(wanted, values, labels, present)
+
+
+def ranges_of(names: Sequence[str], values: np.ndarray, labels: np.ndarray, kinds: Sequence[str]) -> DescriptorRanges:
+    """The ranges of sounds that have been measured.
+
+    Args:
+        names: of the descriptors.
+        values: (sounds, descriptors).
+        labels: (sounds,) names of their kinds.
+        kinds: in the order wanted; those without sounds are left out.
+    """
+    found = tuple(_ranges_of(kind, values[labels == kind]) for kind in kinds if (labels == kind).any())
+    return DescriptorRanges(tuple(names), found, _ranges_of("all", values))
 
 
 def _ranges_of(kind: str, values: np.ndarray) -> KindRanges:

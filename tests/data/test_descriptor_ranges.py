@@ -14,7 +14,7 @@ import torch
 from creativeml.audio.descriptors.registry import DESCRIPTORS, describe
 from creativeml.config import load_json, save_json
 from creativeml.data import descriptor_table
-from creativeml.data.descriptor_ranges import COVERAGE, LEAST_SOUNDS, DescriptorRanges, measure_ranges
+from creativeml.data.descriptor_ranges import COVERAGE, LEAST_SOUNDS, DescriptorRanges, measure_ranges, ranges_of
 from creativeml.data.descriptor_table import TABLE, describe_dataset, read_descriptors
 from creativeml.data.one_shots import DatasetError, read_dataset
 from creativeml.errors import CreativeMLError
@@ -283,3 +283,26 @@ def test_unknown_names_and_numbers_are_errors(ranges):
 def test_ranges_travel_as_json(ranges, tmp_path):
     save_json(ranges, tmp_path / "ranges.json")
     assert load_json(DescriptorRanges, tmp_path / "ranges.json") == ranges
+
+
+def test_free_values_are_filled_in_as_the_data_go_together():
+    """Of correlated normal descriptors the conditional mean and spread are known in closed form."""
+    rng = np.random.default_rng(3)
+    first = rng.standard_normal(20_000)
+    second = 0.8 * first + 0.6 * rng.standard_normal(20_000)
+    values = np.stack([50 + 10 * first, 30 + 5 * second, rng.uniform(0, 1, 20_000)], axis=1)
+    ranges = ranges_of(("brightness", "warmth", "depth"), values, np.array(["kick"] * 20_000), ("kick", "snare"))
+    given = {"brightness": 65.0}
+    middle = ranges.complete("kick", given)
+    assert middle["brightness"] == 65.0
+    assert middle["warmth"] == pytest.approx(30 + 5 * 0.8 * 1.5, abs=0.2)
+    assert middle["depth"] == pytest.approx(0.5, abs=0.03)
+    drawn = [ranges.complete("kick", given, random=np.random.default_rng(n)) for n in range(2000)]
+    warmth = np.array([each["warmth"] for each in drawn])
+    assert warmth.mean() == pytest.approx(36.0, abs=0.3) and warmth.std() == pytest.approx(3.0, rel=0.1)
+    near = [ranges.complete("kick", given, random=np.random.default_rng(n), spread=0.5) for n in range(500)]
+    assert np.std([each["warmth"] for each in near]) == pytest.approx(1.5, rel=0.15)
+    assert ranges.complete("kick", {})["brightness"] == pytest.approx(50, abs=0.3)
+    assert ranges.complete("kick", middle) == middle
+    with pytest.raises(CreativeMLError, match="did you mean 'warmth'"):
+        ranges.complete("kick", {"warmt": 1.0})
