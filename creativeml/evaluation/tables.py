@@ -158,7 +158,7 @@ def _recognition(report: Mapping[str, Any]) -> str:
 
 CONTROL_MODES = {"sweeps": "one descriptor at a time", "joint": "all of a held-out recording at once"}
 CONTROL_FIGURES = {
-    "mean_absolute_error": "mean error (JND)",
+    "mean_absolute_error": "mean error",
     "within_jnd": "inaudible errors",
     "spearman": "rank order",
 }
@@ -166,16 +166,17 @@ CONTROL_FIGURES = {
 
 
 def _controls(report: Mapping[str, Any]) -> list[str]:
-    rows = []
+    rows, unit = [], ""
     for name, own in sections_of(report).items():
         for mode, title in CONTROL_MODES.items():
             found = (own["obedience"]["controls"] or {}).get(mode)
             if found:
+                unit = found["overall"]["unit"]
                 rows.append([name, title, *(bracketed(found["overall"][figure]) for figure in CONTROL_FIGURES)])
     if not rows:
         return []
     text = (
-        "Errors against the values asked for, in just-noticeable differences (5 points); inaudible is one up to 1. "
+        f"Errors against the values asked for, in {unit}; inaudible is one up to 5 points, what is just heard. "
         "Rows without controls answer with the nearest of their sounds, recordings with the nearest training recording."
     )
     return ["## Descriptors asked for", text, table(["", "asked", *CONTROL_FIGURES.values()], rows)]
@@ -189,7 +190,9 @@ def _novelty(report: Mapping[str, Any]) -> str:
         for found in own["novelty"].values():
             share = found["share"]
             interval = f"{percent(share['value'])} [{percent(share['low'])}, {percent(share['high'])}]"
-            rows.append([name, interval, percent(found["copies"]["value"]), found["verdict"]])
+            # The floor's sounds are the training recordings: they are not judged, only compared with other drums.
+            verdict = "–" if name == report["about"]["floor"] else found["verdict"]
+            rows.append([name, interval, percent(found["copies"]["value"]), verdict])
     near, repeated = (next(iter(report["novelty"].values()))[key]["floor"] for key in ("share", "copies"))
     text = (
         f"Of held-out recordings {percent(near)} % are suspiciously near to a training recording (nearer than 99 % of "

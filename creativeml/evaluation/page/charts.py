@@ -172,33 +172,46 @@ def scale(mark: Mark, floor: float | None, ceiling: float | None, *, linear: boo
     return svg(260, 22, line, marks, title=f"{mark.label} between floor and ceiling")
 
 
-def curves(lines: Mapping[str, Sequence[tuple[float, float]]], *, title: str, across: str, up: str) -> Html:
-    """Lines through points, with the diagonal on which what is had equals what was asked."""
-    points = [p for line in lines.values() for p in line]
+@dataclass(frozen=True)
+class Curve:
+    """A line through points, both of whose values are places in a range: 0 its low end, 1 its high end.
+
+    Attributes:
+        label: row name.
+        role: as in `Mark`.
+        points: (asked, measured).
+    """
+
+    label: str
+    role: str
+    points: Sequence[tuple[float, float]]
+
+
+def curves(lines: Sequence[Curve], *, title: str) -> Html:
+    """What was measured (up) by what was asked (across), with the diagonal on which they are equal."""
     width, height, left, bottom = 300.0, 220.0, 46.0, 34.0
-    low = min(min(p) for p in points)
-    high = max(max(p) for p in points)
-    span = (high - low) or 1.0
-    low, high = low - 0.05 * span, high + 0.05 * span
+    values = [v for line in lines for point in line.points for v in point]
+    # A sound far out of its kind's range must not flatten the others; its line leaves the picture.
+    low, high = max(-0.6, min([0.0, *values])) - 0.05, min(1.6, max([1.0, *values])) + 0.05
 
     def place(x: float, y: float) -> tuple[float, float]:
-        across_share, up_share = (x - low) / (high - low), (y - low) / (high - low)
-        return left + across_share * (width - left - 8), (height - bottom) - up_share * (height - bottom - 8)
+        across, up = ((min(max(v, low), high) - low) / (high - low) for v in (x, y))
+        return left + across * (width - left - 8), (height - bottom) - up * (height - bottom - 8)
 
     body: list[Part] = []
     (x1, y1), (x2, y2) = place(low, low), place(high, high)
     body.append(el("line", x1=x1, y1=y1, x2=x2, y2=y2, cls="limit"))
-    for value in (low + 0.05 * span, (low + high) / 2, high - 0.05 * span):
+    for value in (0.0, 0.5, 1.0):
         x, y = place(value, value)
-        body.append(el("text", f"{value:.4g}", x=x, y=height - bottom + 14, text_anchor="middle", cls="tick"))
-        body.append(el("text", f"{value:.4g}", x=left - 5, y=y + 4, text_anchor="end", cls="tick"))
-    for role, line in lines.items():
-        spots = [place(x, y) for x, y in sorted(line)]
+        body.append(el("line", x1=left, x2=width - 8, y1=y, y2=y, cls="grid"))
+        body.append(el("text", f"{100 * value:g} %", x=x, y=height - bottom + 14, text_anchor="middle", cls="tick"))
+        body.append(el("text", f"{100 * value:g} %", x=left - 5, y=y + 4, text_anchor="end", cls="tick"))
+    for line in lines:
+        spots = [place(x, y) for x, y in sorted(line.points)]
         path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in spots)
         circles = (el("circle", cx=x, cy=y, r=3.2, cls="dot") for x, y in spots)
-        body.append(el("g", el("title", role), el("path", d=path, cls="curve"), circles, cls=f"mark {role}"))
-    body.append(el("text", across, x=width / 2 + 20, y=height - 4, text_anchor="middle", cls="tick"))
-    body.append(el("text", up, x=left, y=8.0, cls="tick"))
+        body.append(el("g", el("title", line.label), el("path", d=path, cls="curve"), circles, cls=f"mark {line.role}"))
+    body.append(el("text", "asked", x=width / 2 + 20, y=height - 4, text_anchor="middle", cls="tick"))
     return svg(width, height, body, title=title)
 
 

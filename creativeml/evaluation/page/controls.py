@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from creativeml.evaluation.page.charts import curves
+from creativeml.evaluation.page.charts import Curve, curves
 from creativeml.evaluation.page.markup import Html, Part, el, join, table
-from creativeml.evaluation.page.sections import Report, cell, heat, role_of
+from creativeml.evaluation.page.sections import Report, cell, heat, key, role_of
 from creativeml.evaluation.tables import CONTROL_FIGURES, sections_of
 
 MODES = {
@@ -28,9 +28,9 @@ def controls(report: Report) -> Html:
         el("h3", "Descriptors asked for"),
         el(
             "p",
-            "Errors are taken against the values asked for, in just-noticeable differences or in the unit named; an "
-            "error of less than one is not heard. A model without controls answers by search: the nearest of its own "
-            "sounds. So do the recordings, which is what browsing a library reaches.",
+            "Errors are taken against the values asked for; an error of 5 points, one just-noticeable difference, is "
+            "hardly heard. A model without controls answers by search: the nearest of its sounds. So do the "
+            "recordings, which is what browsing a library reaches.",
         ),
     ]
     for mode, title in MODES.items():
@@ -46,29 +46,29 @@ def _errors(report: Report, having: Mapping[str, Any]) -> Html:
     for name, found in having.items():
         for figure, title in CONTROL_FIGURES.items():
             scopes = [found["overall"], *(found["per_descriptor"].get(n, {}) for n in names)]
-            rows.append(
-                [join(name, el("small", f" {title}", cls="soft")), *(cell(scope.get(figure)) for scope in scopes)]
-            )
+            heading = join(name, el("small", f" {title}", cls="soft"))
+            rows.append([heading, *(cell(scope.get(figure)) for scope in scopes)])
             marks.append(role_of(report, name))
     units = (next(iter(having.values()))["per_descriptor"][n].get("unit", "") for n in names)
-    head = ["", "all (JND)", *(f"{n} ({unit})" if unit else n for n, unit in zip(names, units, strict=True))]
-    return table(
-        head, rows, caption="Inaudible errors: share within one just-noticeable difference (5 points)", marks=marks
-    )
+    overall = next(iter(having.values()))["overall"]
+    heads = (join(n, el("span", f" {unit}", cls="range")) for n, unit in zip(names, units, strict=True))
+    head = ["", join("all", el("span", f" {overall['unit']}", cls="range")), *heads]
+    caption = "Inaudible errors: share within one just-noticeable difference (5 points)"
+    return table(head, rows, caption=caption, marks=marks, cls="stacked")
 
 
 def _pictures(report: Report, mode: str, having: Mapping[str, Any]) -> Html:
     charts = []
     names = list(next(iter(having.values()))["per_descriptor"])
     for name in names:
-        lines = {}
+        lines = []
         for row, found in having.items():
             points = found["per_descriptor"].get(name, {}).get("curve") or ()
             spots = [(p["asked"], p["median"]) for p in points if p["asked"] is not None and p["median"] is not None]
             if spots:
-                lines[role_of(report, row)] = spots
+                lines.append(Curve(row, role_of(report, row), spots))
         if lines:
-            picture = curves(lines, title=f"{name}: asked and measured", across="asked", up="measured")
+            picture = curves(lines, title=f"{name}: asked and measured")
             charts.append(el("div", el("h4", name), picture))
     talk = [
         el(
@@ -83,7 +83,7 @@ def _pictures(report: Report, mode: str, having: Mapping[str, Any]) -> Html:
         "Response: asked (across) and measured (up), as places in the kind's range. On the dashed line what is asked "
         "is had; a flat end is saturation."
     )
-    return join(el("p", told, cls="soft"), el("div", charts, cls="small-charts"), talk)
+    return join(el("p", told, cls="soft"), key(report), el("div", charts, cls="small-charts"), talk)
 
 
 def _talk(found: Mapping[str, Any]) -> Html:

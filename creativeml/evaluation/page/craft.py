@@ -17,7 +17,7 @@ CRAFT = {
     "tail": "level of the last 50 ms: a loud one is cut off",
     "end_step": "level of the very last sample: a loud one clicks",
     "clicks": "jumps within the sound that are heard as clicks",
-    "noise_floor": "what remains under the sound while it dies away: hiss",
+    "noise_floor": "level of the quietest tenth before the sound ends: hiss, or an early cut",
     "bandwidth": "highest frequency that the sound reaches: a low one is muffled",
 }
 
