@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import difflib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from creativeml.config import from_dict
+from creativeml.data.descriptor_ranges import DescriptorRanges, Feasible
 from creativeml.errors import CreativeMLError
 from creativeml.models.checkpoint import from_pretrained
 from creativeml.synthesis.catalog import DEFAULT_MODEL, ModelInfo, check_request, find_model
 from creativeml.synthesis.finish import finish
+
+RANGES = "descriptor_ranges"
+"""Entry of a model's information: the `DescriptorRanges` of the recordings that it was trained on."""
 
 
 @runtime_checkable
@@ -23,7 +32,8 @@ class SoundModel(Protocol):
     config: Any
 
     def condition_for(self, kinds: Sequence[str]) -> Tensor:
-        """Conditioning vectors, shape (batch, condition_dim)."""
+        """Conditioning vectors, shape (batch, condition_dim). Models whose configuration names controls take those
+        too: `controls`, descriptor → (batch,) values in its unit."""
         ...
 
     def noise_shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -82,7 +92,42 @@ class Instrument:
         """Samples in every sound."""
         return int(self._model.config.length_samples)
 
-    def generate(self, kind: str = "kick", count: int = 8, seed: int = 0, truncation: float = 1.0) -> Tensor:
+    @property
+    def controls(self) -> tuple[str, ...]:
+        """Descriptors that the model can be asked for, e.g. "brightness"; empty for models without controls."""
+        return tuple(getattr(self._model.config, "controls", ()))
+
+    @cached_property
+    def ranges(self) -> DescriptorRanges | None:
+        """What descriptors the sounds had that the model was trained on; None if that did not come with it."""
+        stored = self._info.details.get(RANGES)
+        return None if stored is None else from_dict(DescriptorRanges, stored)
+
+    def feasible(self, kind: str, controls: Mapping[str, float]) -> Feasible:
+        """The nearest values to `controls` that occur among recordings of a kind, and one line on what was changed.
+
+        Raises:
+            CreativeMLError: unknown kind or control, or a value that is not finite.
+        """
+        check_request(self.kinds, kind=kind, count=1, seed=0, truncation=1.0)
+        for name, value in controls.items():
+            if name not in self.controls:
+                near = difflib.get_close_matches(name, self.controls, n=1)
+                known = f"it has: {', '.join(self.controls)}" if self.controls else "it has none"
+                hint = f"did you mean '{near[0]}'?" if near else known
+                raise CreativeMLError(f"the model '{self._info.name}' has no control '{name}'; {hint}")
+            if not math.isfinite(value):
+                raise CreativeMLError(f"{name} must be a finite number, not {value}")
+        return Feasible(dict(controls), "") if self.ranges is None else self.ranges.feasible(kind, controls)
+
+    def generate(
+        self,
+        kind: str = "kick",
+        count: int = 8,
+        seed: int = 0,
+        truncation: float = 1.0,
+        controls: Mapping[str, float] | None = None,
+    ) -> Tensor:
         """Make sounds of one kind.
 
         Args:
@@ -91,28 +136,43 @@ class Instrument:
             seed: number of the first sound, from 0; the others follow with seed + 1, seed + 2, ...
             truncation: how far sounds may lie from the kind's average, 0 (the average itself) to 1.5; 1 is
                 as trained.
+            controls: descriptor → value in its unit, e.g. `{"brightness": 60.0}`. What no recording of the kind has is
+                brought to the nearest that occurs (see `feasible`). Controls left out vary from sound to sound as they
+                do among the recordings that have the others.
 
         Returns:
             Sounds in [-1, 1], float32 on the CPU, shape (count, samples): peak at -1 dBFS, no DC, end faded
             to zero.
 
         Raises:
-            CreativeMLError: unknown kind, or a number out of its range.
+            CreativeMLError: unknown kind or control, or a number out of its range.
         """
         check_request(self.kinds, kind=kind, count=count, seed=seed, truncation=truncation)
-        return torch.stack([self._make(kind, seed + i, truncation) for i in range(count)])
+        asked = self.feasible(kind, controls or {}).values
+        return torch.stack([self._make(kind, seed + i, truncation, asked) for i in range(count)])
 
-    def sound(self, kind: str, seed: int, truncation: float = 1.0) -> Tensor:
-        """The one sound of that name, shape (samples,): `generate(kind, 1, seed, truncation)[0]`."""
-        check_request(self.kinds, kind=kind, count=1, seed=seed, truncation=truncation)
-        return self._make(kind, seed, truncation)
+    def sound(
+        self, kind: str, seed: int, truncation: float = 1.0, controls: Mapping[str, float] | None = None
+    ) -> Tensor:
+        """The one sound of that name, shape (samples,): `generate(kind, 1, seed, truncation, controls)[0]`."""
+        return self.generate(kind, 1, seed, truncation, controls)[0]
 
-    def _make(self, kind: str, seed: int, truncation: float) -> Tensor:
+    def _condition(self, kind: str, seed: int, truncation: float, asked: Mapping[str, float]) -> Tensor:
+        if not self.controls:
+            return self._model.condition_for([kind])
+        values = dict(asked)
+        if self.ranges is not None:
+            # The free ones are part of what the seed decides, as the latent is.
+            values = self.ranges.complete(kind, asked, np.random.default_rng([seed, 1]), truncation)
+        controls = {name: torch.tensor([values[name]]) for name in self.controls if name in values}
+        return cast(Any, self._model).condition_for([kind], controls)
+
+    def _make(self, kind: str, seed: int, truncation: float, asked: Mapping[str, float]) -> Tensor:
         latent, *noise = self._draw(seed)
         with torch.no_grad(), _one_thread():
             raw = self._model(
                 latent.to(self._device),
-                self._model.condition_for([kind]).to(self._device),
+                self._condition(kind, seed, truncation, asked).to(self._device),
                 noise=[n.to(self._device) for n in noise],
                 truncation=float(truncation),
             )[0]

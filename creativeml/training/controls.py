@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor
 
 from creativeml.audio.descriptors.loss import DescriptorLoss
 from creativeml.audio.descriptors.registry import chosen, describe
+from creativeml.config import to_dict
+from creativeml.data.descriptor_ranges import ranges_of
 from creativeml.data.one_shots import OneShotDataset
 from creativeml.models.gans.condition import control_entries
 from creativeml.training.config import ControlConfig
@@ -44,7 +49,7 @@ class Obedience:
     """
 
     def __init__(self, config: ControlConfig, names: tuple[str, ...], sample_rate: int) -> None:
-        self._config = config
+        self._config, self.names = config, names
         weights = dict(config.weights)
         self._loss = DescriptorLoss(sample_rate, {name: weights.get(name, 1.0) for name in names})
 
@@ -61,17 +66,27 @@ class Obedience:
         return {f"control/{name}": factor * self._loss.weights[name] * term for name, term in found.items()}
 
 
-@torch.no_grad()
-def usual_controls(dataset: OneShotDataset, names: tuple[str, ...]) -> Tensor:
+def measured_dataset(dataset: OneShotDataset, names: tuple[str, ...]) -> dict[str, Tensor]:
+    """Descriptor → `(sounds,)` of all sounds of a dataset, in its order."""
+    parts = torch.arange(len(dataset)).split(32)
+    found = [measured(dataset.batch(part.tolist())[0], dataset.sample_rate, names) for part in parts]
+    return {name: torch.cat([values[name] for values in found]) for name in names}
+
+
+def usual_controls(dataset: OneShotDataset, values: dict[str, Tensor]) -> Tensor:
     """Entries `(kinds, controls)` of the condition vector at the median of each kind's training sounds.
 
     A kind without sounds (in a small-set check) gets 0, the middle of all drum sounds.
     """
-    table = torch.zeros(len(dataset.kinds), len(names))
-    for kind in range(len(dataset.kinds)):
-        members = torch.nonzero(dataset.labels == kind).flatten()
-        parts = [measured(dataset.batch(part.tolist())[0], dataset.sample_rate, names) for part in members.split(32)]
-        if parts:
-            entries = torch.cat([control_entries(values, names) for values in parts])
-            table[kind] = entries.median(0).values
+    entries = control_entries(values, tuple(values))
+    table = torch.zeros(len(dataset.kinds), len(values))
+    for kind in dataset.labels.unique().tolist():
+        table[kind] = entries[dataset.labels == kind].median(0).values
     return table
+
+
+def data_ranges(dataset: OneShotDataset, values: dict[str, Tensor]) -> dict[str, Any]:
+    """The `DescriptorRanges` of the training sounds as plain values, which travel with the model."""
+    matrix = torch.stack(list(values.values()), dim=1).double().numpy()
+    labels = np.array([dataset.kinds[label] for label in dataset.labels.tolist()])
+    return to_dict(ranges_of(tuple(values), matrix, labels, dataset.kinds))

@@ -242,7 +242,7 @@ def _validated(run: Run, recorder: Recorder) -> dict[str, Any]:
         figures["validation/seconds"] = time.perf_counter() - started
     recorder.record(gan.step, figures)
     _watch_variety(run, recorder, figures)
-    info = {"step": gan.step, **figures, "trained_on_sha256": run.dataset.fingerprints()}
+    info = {"step": gan.step, **figures, **run.info}
     rank = rank_of(figures)
     if run.validation is None or run.best_rank is None or rank < run.best_rank:
         run.best, run.best_rank = {"distance": figures.get(SCORE), "step": gan.step}, rank

@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from torch import Tensor
 from tqdm import tqdm
 
 from creativeml.audio.augment import AugmentConfig, DrumAugment
@@ -29,13 +30,13 @@ from creativeml.files import atomic_write_json, sha256_file
 from creativeml.models.checkpoint import save_pretrained
 from creativeml.models.gans.style_wavegan import StyleWaveGAN
 from creativeml.training.config import GANTrainingConfig
-from creativeml.training.controls import usual_controls
+from creativeml.training.controls import data_ranges, measured_dataset, usual_controls
 from creativeml.training.gan import GAN, build_gan
 from creativeml.training.levels import estimate_levels
 from creativeml.training.recorder import last_line_with
 from creativeml.training.state import latest_state, load_state, save_state
 from creativeml.training.validation import ALARMS, DISTANCE, SCORE, Rank, Validator, rank_of, usable_kinds
-from creativeml.training.warm_start import start_from
+from creativeml.training.warm_start import heard_by, start_from
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,9 @@ class Run:
     options: FitOptions
     augment: DrumAugment
     about: dict[str, Any]
+    """What run.json says."""
+    info: dict[str, Any]
+    """What is stored with every model of the run."""
     best: dict[str, Any]
     """Step and score ("distance") of the checkpoint that is kept."""
     best_rank: Rank | None = None
@@ -113,15 +117,27 @@ def open_run(config: GANTrainingConfig, data: Path, out: Path, fabric: Fabric, o
     about = {"data": data.name, "manifest_sha256": sha256_file(data / "manifest.csv"), "overfit": options.overfit}
     if options.resume:
         _same_data(out, about)
+        about["heard_before"] = read_json(out / "run.json").get("heard_before", [])
+    elif options.init is not None:
+        about["heard_before"] = heard_by(options.init)
     gan = build_gan(config, fabric)
+    # The sounds that weights came from belong to what the model was trained on, too.
+    info: dict[str, Any] = {
+        "trained_on_sha256": sorted({*dataset.fingerprints(), *about.get("heard_before", [])}),
+    }
+    controls = gan.obedience.names if gan.obedience is not None else ()
+    values = measured_dataset(dataset, controls) if controls else {}
+    if controls:
+        info["descriptor_ranges"] = data_ranges(dataset, values)
     if not options.resume:
-        _start(gan, dataset, options.init)
+        _start(gan, dataset, values, options.init)
     sampler = ClassBalancedSampler(dataset.labels, config.batch_size, config.seed)
     augment = DrumAugment(AugmentConfig(sample_rate=dataset.sample_rate), only=config.augmentation.data_only)
-    return Run(out, gan, dataset, validation, sampler, options, augment, about, {"distance": None, "step": None})
+    best = {"distance": None, "step": None}
+    return Run(out, gan, dataset, validation, sampler, options, augment, about, info, best)
 
 
-def _start(gan: GAN, dataset: OneShotDataset, init: Path | None) -> None:
+def _start(gan: GAN, dataset: OneShotDataset, values: dict[str, Tensor], init: Path | None) -> None:
     """Weights that learnt elsewhere, and what is estimated from the data before training begins."""
     networks = (gan.average, gan.generator)
     if init is not None:
@@ -133,9 +149,8 @@ def _start(gan: GAN, dataset: OneShotDataset, init: Path | None) -> None:
         level = estimate_levels(gan.average, dataset)
         for network in networks:
             network.level.copy_(level)
-    controls = gan.average.config.controls
-    if controls:
-        usual = usual_controls(dataset, controls)
+    if values:
+        usual = usual_controls(dataset, values)
         for network in networks:
             network.usual_controls.copy_(usual)
 

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from creativeml.errors import CreativeMLError
-from creativeml.models.checkpoint import CONFIG, from_pretrained
+from creativeml.models.checkpoint import CONFIG, from_pretrained, read_config
 from creativeml.training.state import latest_state
 
 
@@ -35,6 +35,17 @@ def start_from(folder: Path, modules: dict[str, nn.Module]) -> list[str]:
     for name in known.keys() & modules.keys():
         _fill(modules[name], known[name], f"{folder}: '{name}'")
     return sorted(known.keys() & modules.keys())
+
+
+def heard_by(folder: Path) -> list[str]:
+    """Fingerprints of the recordings that the weights in a run's or a model's folder were trained on.
+
+    Raises:
+        CreativeMLError: no model there.
+    """
+    model = folder if (folder / CONFIG).is_file() and not (folder / "checkpoints").is_dir() else folder / "last"
+    info = read_config(model).get("info") or {}
+    return sorted(map(str, info.get("trained_on_sha256", ())))
 
 
 def _networks_of(folder: Path) -> dict[str, dict[str, Tensor]]:

@@ -13,8 +13,9 @@ from creativeml.errors import CreativeMLError
 from creativeml.models.checkpoint import from_pretrained
 from creativeml.models.gans.condition import control_entries, kind_shares
 from creativeml.models.gans.style_wavegan import StyleWaveGAN, StyleWaveGANConfig
+from creativeml.synthesis.generate import load
 from creativeml.training.config import ControlConfig, training_preset
-from creativeml.training.controls import Obedience, measured, perturbed, usual_controls
+from creativeml.training.controls import Obedience, measured, measured_dataset, perturbed, usual_controls
 from creativeml.training.fit import fit
 from creativeml.training.run import FitOptions
 
@@ -57,7 +58,7 @@ def test_what_is_asked_for_lies_around_real_sounds():
 
 def test_usual_controls_are_medians_by_kind(drums):
     dataset = OneShotDataset(drums, "train")
-    table = usual_controls(dataset, NAMES)
+    table = usual_controls(dataset, measured_dataset(dataset, NAMES))
     kind = 1
     rows = torch.nonzero(dataset.labels == kind).flatten().tolist()
     values = describe(dataset.batch(rows)[0], dataset.sample_rate, NAMES, smooth=True)
@@ -128,3 +129,20 @@ def test_a_run_with_controls_starts_from_one_without(drums, small, tmp_path, cap
     assert any(0 < line.get("validation/control_error", 0) < 100 for line in lines)
     model = from_pretrained(out / "best")
     assert model.config.controls == NAMES and bool(model.usual_controls.any())
+    instrument = load(out / "best")
+    assert instrument.controls == NAMES and instrument.ranges.of("kick").sounds == 8
+    assert set(OneShotDataset(drums, "train").fingerprints()) == set(instrument.info.details["trained_on_sha256"])
+
+
+def test_sounds_of_recordings_that_weights_came_from_count_as_heard(drums, small, tmp_path):
+    fabric = Fabric(accelerator="cpu", devices=1)
+    fit(small, drums, tmp_path / "first", fabric, FitOptions(steps=4, checkpoint_every=4))
+    info = json.loads((tmp_path / "first/last/config.json").read_text())
+    info["info"]["trained_on_sha256"] = ["0123456789abcdef"]
+    (tmp_path / "first/last/config.json").write_text(json.dumps(info))
+    second = replace(small, reconstruction=replace(small.reconstruction, pretrain_steps=0))
+    out = tmp_path / "second"
+    fit(second, drums, out, fabric, FitOptions(steps=4, checkpoint_every=4, init=tmp_path / "first"))
+    fit(second, drums, out, fabric, FitOptions(steps=8, checkpoint_every=4, resume=True))
+    heard = load(out / "last").info.details["trained_on_sha256"]
+    assert "0123456789abcdef" in heard and set(OneShotDataset(drums, "train").fingerprints()) < set(heard)
