@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from creativeml.audio.descriptors.registry import DESCRIPTORS, describe
 from creativeml.errors import CreativeMLError
+from creativeml.threads import one_thread
 
 # A call takes some 14,000 operations however many sounds it is given: with many, threads seldom wait for each other.
 _PIECE = 8
@@ -61,7 +61,8 @@ def measured(
             rows.append(pending.popleft().result())
             progress(len(rows[-1]))
 
-    with _single_threaded(), ThreadPoolExecutor(workers) as pool:
+    # A sound is many small operations, which several threads of torch only slow down; sounds are spread instead.
+    with one_thread(), ThreadPoolExecutor(workers) as pool:
         for sounds in _pieces(batches):
             pending.append(pool.submit(piece, sounds))
             finish(2 * workers)
@@ -80,14 +81,3 @@ def _pieces(batches: Iterable[Tensor]) -> Iterator[Tensor]:
             del waiting[:_PIECE]
     if waiting:
         yield torch.cat(waiting)
-
-
-@contextlib.contextmanager
-def _single_threaded() -> Iterator[None]:
-    # A sound is many small operations, which several threads of torch only slow down; sounds are spread instead.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
@@ -20,6 +19,7 @@ from creativeml.errors import CreativeMLError
 from creativeml.models.checkpoint import from_pretrained
 from creativeml.synthesis.catalog import DEFAULT_MODEL, ModelInfo, check_request, find_model
 from creativeml.synthesis.finish import finish
+from creativeml.threads import one_thread
 
 RANGES = "descriptor_ranges"
 """Entry of a model's information: the `DescriptorRanges` of the recordings that it was trained on."""
@@ -40,9 +40,7 @@ class SoundModel(Protocol):
         """Shapes of the noise inputs of one sound, without the batch axis."""
         ...
 
-    def __call__(
-        self, latent: Tensor, condition: Tensor, *, noise: Sequence[Tensor], truncation: float
-    ) -> Tensor:
+    def __call__(self, latent: Tensor, condition: Tensor, *, noise: Sequence[Tensor], truncation: float) -> Tensor:
         """Sounds, shape (batch, samples)."""
         ...
 
@@ -60,9 +58,7 @@ class Instrument:
     def __init__(self, model: torch.nn.Module, info: ModelInfo) -> None:
         if not isinstance(model, SoundModel):
             name = getattr(model, "registry_name", type(model).__name__)
-            raise CreativeMLError(
-                f"{info.folder}: '{name}' is a model that makes no sounds; load one that does"
-            )
+            raise CreativeMLError(f"{info.folder}: '{name}' is a model that makes no sounds; load one that does")
         self._model = model
         self._info = info
         self._device = next(self.model.parameters()).device
@@ -169,7 +165,9 @@ class Instrument:
 
     def _make(self, kind: str, seed: int, truncation: float, asked: Mapping[str, float]) -> Tensor:
         latent, *noise = self._draw(seed)
-        with torch.no_grad(), _one_thread():
+        # Sums are rounded in another order for every number of threads, and a sound's bytes must not depend on how
+        # many cores a machine has. One thread also keeps its pace beside a busy DAW, where several wait for each other.
+        with torch.no_grad(), one_thread():
             raw = self._model(
                 latent.to(self._device),
                 self._condition(kind, seed, truncation, asked).to(self._device),
@@ -189,19 +187,6 @@ class Instrument:
         generator = torch.Generator().manual_seed(seed)
         shapes = ((int(self._model.config.latent_dim),), *self._model.noise_shapes())
         return [torch.randn((1, *shape), generator=generator) for shape in shapes]
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    # Sums are rounded in another order for every number of threads, and a sound's bytes must not depend on
-    # how many cores a machine has. One thread also keeps its pace beside a busy DAW, where several wait for
-    # each other.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def load(name: str | Path = DEFAULT_MODEL, *, device: str | torch.device = "cpu") -> Instrument:
