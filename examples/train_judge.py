@@ -2,8 +2,7 @@
 
     python examples/train_judge.py --data DATA --out creativeml/weights/judge --folds 5
 
-DATA is a dataset folder made by `creativeml prepare`. About six minutes on one core for each training; there are as
-many more as folds.
+DATA is a dataset folder made by `creativeml prepare`. About four minutes on one core, and nine more for five folds.
 """
 
 from __future__ import annotations

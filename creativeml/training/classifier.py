@@ -1,8 +1,8 @@
 """Training of the drum classifier, the judge of the evaluation, on real recordings only.
 
-Batches that soften the imbalance of kinds and a loss that removes the rest, drum augmentation and layers of the same
-kind on the waveform, masks and mixtures on the log-mel picture, averaged weights, early stopping on the validation
-recordings. The test recordings are looked at once, at the end.
+Batches that soften the imbalance of kinds and a loss that removes the rest, varied copies of the sounds with masks and
+mixtures (`training.varied_sounds`), averaged weights, early stopping on the validation recordings. The test recordings
+are looked at once, at the end.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from creativeml.audio.augment import AugmentConfig, DrumAugment
 from creativeml.data.one_shots import OneShotDataset, read_dataset, select_rows
 from creativeml.errors import CreativeMLError, require
 from creativeml.evaluation.judge import Recognition, recognition_of
 from creativeml.models.checkpoint import save_pretrained
-from creativeml.models.classifiers.drum_classifier import DrumClassifier, DrumClassifierConfig, tonality
-
-# All but `tail`, which would make closed hats of open ones, and `gain`, which the classifier does not hear.
-AUGMENTATIONS = ("pitch", "tilt", "attack", "polarity", "shift", "noise")
+from creativeml.models.classifiers.drum_classifier import DrumClassifier, DrumClassifierConfig
+from creativeml.training.varied_sounds import VariedSounds, mask_views, mix, vary
 
 
 @dataclass(frozen=True)
 class ClassifierTraining:
     """How the classifier is trained."""
 
-    steps: int = 1200
+    steps: int = 800
     batch_size: int = 44
     share_power: float = 0.0
     """A kind's share of the batches goes with this power of its number of sounds: 0 gives equal shares, 1 the shares of
     the data. The loss makes up for it, so decisions are balanced in any case."""
+    varied_sounds: int = 9000
+    """Varied copies of the training sounds, made once, that batches are drawn from; fewer if so many are never drawn,
+    more if each sound is to be among them."""
     learning_rate: float = 3e-3
     """Peak of the one-cycle schedule."""
     weight_decay: float = 0.05
@@ -103,8 +103,10 @@ def train_classifier(
     train = _sounds(data, "train")
     held_out = {name: OneShotDataset(data, name, kinds=train.kinds) for name in ("validation", "test")}
     torch.manual_seed(settings.seed)
-    trainer = _Trainer(DrumClassifier(_shaped(config, train)), train, settings)
     started = time.monotonic()
+    model = DrumClassifier(_shaped(config, train))
+    report(f"varying {len(train)} sounds")
+    trainer = _Trainer(model, _varied(train, model, settings), settings)
     best, best_loss, steps = trainer.averaged, math.inf, 0
     for step in trainer.run():
         recognition, loss = examine(trainer.averaged, held_out["validation"])
@@ -135,7 +137,8 @@ def cross_validate(
     Args:
         data: dataset folder made by `creativeml prepare`; all its splits are used.
         folds: trainings, each on the rest of the groups.
-        config, settings, report: as for `train_classifier`; `report` gets a line per fold.
+        config, settings, report: as for `train_classifier`; `report` gets a line before the sounds are varied and
+            one per fold.
 
     Raises:
         CreativeMLError: not a dataset folder, fewer than two kinds, fewer groups than folds, or a kind in fewer than
@@ -144,10 +147,17 @@ def cross_validate(
     settings = settings or ClassifierTraining()
     every = _sounds(data, "all")
     kinds = every.kinds
+    shape = _shaped(config, every)
+    split = _folds(every, folds, settings.seed)
+    parts = torch.empty_like(every.labels)
+    for fold, (_, unheard) in enumerate(split):
+        parts[unheard] = fold
+    report(f"varying {len(every)} sounds")
+    varied = _varied(every, DrumClassifier(shape), settings, parts)
     recognised = torch.empty_like(every.labels)
-    for fold, (heard, unheard) in enumerate(_folds(every, folds, settings.seed), 1):
+    for fold, (heard, unheard) in enumerate(split, 1):
         torch.manual_seed(settings.seed)
-        trainer = _Trainer(DrumClassifier(_shaped(config, every)), every.subset(heard), settings)
+        trainer = _Trainer(DrumClassifier(shape), varied.made_of(heard), settings)
         for _ in trainer.run():
             pass  # nothing is looked at on the way
         held_out = every.subset(unheard)
@@ -204,16 +214,28 @@ def _scores(model: DrumClassifier, data: OneShotDataset) -> Tensor:
     return torch.cat([model(data.batch(part)[0]) for part in torch.arange(len(data)).split(32)])
 
 
+def _varied(
+    data: OneShotDataset, model: DrumClassifier, settings: ClassifierTraining, parts: Tensor | None = None
+) -> VariedSounds:
+    return vary(
+        data,
+        model.views,
+        number=min(settings.varied_sounds, settings.steps * settings.batch_size),
+        probability=settings.augment_probability,
+        layer_probability=settings.layer_probability,
+        generator=torch.Generator().manual_seed(settings.seed),
+        parts=parts,
+    )
+
+
 class _Trainer:
     """Networks, optimizer and random numbers of one training."""
 
-    def __init__(self, model: DrumClassifier, data: OneShotDataset, settings: ClassifierTraining) -> None:
+    def __init__(self, model: DrumClassifier, data: VariedSounds, settings: ClassifierTraining) -> None:
         self.model, self.data, self.settings = model, data, settings
         self.averaged = copy.deepcopy(model).requires_grad_(False)
-        ranges = AugmentConfig(sample_rate=data.sample_rate, pitch_semitones=3.0, tilt_db_per_octave=3.0)
-        self.augment = DrumAugment(ranges, only=AUGMENTATIONS)
-        self.members = [torch.nonzero(data.labels == label).flatten() for label in range(len(data.kinds))]
-        counts = torch.tensor([len(members) for members in self.members]).float()
+        self.members = [torch.nonzero(data.labels == kind).flatten() for kind in range(len(model.config.kinds))]
+        counts = torch.tensor([len(data.origins[members].unique()) for members in self.members]).float()
         self.shares = counts**settings.share_power / (counts**settings.share_power).sum()
         self.generator = torch.Generator().manual_seed(settings.seed)
         self.optimizer = torch.optim.AdamW(
@@ -233,34 +255,26 @@ class _Trainer:
     def step(self, number: int) -> None:
         self.model.train()
         drawn = torch.multinomial(self.shares, self.settings.batch_size, True, generator=self.generator)
-        sounds, labels = self.data.batch(self._of_kinds(drawn))
+        views, labels = self.data.batch(self._of_kinds(drawn))
         with torch.no_grad():
-            sounds = self._varied(sounds)
-            if self.settings.layer_probability:
-                others, _ = self.data.batch(self._of_kinds(labels))
-                others = self._varied(others)
-                probability = self.settings.layer_probability
-                sounds = layer(sounds, others, probability, self.data.sample_rate, self.generator)
-            picture, tones = mask(self.model.picture(sounds), self.generator), tonality(sounds)
-            targets = F.one_hot(labels, len(self.model.config.kinds)).float()
-            picture, tones, targets = mix((picture, tones, targets), self.settings.mixture, self.generator)
-        with torch.autocast(picture.device.type, torch.bfloat16):
-            embedding = self.model.embed_views(picture, tones)
+            kinds = F.one_hot(labels, len(self.model.config.kinds)).float()
+            parts = (*mask_views(views, self.generator), kinds)
+            *views, targets = mix(parts, self.settings.mixture, self.generator)
+        with torch.autocast(targets.device.type, torch.bfloat16):
+            embedding = self.model.embed_views(tuple(views))
         # Scores learnt beside the log of the shares are those of a balanced classifier (Menon et al. 2021,
-        # arXiv 2007.07314).
-        scores = self.model.classify_embedding(embedding.float()) + self.shares.log()
-        loss = F.cross_entropy(scores, targets, label_smoothing=self.settings.label_smoothing)
+        # arXiv 2007.07314). Each member learns for itself: what they gain together comes from their differences.
+        scores = self.model.member_scores(embedding.float()) + self.shares.log()
+        targets = targets[:, None].expand_as(scores).flatten(0, 1)
+        loss = F.cross_entropy(scores.flatten(0, 1), targets, label_smoothing=self.settings.label_smoothing)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
         self.schedule.step()
         self._average(min(self.settings.average, number / (number + 9)))
 
-    def _varied(self, sounds: Tensor) -> Tensor:
-        return self.augment(sounds, generator=self.generator, probability=self.settings.augment_probability)
-
     def _of_kinds(self, labels: Tensor) -> Tensor:
-        """Index of a random sound for each label."""
+        """Index of a random varied sound for each label."""
         places = torch.rand(len(labels), generator=self.generator).tolist()
         members = [self.members[label] for label in labels.tolist()]
         return torch.stack([m[int(place * len(m))] for m, place in zip(members, places, strict=True)])
@@ -273,69 +287,6 @@ class _Trainer:
                 kept.lerp_(own[name], 1.0 - decay)
             else:
                 kept.copy_(own[name])
-
-
-def layer(sounds: Tensor, others: Tensor, probability: float, sample_rate: int, generator: torch.Generator) -> Tensor:
-    """Join sounds with others of their kind: half of the time summed, half of the time one's attack, the
-    other's tail.
-
-    Args:
-        sounds, others: `(b, samples)`.
-        probability: of being joined at all.
-        sample_rate: in Hz.
-        generator: source of randomness.
-
-    Returns:
-        `(b, samples)`, each with peak 1 before joining.
-    """
-    first, second = (s / s.abs().amax(1, keepdim=True).clamp_min(1e-8) for s in (sounds, others))
-    chance, share, place = torch.rand(3, len(sounds), 1, generator=generator)
-    summed = torch.lerp(first, second, 0.5 * share)
-    # The joint lies between 3 and 90 ms and is a fifth as wide as it is late.
-    joint_s = 0.003 * 30.0**place
-    fade = torch.sigmoid((torch.arange(sounds.shape[1]) / sample_rate - joint_s) / (0.2 * joint_s))
-    joined = torch.lerp(first, second, fade)
-    return torch.where(chance < probability / 2, summed, torch.where(chance < probability, joined, first))
-
-
-def mask(picture: Tensor, generator: torch.Generator) -> Tensor:
-    """Silence a random band and, in half of the pictures, a random stretch of time (SpecAugment, Park et al.
-    2019).
-
-    Args:
-        picture: `(b, bands, frames)`.
-        generator: source of randomness.
-    """
-    batch, bands, frames = picture.shape
-
-    def stretch(size: int, widest: int, first: int) -> Tensor:
-        width = torch.rand(batch, 1, generator=generator) * widest
-        start = first + torch.rand(batch, 1, generator=generator) * (size - first - width)
-        place = torch.arange(size)
-        return (place >= start) & (place < start + width)
-
-    in_band = stretch(bands, bands // 8, 0)[:, :, None]
-    # The attack decides what a drum is: the first frames are spared.
-    in_time = stretch(frames, frames // 8, frames // 8) & (torch.rand(batch, 1, generator=generator) < 0.5)
-    return torch.where(in_band | in_time[:, None], picture.amin((1, 2), keepdim=True), picture)
-
-
-def mix(parts: tuple[Tensor, ...], alpha: float, generator: torch.Generator) -> tuple[Tensor, ...]:
-    """Mix each sound's picture, target and so on, all `(b, ...)`, with those of another one of the batch.
-
-    That is mixup (Zhang et al. 2018); `alpha` 0 leaves them.
-    """
-    if alpha == 0:
-        return parts
-    batch = len(parts[0])
-    # A beta(a, a) variable from two powers of uniform ones (Johnk), which a passed generator can draw.
-    shares = torch.rand(2, 64, batch, generator=generator) ** (1 / alpha)
-    accepted = shares.sum(0) <= 1
-    first = accepted.float().argmax(0)
-    x, y = (s.gather(0, first[None])[0] for s in shares)
-    share = torch.where(accepted.any(0), x / (x + y).clamp_min(1e-30), torch.ones(batch))
-    other = torch.randperm(batch, generator=generator)
-    return tuple(torch.lerp(part[other], part, share.view(-1, *[1] * (part.ndim - 1))) for part in parts)
 
 
 def save_classifier(

@@ -125,6 +125,8 @@ def packages() -> dict[str, bytes]:
         "50-Crash1Choke-01",
         "45-CongaSm-L-01",
         "47-CongaSm-R-01",
+        "51-RideTip-01",
+        "59-RideShank-01",
     ]
     debian: dict[str, dict[str, bytes]] = {
         "sonic-pi-samples": {f"{sonic}{name}.flac": data for name, data in flacs.items()}
@@ -326,6 +328,8 @@ def test_avl_kits_that_share_drums_share_groups(cache: Path) -> None:
             ("43-FloorEdge-01", "tom", "avldrums/Blonde_Bop/43"),
             ("45-CongaSm-L-01", "perc", "avldrums/Blonde_Bop/45"),
             ("47-CongaSm-R-01", "perc", "avldrums/Blonde_Bop/45"),
+            ("51-RideTip-01", "ride", "avldrums/Blonde_Bop/51"),
+            ("59-RideShank-01", "crash", "avldrums/Blonde_Bop/59"),
         }
 
 

@@ -5,21 +5,21 @@ import json
 import pytest
 import torch
 
+from creativeml.audio.log_mel import hz_to_mel
 from creativeml.data.one_shots import OneShotDataset
 from creativeml.errors import CreativeMLError
 from creativeml.evaluation.judge import BUNDLED, load_judge, recognition_of
 from creativeml.evaluation.measure import recognition
 from creativeml.models import build, save_pretrained
-from creativeml.models.classifiers.drum_classifier import DrumClassifier, DrumClassifierConfig, tonality
+from creativeml.models.classifiers.drum_classifier import DrumClassifier, DrumClassifierConfig
+from creativeml.models.classifiers.views import close_up, fine_spectrum, tonality
 from creativeml.training.classifier import (
     ClassifierTraining,
     _folds,
     cross_validate,
-    layer,
-    mask,
-    mix,
     train_classifier,
 )
+from creativeml.training.varied_sounds import layer, mask, mask_views, mix, vary
 
 
 def test_recognition_counts_and_balances():
@@ -105,7 +105,7 @@ def test_cross_validation_recognises_recordings_of_unheard_groups(corpus):
     settings = ClassifierTraining(steps=60, batch_size=12)
     found = cross_validate(corpus, folds=2, config=shape, settings=settings, report=lines.append)
     assert found.confusion.sum() == 75 and found.balanced >= 0.9
-    assert len(lines) == 2 and lines[1].startswith("fold 2 of 2: ")
+    assert len(lines) == 3 and lines[2].startswith("fold 2 of 2: ")
 
 
 def test_masks_hide_a_part_and_spare_the_attack():
@@ -114,6 +114,41 @@ def test_masks_hide_a_part_and_spare_the_attack():
     assert 0 < hidden.float().mean() < 0.2
     whole_frames = hidden.all(1)
     assert whole_frames.any() and not whole_frames[:, :2].any()
+
+
+def test_masks_of_the_other_views_leave_time_and_tonality_alone():
+    views = tuple(torch.rand(40, *shape) + 1 for shape in ((32, 64), (32, 24), (96, 5), (12,)))
+    picture, close_up, spectrum, tones = mask_views(views, torch.Generator().manual_seed(1))
+    assert torch.equal(tones, views[3]) and not torch.equal(picture, views[0])
+    for seen, masked in ((views[1], close_up), (views[2], spectrum)):
+        bands = (seen != masked).any(2)
+        # The smallest value of all is what a mask writes: it may stand there already.
+        assert 0 < bands.float().mean() < 0.125 and ((seen != masked).sum(2)[bands] >= seen.shape[2] - 1).all()
+
+
+def test_varied_sounds_are_balanced_and_complete_and_stay_in_their_part(corpus):
+    data = OneShotDataset(corpus, "train")
+    settings = {"number": 90, "probability": 0.0, "layer_probability": 1.0}
+    alone = vary(
+        data,
+        lambda sounds: (sounds,),
+        parts=torch.arange(len(data)),
+        generator=torch.Generator().manual_seed(0),
+        **settings,
+    )
+    assert torch.bincount(alone.labels).tolist() == [30, 30, 30]
+    assert set(alone.origins.tolist()) == set(range(len(data)))
+    assert torch.equal(alone.labels, data.labels[alone.origins])
+    # A sound that is alone in its part can be joined with itself only.
+    own = data.batch(alone.origins)[0]
+    own = own / own.abs().amax(1, keepdim=True)
+    assert torch.allclose(alone.views[0].float(), own, atol=1e-3)
+    joined = vary(data, lambda sounds: (sounds,), generator=torch.Generator().manual_seed(0), **settings)
+    own = data.batch(joined.origins)[0]
+    changed = (joined.views[0].float() - own / own.abs().amax(1, keepdim=True)).abs().amax(1) > 0.01
+    assert changed.float().mean() > 0.5
+    few = joined.made_of([0, 5])
+    assert set(few.origins.tolist()) == {0, 5} and len(few.views[0]) == len(few.labels) == len(few.origins)
 
 
 def test_layers_take_both_sounds():
@@ -146,8 +181,46 @@ def test_tonality_tells_partials_from_noise_at_any_level():
     assert torch.isfinite(tonality(torch.zeros(1, 100))).all()
 
 
+def test_close_up_shows_when_and_spectrum_shows_where():
+    click = torch.zeros(2, 44100)
+    click[0, 128 * 4], click[1, 128 * 17] = 1.0, 1.0
+    assert close_up(click, 44100).mean(1).argmax(1).tolist() == [4, 17]
+    time = torch.arange(44100) / 44100
+    for frequency in (220.0, 1000.0, 6000.0):
+        seen = fine_spectrum(torch.sin(2 * torch.pi * frequency * time)[None], 44100)[0]
+        # Bands are centred on every 97th part of the way from 30 Hz to 16 kHz in mel, the first one part up.
+        low, high = hz_to_mel(30.0), hz_to_mel(16000.0)
+        expected = 97 * (hz_to_mel(frequency) - low) / (high - low) - 1
+        assert abs(int(seen[:, 2].argmax()) - expected) <= 1
+    # The last stretch begins after 30 frames of 1,024 samples, its windows reach two frames back.
+    ended = torch.nn.functional.pad(torch.ones(1, 28 * 1024 - 2048), (0, 44100))
+    assert float(fine_spectrum(ended, 44100)[0, :, 4].max()) < -1.99
+
+
+def test_members_decide_together_and_each_for_itself():
+    shape = {"bands": 32, "channels": (4,), "embedding_dim": 6}
+    model = DrumClassifier(DrumClassifierConfig(members=3, **shape)).eval()
+    embedding = model.embed(torch.randn(2, 9000))
+    assert embedding.shape == (2, 18)
+    scores = model.member_scores(embedding)
+    assert scores.shape == (2, 3, 11) and not torch.allclose(scores[:, 0], scores[:, 1])
+    assert torch.allclose(model.classify_embedding(embedding), scores.softmax(2).log().mean(1), atol=1e-5)
+    other = embedding.clone()
+    other[:, 6:12] += 1.0
+    changed = (model.member_scores(other) != scores).flatten(2).any(2)
+    assert changed.tolist() == [[False, True, False]] * 2
+    plain = DrumClassifier(DrumClassifierConfig(members=1, close_up_channels=(), spectrum_channels=(), **shape)).eval()
+    assert plain.embed(torch.randn(2, 9000)).shape == (2, 6)
+
+
 def test_wrong_shapes_and_settings_are_refused():
-    for wrong in ({"kinds": ("kick",)}, {"bands": 63}, {"dropout": 1.0}):
+    for wrong in (
+        {"kinds": ("kick",)},
+        {"bands": 63},
+        {"dropout": 1.0},
+        {"members": 0},
+        {"close_up_channels": (4,) * 6},
+    ):
         with pytest.raises(ValueError):
             DrumClassifierConfig(**wrong)
     with pytest.raises(ValueError):
@@ -159,8 +232,9 @@ def test_the_bundled_judge_fits_the_page():
     bundled = load_judge()
     assert isinstance(bundled.model, DrumClassifier)
     assert sum(p.stat().st_size for p in BUNDLED.iterdir()) < 2_000_000
-    assert bundled.info["test"]["balanced_accuracy"] >= 0.8
-    assert bundled.info["cross_validation"]["balanced_accuracy"] >= 0.8
+    assert bundled.info["test"]["balanced_accuracy"] >= 0.82
+    assert bundled.info["cross_validation"]["balanced_accuracy"] >= 0.82
+    assert bundled.embedding(torch.randn(1, 65536), 44100).shape[1] <= 128
 
 
 def test_recognition_without_heard_recordings(judge, corpus):
