@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -20,9 +20,22 @@ SEARCHED = 32
 """Sounds of each kind among which a row without controls is searched. Measuring one takes a core 0.16 s."""
 
 
-def sounds_to_measure(players: Cast) -> dict[str, int]:
+def questions(plan: Plan, players: Cast) -> control.Examination:
+    """What is asked of every row; the data must have been described.
+
+    Raises:
+        CreativeMLError: descriptors of some recordings are missing.
+    """
+    return control.plan(measure_ranges(plan.data, TIMBRE), _held_out(plan, players))
+
+
+def sounds_to_measure(players: Cast, examination: control.Examination) -> dict[str, int]:
     """Row -> number of sounds that `examine` measures; recordings have been measured before."""
-    return {s.name: len(_searched(s)) for s in players.rows() if s.labelled and s is not players.train}
+    return {
+        s.name: len(_answerable(s, examination).questions) * control.COUNT if _obeys(s) else len(_searched(s))
+        for s in players.rows()
+        if s.labelled and s is not players.train
+    }
 
 
 def reason_against(plan: Plan) -> str:
@@ -33,34 +46,73 @@ def reason_against(plan: Plan) -> str:
 
 
 def examine(
-    plan: Plan, players: Cast, *, resamples: int, progress: Callable[[str, int], object]
+    plan: Plan,
+    players: Cast,
+    examination: control.Examination,
+    *,
+    resamples: int,
+    progress: Callable[[str, int], object],
 ) -> dict[str, dict[str, Any]]:
-    """Obedience to descriptors of every row with kinds, by search: the nearest of its sounds answers.
+    """Obedience to descriptors of every row with kinds.
+
+    A model with controls is asked. For anything else the nearest of its sounds answers: a search.
 
     Args:
-        plan: what is compared; its data must have been described.
+        plan: what is compared.
         players: the sources.
+        examination: of `questions`.
         resamples: of the bootstrap.
         progress: told a row's name and how many more of its sounds have been measured.
 
     Returns:
-        row -> figures of `creativeml.evaluation.obedience`.
-
-    Raises:
-        CreativeMLError: descriptors of some recordings are missing.
+        row -> figures of `creativeml.evaluation.obedience`, and under `answered` "asked" or "searched".
     """
-    examination = control.plan(measure_ranges(plan.data, TIMBRE), _held_out(plan, players))
     found = {}
     for row in players.rows():
         if not row.labelled:
+            continue
+        if _obeys(row):
+            known = _answerable(row, examination)
+            answers = _ask(row, known, plan.seed, players, progress)
+            found[row.name] = {
+                "answered": "asked",
+                **obedience(known, answers, resamples=resamples, seed=plan.seed),
+            }
             continue
         if row is players.train:
             bank = control.recordings(plan.data, "train")
         else:
             bank = _bank(row, players.sample_rate, progress)
         known = examination.of(tuple(dict.fromkeys(bank.kinds)))
-        found[row.name] = obedience(known, control.search(bank, known), resamples=resamples, seed=plan.seed)
+        answers = control.search(bank, known)
+        found[row.name] = {"answered": "searched", **obedience(known, answers, resamples=resamples, seed=plan.seed)}
     return found
+
+
+def _obeys(source: Source) -> bool:
+    return source.instrument is not None and set(TIMBRE) <= set(source.instrument.controls)
+
+
+def _answerable(source: Source, examination: control.Examination) -> control.Examination:
+    return examination.of(tuple(dict.fromkeys(source.kinds)))
+
+
+def _ask(
+    source: Source,
+    examination: control.Examination,
+    seed: int,
+    players: Cast,
+    progress: Callable[[str, int], object],
+) -> Tensor:
+    instrument = source.instrument
+    assert instrument is not None
+
+    def make(kind: str, targets: Mapping[str, float], count: int, first: int) -> Tensor:
+        return instrument.generate(kind, count, first, controls=targets)
+
+    return control.answer(
+        make, examination, players.sample_rate, seed=seed, progress=lambda count: progress(source.name, count)
+    )
 
 
 def _held_out(plan: Plan, players: Cast) -> control.Bank:

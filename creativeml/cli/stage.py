@@ -11,8 +11,9 @@ from torch import Tensor
 
 from creativeml.cli.cast import Cast, cast
 from creativeml.cli.contestants import NOISE, REAL, Plan, Source
-from creativeml.cli.examine import examine, reason_against, sounds_to_measure
+from creativeml.cli.examine import examine, questions, reason_against, sounds_to_measure
 from creativeml.cli.progress import Overall
+from creativeml.evaluation.control import Examination
 from creativeml.evaluation.cost import TURNS, Player, measure_costs
 from creativeml.evaluation.embeddings import Embedding, log_mel_statistics
 from creativeml.evaluation.judge import Judge
@@ -70,14 +71,15 @@ def stage(
     reason = reason_against(plan) if controls else "it was not wanted"
     if controls and reason:
         print(f"descriptor controls are left out: {reason}", file=sys.stderr)
-    described = {} if reason else sounds_to_measure(players)
+    examination = None if reason else questions(plan, players)
+    described = {} if examination is None else sounds_to_measure(players, examination)
     timed = _players(rows)
     with Overall(_steps(players, embeddings, described, timed, resamples)) as bar:
         # First the contestants: what is wrong with a user's files is said before anything long is done.
         order = dict.fromkeys((*players.contestants, players.reference, *rows))
         heard = [_measure(s, players.sample_rate, embeddings, bar) for s in order]
         found = {m.name: m for m in heard}
-        examined = {} if reason else _examined(plan, players, described, bar, resamples)
+        examined = {} if examination is None else _examined(plan, players, examination, described, bar, resamples)
         contest = Contest(
             found[players.reference.name],
             found[REAL],
@@ -118,12 +120,17 @@ def _steps(
 
 
 def _examined(
-    plan: Plan, players: Cast, described: Mapping[str, int], bar: Overall, resamples: int
+    plan: Plan,
+    players: Cast,
+    examination: Examination,
+    described: Mapping[str, int],
+    bar: Overall,
+    resamples: int,
 ) -> dict[str, dict[str, Any]]:
     def progress(name: str, sounds: int) -> None:
         bar.advance(f"descriptors of {name}", sounds / described[name])
 
-    return examine(plan, players, resamples=resamples, progress=progress)
+    return examine(plan, players, examination, resamples=resamples, progress=progress)
 
 
 def _measure(source: Source, sample_rate: int, embeddings: Mapping[str, Embedding], bar: Overall) -> Measured:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from soundfile import write
 
+from creativeml.audio.descriptors import TIMBRE
 from creativeml.cli import run
 from creativeml.data.descriptor_table import describe_dataset
 from creativeml.data.one_shots import OneShotDataset
@@ -233,11 +234,33 @@ def test_files_in_no_folder_of_a_kind_are_said(corpus, judge_folder, tmp_path, c
     assert json.loads(printed.out)["about"]["unused_files"] == {"some": 25}
 
 
-def test_descriptors_are_asked_for_where_the_data_are_described(model, corpus, judge_folder, tmp_path, capsys):
-    data = tmp_path / "described"
+@pytest.fixture(scope="module")
+def described(corpus, tmp_path_factory):
+    """The corpus with its descriptors beside it."""
+    data = tmp_path_factory.mktemp("described") / "data"
     shutil.copytree(corpus, data)
     describe_dataset(data)
-    command = arguments(model, data, judge_folder, tmp_path / "out")
+    return data
+
+
+def test_a_model_with_controls_is_asked_and_others_are_searched(described, judge_folder, tmp_path, capsys):
+    torch.manual_seed(0)
+    shape = {"latent_dim": 4, "style_dim": 8, "channels": (4, 4, 4, 4), "length_samples": 16384}
+    net = build("style_wavegan", kinds=("kick", "snare", "hat_closed"), controls=TIMBRE, **shape)
+    save_pretrained(net, tmp_path / "obedient")
+    command = [*arguments(tmp_path / "obedient", described, judge_folder, tmp_path / "out"), "--json"]
+    command[command.index("--count") + 1] = "2"
+    assert run(command) == 0
+    report = json.loads(capsys.readouterr().out)
+    own = report["obedience"]["controls"]
+    assert own["answered"] == "asked" and report["against"]["real"]["obedience"]["controls"]["answered"] == "searched"
+    # Untrained, it does not do as asked, and is told so.
+    assert own["sweeps"]["overall"]["mean_absolute_error"]["value"] > 5
+    assert abs(own["sweeps"]["overall"]["spearman"]["value"]) < 0.5
+
+
+def test_descriptors_are_asked_for_where_the_data_are_described(model, described, judge_folder, tmp_path, capsys):
+    command = arguments(model, described, judge_folder, tmp_path / "out")
     command[command.index("--count") + 1] = "2"
     assert run([*command, "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
