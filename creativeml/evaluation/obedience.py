@@ -71,7 +71,7 @@ class _Answers:
         return _Answers(**{name: values[mask] for name, values in vars(self).items()})
 
 
-# A resample may leave out every question about a descriptor: what follows from it is then not a number, and null in the end.
+# A resample may leave out every question about a descriptor: what follows from it is no number, and null in the end.
 @np.errstate(invalid="ignore", divide="ignore")
 def obedience(examination: Examination, answers: Tensor, *, resamples: int = 200, seed: int = 0) -> dict[str, Any]:
     """Figures of an examination.
