@@ -46,11 +46,20 @@ def describe(
 
     Args:
         files: sounds, or folders of sounds.
-        names: which descriptors; all if not given.
+        names: which descriptors, after the files: `--names brightness loudness` or `--names brightness,loudness`; all
+            if not given.
         data: a dataset folder made by `creativeml prepare`, instead of files.
         json: print JSON: a list of {"path", descriptor: value, ...}, or the ranges of the dataset.
         csv: print CSV with the columns path and the descriptors.
     """
+    names = tuple(part for name in names for part in name.split(",") if part)
+    if not files and data is None and names:
+        from creativeml.audio.descriptors.registry import DESCRIPTORS
+
+        taken = [name for name in names if name not in DESCRIPTORS and (Path(name).suffix or Path(name).exists())]
+        if taken:
+            print(f"error: {taken[0]} was taken for the name of a descriptor; files go before --names", file=sys.stderr)
+            return 2
     if bool(files) == (data is not None):
         print("error: name the files to describe, or a dataset with --data", file=sys.stderr)
         return 2
@@ -101,7 +110,11 @@ def _describe_files(paths: Sequence[Path], wanted: Sequence[Descriptor], *, json
                 refused.append(str(error))
             bars.step("describing", done, len(paths))
     if json:
-        print(json_format.dumps([{"path": str(path), **values} for path, values in rows], indent=2, ensure_ascii=False))
+        print(
+            json_format.dumps(
+                [{"path": str(path), **values} for path, values in rows], indent=2, ensure_ascii=False, allow_nan=False
+            )
+        )
     elif as_csv:
         writer = csv_format.writer(sys.stdout, lineterminator="\n")
         writer.writerow(["path", *(d.name for d in wanted)])
@@ -177,7 +190,9 @@ def _describe_dataset(data: Path, wanted: Sequence[Descriptor], *, json: bool) -
     ranges = measure_ranges(data, [d.name for d in wanted])
     if json:
         kinds = {k.kind: {"sounds": k.sounds, "descriptors": ranges.shown(k.kind)} for k in ranges.kinds}
-        print(json_format.dumps({"levels": SHOWN_LEVELS, "kinds": kinds}, indent=2, ensure_ascii=False))
+        print(
+            json_format.dumps({"levels": SHOWN_LEVELS, "kinds": kinds}, indent=2, ensure_ascii=False, allow_nan=False)
+        )
     else:
         print(range_table(ranges, wanted))
     return 1 if kept.refused else 0

@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import NamedTuple
@@ -26,11 +26,16 @@ from creativeml.errors import CreativeMLError
 SHOWN_LEVELS = (0.05, 0.2, 0.5, 0.8, 0.95)
 """Of the ranges that are shown: half of what lies between the outer ones lies between the next."""
 COVERAGE = 0.98
+SINGLE_COVERAGE = 0.99
+ORDERED = (("decay_time_20", "decay_time_60"),)
+"""Descriptors of which the second is never smaller than the first."""
 LEAST_SOUNDS = 10
 """Kinds with fewer sounds are judged by the sounds of all kinds."""
 _LEVELS = (0.005, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.995)
 _SCORES = np.array([NormalDist().inv_cdf(level) for level in _LEVELS])
 _LEAST_SPREAD = 1e-6
+_MANY = 200
+"""Sounds from which on 0.5 % of them are more than one."""
 
 
 class Feasible(NamedTuple):
@@ -49,12 +54,15 @@ class KindRanges:
         sounds: number of sounds that were measured.
         quantiles: one row per descriptor, its values at the 15 levels from 0.5 % to 99.5 %.
         correlation: of the descriptors' normal scores, a row per descriptor, regularised.
+        stretch: what the squared radius of the ellipsoid is multiplied by, so that it does hold 98 % of these sounds,
+            whose scores are not quite normal together.
     """
 
     kind: str
     sounds: int
     quantiles: tuple[tuple[float, ...], ...]
     correlation: tuple[tuple[float, ...], ...]
+    stretch: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -90,9 +98,9 @@ class DescriptorRanges:
     def feasible(self, kind: str, values: Mapping[str, float]) -> Feasible:
         """The nearest values that occur among sounds of a kind.
 
-        First each value is brought into the range of 98 % of the sounds, then all together into the ellipsoid that
-        holds as many; near is what is near in normal scores, that is, relative to how much the kind varies. What is
-        not asked for is free.
+        First each value is brought into the range of 99 % of the sounds, then all together into the ellipsoid that
+        holds 98 % of them; near is what is near in normal scores, that is, relative to how much the kind varies. What
+        is not asked for is free.
 
         Args:
             kind: whose sounds count; of kinds with fewer than 10 sounds, those of all kinds.
@@ -111,14 +119,16 @@ class DescriptorRanges:
         places = [self.descriptors.index(name) for name in names]
         rows = [judged.quantiles[place] for place in places]
         asked = np.array([_score(row, values[name]) for name, row in zip(names, rows, strict=True)])
-        most = NormalDist().inv_cdf(0.5 + COVERAGE / 2)
+        most = NormalDist().inv_cdf(0.5 + SINGLE_COVERAGE / 2)
         single = asked.clip(-most, most)
-        joint = _into_ellipsoid(single, np.array(judged.correlation)[np.ix_(places, places)])
+        correlation = np.array(judged.correlation)[np.ix_(places, places)]
+        joint = _into_ellipsoid(single, correlation, judged.stretch * _chi_square(len(places)))
         joint = joint.clip(-most, most)
         result = {
             name: float(values[name]) if score == wanted else _value(row, score)
             for name, row, score, wanted in zip(names, rows, joint, asked, strict=True)
         }
+        result = _in_order(result, fixed=())
         changed = [f"{name} {result[name]:.4g}" for name in names if result[name] != values[name]]
         if not changed:
             return Feasible(result, "")
@@ -160,7 +170,8 @@ class DescriptorRanges:
             scores = scores + spread * directions @ (np.sqrt(axes.clip(min=0)) * random.standard_normal(len(free)))
         scores = scores.clip(-most, most)
         found = {self.descriptors[p]: _value(judged.quantiles[p], s) for p, s in zip(free, scores, strict=True)}
-        return {name: float(values[name]) if name in values else found[name] for name in self.descriptors}
+        whole = {name: float(values[name]) if name in values else found[name] for name in self.descriptors}
+        return _in_order(whole, fixed=values)
 
     def _judged(self, kind: str) -> KindRanges:
         own = self.of(kind)
@@ -215,6 +226,9 @@ def _ranges_of(kind: str, values: np.ndarray) -> KindRanges:
     """Distribution of values (sounds, descriptors)."""
     count, width = values.shape
     quantiles = np.quantile(values, _LEVELS, axis=0).T
+    if count < _MANY:
+        # Of few sounds, the outermost are as far out as the outermost levels are meant to be.
+        quantiles[:, 0], quantiles[:, -1] = values.min(0), values.max(0)
     scores = np.stack([_normal_scores(column) for column in values.T], axis=1)
     # Columns that do not vary, and a single sound, correlate with nothing.
     spread = np.maximum(np.sqrt(np.square(scores).mean(0)), _LEAST_SPREAD)
@@ -222,7 +236,21 @@ def _ranges_of(kind: str, values: np.ndarray) -> KindRanges:
     np.fill_diagonal(correlation, 1.0)
     kept = count / (count + width)
     correlation = kept * correlation + (1 - kept) * np.eye(width)
-    return KindRanges(kind, count, _plain(quantiles), _plain(correlation))
+    rows = _plain(quantiles)
+    placed = np.array([[_score(row, value) for row, value in zip(rows, sound, strict=True)] for sound in values])
+    most = NormalDist().inv_cdf(0.5 + SINGLE_COVERAGE / 2)
+    squared = np.einsum("sd,sd->s", placed.clip(-most, most) @ np.linalg.pinv(correlation), placed.clip(-most, most))
+    stretch = max(1.0, float(np.quantile(squared, COVERAGE)) / _chi_square(width))
+    return KindRanges(kind, count, rows, _plain(correlation), float(f"{stretch:.4g}"))
+
+
+def _in_order(values: dict[str, float], fixed: Container[str]) -> dict[str, float]:
+    """Values in which no later one of `ORDERED` is smaller; of two, the one that is not fixed gives way."""
+    for first, second in ORDERED:
+        if first in values and second in values and values[second] < values[first]:
+            changed, other = (first, second) if second in fixed and first not in fixed else (second, first)
+            values = {**values, changed: values[other]}
+    return values
 
 
 def _plain(matrix: np.ndarray) -> tuple[tuple[float, ...], ...]:
@@ -257,9 +285,8 @@ def _value(quantiles: Sequence[float], score: float) -> float:
     return float(np.interp(score, _SCORES, quantiles))
 
 
-def _into_ellipsoid(scores: np.ndarray, correlation: np.ndarray) -> np.ndarray:
-    """The point nearest to `scores` whose Mahalanobis distance covers no more than `COVERAGE` of the sounds."""
-    most = _chi_square(len(scores))
+def _into_ellipsoid(scores: np.ndarray, correlation: np.ndarray, most: float) -> np.ndarray:
+    """The point nearest to `scores` whose squared Mahalanobis distance is at most `most`."""
     axes, directions = np.linalg.eigh(correlation)
     axes = np.maximum(axes, _LEAST_SPREAD)
     along = directions.T @ scores

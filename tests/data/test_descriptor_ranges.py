@@ -245,7 +245,7 @@ def test_the_nearest_point_is_the_nearest(ranges):
     angle = np.linspace(0, 2 * np.pi, 100_000)
     boundary = np.linalg.cholesky(correlation) @ np.stack([np.cos(angle), np.sin(angle)]) * np.sqrt(_chi_square(2))
     best = boundary[:, np.square(boundary - point[:, None]).sum(0).argmin()]
-    assert _into_ellipsoid(point, correlation) == pytest.approx(best, abs=1e-3)
+    assert _into_ellipsoid(point, correlation, _chi_square(2)) == pytest.approx(best, abs=1e-3)
 
 
 @pytest.mark.parametrize("freedom", [1, 2, 7, 14])
@@ -306,3 +306,31 @@ def test_free_values_are_filled_in_as_the_data_go_together():
     assert ranges.complete("kick", middle) == middle
     with pytest.raises(CreativeMLError, match="did you mean 'warmth'"):
         ranges.complete("kick", {"warmt": 1.0})
+
+
+def test_a_decay_to_60_db_takes_no_less_than_one_to_20(ranges):
+    rng = np.random.default_rng(5)
+    short = 50 * np.exp(0.8 * rng.standard_normal(500))
+    values = np.stack([short, short * (1 + 3 * rng.uniform(0, 1, 500))], axis=1)
+    known = ranges_of(("decay_time_20", "decay_time_60"), values, np.array(["kick"] * 500), ("kick",))
+    outcome = known.feasible("kick", {"decay_time_20": 120.0, "decay_time_60": 60.0})
+    assert outcome.message and outcome.values["decay_time_60"] >= outcome.values["decay_time_20"]
+    for seed in range(300):
+        drawn = known.complete("kick", {}, np.random.default_rng(seed))
+        assert drawn["decay_time_60"] >= drawn["decay_time_20"]
+        drawn = known.complete("kick", {"decay_time_60": 80.0}, np.random.default_rng(seed))
+        assert drawn["decay_time_60"] == 80.0 >= drawn["decay_time_20"]
+
+
+def test_nearly_all_real_sounds_are_feasible():
+    """The values of the starter pack's kicks, percussion and toms are far from normal together."""
+    with (Path(__file__).parents[1] / "audio/descriptors/reference.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    names = tuple(name for name in rows[0] if name != "path")
+    labels = np.array([row["path"].split("/")[0] for row in rows])
+    values = np.array([[float(row[name]) for name in names] for row in rows])
+    known = ranges_of(names, values, labels, sorted(set(labels)))
+    for kind in ("kick", "perc", "tom"):
+        own = values[labels == kind]
+        kept = [not known.feasible(kind, dict(zip(names, row, strict=True))).message for row in own]
+        assert np.mean(kept) > 0.85

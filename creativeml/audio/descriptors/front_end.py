@@ -34,6 +34,8 @@ from creativeml.errors import CreativeMLError
 LOWEST_RATE, HIGHEST_RATE = 16_000, 192_000
 """Sample rates that are accepted, in Hz."""
 SHORTEST_S = 0.01
+_LOUDEST = 1e9
+"""Peak up to which sounds are taken: that of 32-bit whole numbers; squares of much larger ones overflow."""
 TARGET_LUFS = -24.0
 LEAST_RATE = 44_100
 """Slower sounds are brought to this rate, in Hz, since the models look at frequencies up to 20 kHz."""
@@ -165,10 +167,16 @@ def _filter_size(samples: int, sample_rate: int) -> int:
 
 
 def _check(sounds: Tensor, sample_rate: int) -> None:
-    if not isinstance(sounds, Tensor) or sounds.dtype not in (torch.float32, torch.float64):
-        kind = str(sounds.dtype) if isinstance(sounds, Tensor) else type(sounds).__name__
-        raise CreativeMLError(f"descriptors need float32 or float64 tensors, not {kind}; convert with .float()")
-    if not LOWEST_RATE <= sample_rate <= HIGHEST_RATE or sample_rate != int(sample_rate):
+    if not isinstance(sounds, Tensor):
+        kind = type(sounds).__name__
+        raise CreativeMLError(f"descriptors need torch tensors, not {kind}; convert with torch.as_tensor(...).float()")
+    if sounds.dtype not in (torch.float32, torch.float64):
+        raise CreativeMLError(
+            f"descriptors need float32 or float64 sounds, not {sounds.dtype}; convert with .float(), and divide whole "
+            "numbers by full scale (32768 for 16 bit)"
+        )
+    number = isinstance(sample_rate, (int, float)) and not isinstance(sample_rate, bool)
+    if not number or not LOWEST_RATE <= sample_rate <= HIGHEST_RATE or sample_rate != int(sample_rate):
         raise CreativeMLError(
             f"descriptors need a whole sample rate of {LOWEST_RATE} to {HIGHEST_RATE} Hz, not {sample_rate}; "
             "resample the sound first"
@@ -177,12 +185,17 @@ def _check(sounds: Tensor, sample_rate: int) -> None:
     if sounds.dim() == 0 or sounds.shape[-1] < least:
         raise CreativeMLError(
             f"a sound of shape {tuple(sounds.shape)} is too short to describe: its last axis must hold at least "
-            f"{least} samples (10 ms); append silence"
+            f"{least} samples (10 ms); append silence, or turn the axes round if time comes first"
         )
     if sounds.numel() == 0:
         raise CreativeMLError(f"a batch of shape {tuple(sounds.shape)} holds no sound to describe; pass at least one")
-    # The sum is finite exactly if everything is, short of an overflow that no sound reaches.
-    if not bool(sounds.detach().sum().isfinite()):
+    # Comparisons with NaN are false.
+    largest = float(sounds.detach().abs().amax())
+    if not largest <= _LOUDEST:
+        if math.isfinite(largest):
+            raise CreativeMLError(
+                f"a sound has a peak of {largest:.3g} where full scale is 1; divide it by the full scale of its format"
+            )
         raise CreativeMLError("sounds contain NaN or infinity, which no descriptor can describe; repair them first")
 
 

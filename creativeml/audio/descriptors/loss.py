@@ -46,12 +46,17 @@ class DescriptorLoss(nn.Module):
             targets: descriptor name -> wanted values in its unit, of shape (...) or broadcast to it. A value that is
                 NaN was not asked for and does not count. Descriptors without a target are not measured.
 
+        Returns:
+            0 if nothing was asked. A silent sound has no gradient in any descriptor; faint ones have large gradients,
+            since a small change alters all that they are.
+
         Raises:
-            CreativeMLError: a target for a descriptor without weight, or no target at all.
+            CreativeMLError: a target for a descriptor without weight, or infinite, or of another shape; no target.
         """
         terms = self.terms(sounds, targets)
-        total = sum(self.weights[name] for name in terms)
-        return torch.stack([self.weights[name] * term for name, term in terms.items()]).sum() / total
+        asked = {name: float(torch.as_tensor(targets[name]).isfinite().any()) for name in terms}
+        total = sum(self.weights[name] * asked[name] for name in terms)
+        return torch.stack([self.weights[name] * term for name, term in terms.items()]).sum() / max(total, 1e-12)
 
     def terms(self, sounds: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Descriptor name -> mean distance in just-noticeable differences over the sounds, a scalar (for logs)."""
@@ -59,6 +64,18 @@ class DescriptorLoss(nn.Module):
             if name not in self.weights:
                 weighted = ", ".join(self.weights)
                 raise CreativeMLError(f"a target for '{name}', which has no weight here; weighted are: {weighted}")
+            wanted = torch.as_tensor(targets[name])
+            if bool(wanted.isinf().any()):
+                raise CreativeMLError(f"the target for {name} is infinite; leave a value out by NaN")
+            try:
+                fits = torch.broadcast_shapes(wanted.shape, sounds.shape[:-1]) == sounds.shape[:-1]
+            except RuntimeError:
+                fits = False
+            if not fits:
+                raise CreativeMLError(
+                    f"the target for {name} has shape {tuple(wanted.shape)}, the sounds {tuple(sounds.shape[:-1])}; "
+                    "give one value, or one for each sound"
+                )
         if not targets:
             raise CreativeMLError("a descriptor loss needs a target for at least one descriptor")
         values = describe(sounds, self.sample_rate, targets, smooth=True)

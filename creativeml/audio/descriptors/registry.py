@@ -53,7 +53,8 @@ class Descriptor:
         unit: "points" (of the AudioCommons scales: mostly 0 to 100, but not bounded), "LUFS", "ms" or "Hz".
         exact: face that follows the definition step by step; no gradient is promised.
         smooth: face with a gradient to every part of the sound that matters; its module says how far it is off.
-        jnd: just-noticeable difference; a ratio (1.25 = a quarter more) for logarithmic descriptors.
+        jnd: just-noticeable difference; a ratio (1.25 = a quarter more) for logarithmic descriptors, from a few times
+            `low` on: towards it and below it counts for less and less (half at `low`).
         low, high: what drum sounds usually span.
         logarithmic: differences are heard as ratios. What is far below `low` is then all the same.
         doc: what it says about a sound, in a line.
@@ -197,11 +198,11 @@ def describe(
             infinity.
     """
     wanted = chosen(names)
-    if smooth:
-        prepared = Prepared(sounds, sample_rate)
-        return {d.name: d.smooth(sounds, sample_rate, prepared=prepared) for d in wanted}
-    with torch.no_grad():
-        prepared = Prepared(sounds, sample_rate)
+    prepared = Prepared(sounds, sample_rate)
+    # Half precision, which a training may have switched on around this, is too coarse for levels and frequencies.
+    with torch.autocast(sounds.device.type, enabled=False), torch.set_grad_enabled(smooth and torch.is_grad_enabled()):
+        if smooth:
+            return {d.name: d.smooth(sounds, sample_rate, prepared=prepared) for d in wanted}
         count = max(1, _PIECE_SAMPLES // sounds.shape[-1])
         flat = sounds.reshape(-1, sounds.shape[-1])
         parts = [_exact(piece, sample_rate, wanted) for piece in flat.split(count)]

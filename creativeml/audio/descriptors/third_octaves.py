@@ -113,6 +113,7 @@ def _high_powers(frames: Tensor, sample_rate: float) -> Tensor:
 
 
 @functools.lru_cache(maxsize=8)
+@torch.inference_mode(False)
 def _low_matrices(sample_rate: float, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """What `_low_powers` multiplies with.
 
@@ -147,6 +148,7 @@ def _convolve(rows: np.ndarray, ring: np.ndarray) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=8)
+@torch.inference_mode(False)
 def _high_weights(sample_rate: float, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
     """Window (4096,) and what each bin of a frame's power spectrum adds to the mean square of each band (2049, 13)."""
     window = np.ones(FRAME)

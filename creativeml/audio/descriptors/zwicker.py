@@ -309,6 +309,7 @@ class _Curves:
 
     @classmethod
     @functools.lru_cache(maxsize=8)
+    @torch.inference_mode(False)
     def of(cls, dtype: torch.dtype, device: torch.device) -> _Curves:
         drops = -np.diff(_AT_LOUDNESS)[:, None]
         lengths = np.maximum(np.round(drops / _SLOPE[1:] * 10), 1)

@@ -82,3 +82,16 @@ def test_descent_brings_a_sound_to_its_targets():
 def test_wrong_weights_and_targets_are_errors(weights, targets, message):
     with pytest.raises(CreativeMLError, match=message):
         DescriptorLoss(RATE, weights)(sounds(), targets)
+
+
+def test_a_descriptor_of_which_nothing_was_asked_has_no_weight():
+    sounds = torch.randn(2, 4410, generator=torch.Generator().manual_seed(0)) * 0.1
+    own = describe(sounds, 44_100, ["brightness"], smooth=True)["brightness"]
+    nothing = torch.full((2,), float("nan"))
+    loss = DescriptorLoss(44_100)
+    assert float(loss(sounds, {"brightness": own + 5.0, "depth": nothing})) == pytest.approx(1.0, rel=1e-3)
+    assert float(loss(sounds, {"depth": nothing})) == 0.0
+    with pytest.raises(CreativeMLError, match="target for brightness is infinite"):
+        loss(sounds, {"brightness": float("inf")})
+    with pytest.raises(CreativeMLError, match=r"target for brightness has shape \(3,\), the sounds \(2,\)"):
+        loss(sounds, {"brightness": torch.zeros(3)})

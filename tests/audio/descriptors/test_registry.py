@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -126,3 +130,43 @@ def test_the_exact_faces_carry_no_gradient_and_the_smooth_ones_reach_the_sound()
 def test_bad_input_is_named(sounds, rate, names, message):
     with pytest.raises(CreativeMLError, match=message):
         describe(sounds, rate, names)
+
+
+def test_inference_first_and_training_afterwards():
+    """What is kept from the first call must serve gradients too, in a process of its own where nothing is kept yet."""
+    code = (
+        "import torch; from creativeml.audio.descriptors import describe;"
+        "s = torch.randn(1, 8820) * torch.exp(-torch.arange(8820) / 2000.0)\n"
+        "with torch.inference_mode(): describe(s, 44100, smooth=True); describe(s, 44100)\n"
+        "x = s.clone().requires_grad_()\n"
+        "sum(v.sum() for v in describe(x, 44100, smooth=True).values()).backward()\n"
+        "print(bool(x.grad.isfinite().all() and x.grad.any()))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.stdout.strip() == "True", result.stderr
+
+
+@pytest.mark.parametrize("smooth", [False, True])
+def test_mixed_precision_around_it_changes_nothing(smooth):
+    sounds = hits(2)
+    expected = describe(sounds, RATE, smooth=smooth)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = describe(sounds, RATE, smooth=smooth)
+    for name, values in expected.items():
+        assert found[name].dtype == torch.float32
+        torch.testing.assert_close(found[name], values)
+
+
+@pytest.mark.parametrize(
+    ("sounds", "rate", "message"),
+    [
+        (torch.full((1, 4410), 1e20), RATE, "peak of 1e+20 where full scale is 1"),
+        (np.zeros(4410, np.float32), RATE, "torch tensors, not ndarray"),
+        (torch.zeros(4410, dtype=torch.int16), RATE, "divide whole numbers by full scale"),
+        (torch.zeros(4410, 2), RATE, "if time comes first"),
+        (torch.zeros(4410), "44100", "a whole sample rate"),
+    ],
+)
+def test_what_is_likely_to_go_wrong_is_explained(sounds, rate, message):
+    with pytest.raises(CreativeMLError, match=re.escape(message)):
+        describe(sounds, rate)
