@@ -8,9 +8,10 @@ Each module holds one descriptor with its definition, its source, its values for
 faces lie apart; `registry` lists them with units and just-noticeable differences.
 
 What changes the seven of AudioCommons, and what does not. Polarity and gain do not: all of them hear a sound at -24
-LUFS, as long as it is louder than -70 LUFS. But their frames hold a fixed number of samples, and silence counts in their means; so compare sounds at one
-sample rate that begin at their onset and are as long as each other (as `creativeml prepare` makes them). Change in
-points of the original code, median and largest over 24 drum sounds of all kinds; the exact faces follow within 0.5:
+LUFS, as long as it is louder than -70 LUFS. But their frames hold a fixed number of samples, and silence counts in
+their means; so compare sounds at one sample rate that begin at their onset and are as long as each other (as
+`creativeml prepare` makes them). Change in points of the original code, median and largest over 24 drum sounds of all
+kinds; the exact faces follow within 0.5:
 
     |            | 44.1 to 96 kHz | 0.25 s of silence before | 1 s of silence after |
     | brightness |     0.4,   3.2 |               0.8,   8.6 |           0.0,   1.0 |
