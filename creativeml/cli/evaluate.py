@@ -35,7 +35,7 @@ def evaluate(
     Beside the model stand the floor (other recordings from the same sources) and the ceiling (filtered noise
     with the envelope of each kind). What is measured: realism (kernel and Fréchet distances with 95 % intervals),
     obedience (kinds recognised by a classifier of real recordings), diversity, novelty (whether it copies), craft and
-    cost. The same seed gives the same report. report.html plays and shows the sounds and needs no network.
+    cost. The same seed gives the same report but for times. report.html plays and shows the sounds, without network.
 
     Args:
         model: a bundled model, a model folder, the folder of a training run (its best checkpoint), a folder

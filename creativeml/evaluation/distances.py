@@ -260,15 +260,29 @@ def _extrapolated(
     if not drawn:
         return []
     weights: list[list[Tensor]] = [[], []]
+    thinness = []
     times = [repeats if fraction < 1 else 1 for fraction in FRACTIONS]
     for pair in drawn:
         for fraction, count in zip(FRACTIONS, times, strict=True):
             for _ in range(count):
-                for kept, draw in zip(weights, pair, strict=True):
-                    kept.append(draw.weights(fraction, generator))
+                taken = [draw.weights(fraction, generator) for draw in pair]
+                for kept, values in zip(weights, taken, strict=True):
+                    kept.append(values)
+                thinness.append(sum(draw.thinness(values) for draw, values in zip(pair, taken, strict=True)))
     distances = _frechet_distances(sets, [torch.stack(kept) for kept in weights]).view(len(drawn), -1)
-    levels = torch.stack([part.mean(1) for part in distances.split(times, 1)])
-    return np.polyfit([1 / fraction for fraction in FRACTIONS], levels.numpy(), 1)[1].tolist()
+    levels, thin = (
+        np.stack([part.mean(1).numpy() for part in values.split(times, 1)])
+        for values in (distances, torch.tensor(thinness).double().view(len(drawn), -1))
+    )
+    return _at_zero(thin, levels).tolist()
+
+
+def _at_zero(places: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Where the line through (n, lines) values at (n, lines) places is at place 0; their mean if no place differs."""
+    apart = places - places.mean(0)
+    spread = np.square(apart).sum(0)
+    slope = (apart * values).sum(0) / np.where(spread > 0, spread, 1.0)
+    return values.mean(0) - np.where(spread > 0, slope, 0.0) * places.mean(0)
 
 
 def _frechet_distances(sets: tuple[Points, Points], weights: list[Tensor]) -> Tensor:

@@ -164,6 +164,15 @@ class Draw:
         totals = np.bincount(self.source.strata, weights=counts)
         return torch.from_numpy(counts / totals[self.source.strata])
 
+    def thinness(self, weights: Tensor) -> float:
+        """One over the number of groups of equal weight that weights `(n,)` of the points are worth (Kish 1965).
+
+        The bias of a distance between samples grows in proportion to it. Where a stratum has too few groups to be
+        thinned, it says by how much less than asked the whole was.
+        """
+        shares = np.bincount(self.source.unit_of_point, weights=(weights / weights.sum()).numpy())
+        return float(np.square(shares).sum())
+
     def singles(self, sizes: Sequence[int], generator: np.random.Generator) -> Tensor:
         """Indices of points: of so many groups of each stratum, at most, one point each; no group twice."""
         order = generator.permutation(len(self.source.unit_of_point))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from creativeml.data.one_shots import fingerprint
 from creativeml.evaluation.craft import UNITS
 from creativeml.evaluation.judge import Judge
 from creativeml.evaluation.manifold import equal_sizes, manifold, variety
@@ -150,7 +151,7 @@ def build_report(
         sections[row.name] = {
             **{key: _limited(own[key], *(limit[key] for limit in limits)) for key in ("realism", "diversity")},
             "obedience": {"kind": known, "controls": _beside(contest, row.name)},
-            "novelty": _novelty(found[row.name], found[contest.ceiling.name]) if found else {},
+            "novelty": _novelty(found[row.name], found[contest.ceiling.name], _covered(contest, row)) if found else {},
             "craft": _craft(row, contest),
             "cost": contest.costs.get(row.name),
         }
@@ -277,12 +278,22 @@ def _figure(value: Interval | float) -> dict[str, float | None]:
     return {"value": value, "low": None, "high": None}
 
 
-def _novelty(found: Novelty, ceiling: Novelty) -> dict[str, Any]:
+def _covered(contest: Contest, row: Measured) -> float | None:
+    """Share of what a row was trained on that novelty compares it with; None if that is not known."""
+    heard = contest.trained_on.get(row.name)
+    if not heard:
+        return None
+    compared = set(map(fingerprint, contest.floor.sha256))
+    return len(heard & compared) / len(heard)
+
+
+def _novelty(found: Novelty, ceiling: Novelty, covered: float | None) -> dict[str, Any]:
     return {
         found.embedding: {
             "share": {**_figure(found.share), "floor": found.floor, "ceiling": ceiling.share.value},
             "copies": {**_figure(found.copies), "floor": found.copies_floor, "ceiling": ceiling.copies},
             "verdict": found.verdict,
+            "covered": covered,
             "threshold": found.threshold,
             "closest": [
                 {

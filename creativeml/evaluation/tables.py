@@ -70,13 +70,16 @@ def markdown(report: Mapping[str, Any]) -> str:
 def introduction(about: Mapping[str, Any]) -> list[str]:
     """What was compared with what, and what the words mean: paragraphs."""
     reference = about["reference"]
-    sounds = sum(reference["sounds"].values())
+    # Where sounds without kinds take part everything is compared, otherwise the kinds that every row has.
+    used = set(reference["sounds"]) if about["without_kinds"] else set(about["kinds"])
+    sounds = sum(count for kind, count in reference["sounds"].items() if kind in used)
     balanced = about["judge"]["on_reference"]["balanced_accuracy"]
     lines = [
         f"Distance to {sounds} held-out recordings ({reference['name']}), kinds in equal shares; lower is "
         f"nearer. `{about['floor']}` are other recordings from the same sources (what a perfect model would "
         f"reach), `{about['ceiling']}` is filtered noise with the envelope of each kind (what needs no "
-        "model). Brackets: bootstrap 95 % interval over sources.",
+        "model). Brackets: 95 % interval, by resampling groups of takes of one drum. Rows whose intervals do not "
+        "overlap differ; rows whose intervals do may differ all the same.",
         "KAD: 100 x unbiased MMD², Gaussian kernel, bandwidth the median distance of the reference. FAD∞: "
         "Fréchet distance on the leading principal axes, extrapolated to endless samples. Dimensions are "
         "z-scored by the reference.",
@@ -87,7 +90,7 @@ def introduction(about: Mapping[str, Any]) -> list[str]:
     if crossed:
         lines[-1] += (
             f" Judges trained with the same settings recognise {percent(crossed['balanced_accuracy'])} % of all"
-            " recordings in cross-validation over sources."
+            " recordings in cross-validation over groups of takes."
         )
     if reference["left_out"]:
         lines.insert(
@@ -106,7 +109,10 @@ def introduction(about: Mapping[str, Any]) -> list[str]:
             " over all sounds at once, for every row."
         )
     if about["kinds_left_out"]:
-        lines.append(f"Too few real sounds to compare, left out: {', '.join(about['kinds_left_out'])}.")
+        lines.append(
+            "Only kinds of which every row has two sounds are compared. Left out: "
+            f"{', '.join(about['kinds_left_out'])}."
+        )
     lines += [f"{name}: {files} audio files in no folder of a kind were left out." for name, files in _unused(about)]
     return lines
 
@@ -127,14 +133,29 @@ def _figures(report: Mapping[str, Any], section: str) -> str:
 def _kind_distances(report: Mapping[str, Any]) -> str:
     kinds = [kind for kind in report["realism"] if kind != POOLED]
     if not kinds:
-        return "No kind has enough held-out recordings for a distance of its own."
+        if report["about"]["without_kinds"]:
+            return "There are sounds without kinds, so no kind has a distance of its own."
+        return "No kind has enough recordings for a distance of its own."
     embeddings = [e for e, f in columns_of(report["realism"]) if f == "kad"]
     rows = []
     for name, own in sections_of(report).items():
         for embedding in embeddings:
             cells = (own["realism"][kind].get(embedding, {}).get("kad") for kind in kinds)
             rows.append([name, EMBEDDINGS.get(embedding, embedding), *map(bracketed, cells)])
-    return table(["", "by", *kinds], rows)
+    return by_kind_note(report["about"]) + "\n\n" + table(["", "by", *kinds], rows)
+
+
+def by_kind_note(about: Mapping[str, Any]) -> str:
+    """What the distances by kind are distances to, which is not what the pooled ones are."""
+    text = (
+        "To random halves of all recordings of a kind, those that models were trained on included, since few kinds "
+        "have enough held-out ones; so these figures flatter who has heard more."
+    )
+    for name, shares in about["share_heard"].items():
+        known = [share for kind, share in shares.items() if kind != POOLED]
+        if known:
+            text += f" {name} has heard {percent(min(known))} to {percent(max(known))} % of them."
+    return text
 
 
 def recognitions(report: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -172,14 +193,17 @@ def _controls(report: Mapping[str, Any]) -> list[str]:
             found = (own["obedience"]["controls"] or {}).get(mode)
             if found:
                 unit = found["overall"]["unit"]
-                rows.append([name, title, *(bracketed(found["overall"][figure]) for figure in CONTROL_FIGURES)])
+                how = own["obedience"]["controls"].get("answered", "")
+                figures = (bracketed(found["overall"][figure]) for figure in CONTROL_FIGURES)
+                rows.append([name, how, title, *figures])
     if not rows:
         return []
     text = (
         f"Errors against the values asked for, in {unit}; inaudible is one up to 5 points, what is just heard. "
-        "Rows without controls answer with the nearest of their sounds, recordings with the nearest training recording."
+        "A model with controls is asked; other rows are searched for the nearest of their sounds, at most 32 of a "
+        "kind, and recordings for the nearest of all training recordings of another drum: what browsing reaches."
     )
-    return ["## Descriptors asked for", text, table(["", "asked", *CONTROL_FIGURES.values()], rows)]
+    return ["## Descriptors asked for", text, table(["", "how", "for what", *CONTROL_FIGURES.values()], rows)]
 
 
 def _novelty(report: Mapping[str, Any]) -> str:
@@ -192,13 +216,15 @@ def _novelty(report: Mapping[str, Any]) -> str:
             interval = f"{percent(share['value'])} [{percent(share['low'])}, {percent(share['high'])}]"
             # The floor's sounds are the training recordings: they are not judged, only compared with other drums.
             verdict = "–" if name == report["about"]["floor"] else found["verdict"]
-            rows.append([name, interval, percent(found["copies"]["value"]), verdict])
+            rows.append([name, interval, percent(found["copies"]["value"]), verdict, percent(found["covered"])])
     near, repeated = (next(iter(report["novelty"].values()))[key]["floor"] for key in ("share", "copies"))
     text = (
         f"Of held-out recordings {percent(near)} % are suspiciously near to a training recording (nearer than 99 % of "
         f"training recordings are to other drums), {percent(repeated)} % repeat the waveform of one."
     )
-    return text + "\n\n" + table(["", "near (%)", "waveform repeated (%)", "verdict"], rows)
+    text += " A verdict counts only as far as what a row was trained on is among the recordings compared (last column)."
+    head = ["", "near (%)", "waveform repeated (%)", "verdict", "of its training compared (%)"]
+    return text + "\n\n" + table(head, rows)
 
 
 def _craft(report: Mapping[str, Any]) -> str:

@@ -219,3 +219,25 @@ def test_halves_share_no_group_and_give_every_point_its_turn():
     assert bool((torch.stack([first for first, _ in divisions]).double().mean(0) > 0.2).all())
     with pytest.raises(ValueError, match="two groups"):
         halves(Points(normal(4, 2, 0), groups=torch.zeros(4)), 1, 0)
+
+
+@pytest.mark.parametrize("per_kind", [2, 3, 6])
+def test_extrapolation_holds_where_kinds_have_too_few_groups_to_be_thinned(per_kind):
+    """Eight kinds of the same distribution in both sets: the distance is 0, however few sounds the one set has."""
+    middle = 1.5 * torch.randn(8, 8, generator=torch.Generator().manual_seed(99)).double()
+    found, plain = [], []
+    for seed in range(24):
+        generator = torch.Generator().manual_seed(seed)
+        sets = [
+            Points(
+                torch.cat([m + torch.randn(n, 8, generator=generator).double() for m in middle]),
+                strata=torch.arange(8).repeat_interleave(n),
+            )
+            for n in (per_kind, 60)
+        ]
+        options = {"axes": torch.eye(8).double(), "dimensions": 8, "z_score": False}
+        found.append(frechet_infinity(*sets, **options))
+        plain.append(frechet_distance(*sets))
+    mean, biased = sum(found) / 24, sum(plain) / 24
+    assert biased > 0.3
+    assert abs(mean) < 0.3 * biased

@@ -117,7 +117,12 @@ def realism(report: Report) -> Html:
         *(el("p", MEANINGS[f]) for f in ("kad", "fad_inf")),
         el("p", "Every distance is taken by several rulers, since each is deaf to something:"),
         el("ul", told),
-        el("p", "Lines are 95 % intervals. What overlaps the floor's interval cannot be told from real.", cls="lead"),
+        el(
+            "p",
+            "Lines are 95 % intervals. Rows whose intervals do not overlap differ; rows whose intervals do may differ "
+            "all the same.",
+            cls="lead",
+        ),
         _panels(report, "realism", ("kad", "fad_inf"), linear=False),
         figures_table(report, "realism", "Distance to held-out recordings, all kinds in equal shares"),
         _by_kind(report),
