@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -306,29 +305,6 @@ def as_points(measured: Measured, embedding: str, kinds: tuple[str, ...]) -> Poi
         strata=torch.tensor([kinds.index(measured.kinds[i]) for i in rows]),
         groups=torch.tensor([number[measured.groups[i]] for i in rows]),
     )
-
-
-def diversity(reference: Measured, evaluated: Measured, kinds: tuple[str, ...]) -> dict[str, dict[str, float]]:
-    """Mean distance between two sounds of a kind: `[kind or "pooled"][embedding]`, the mean over kinds as
-    "pooled".
-
-    Distances are taken between different sources, in the embedding scaled by the reference.
-    """
-    result: dict[str, dict[str, float]] = {}
-    for embedding in reference.points:
-        _, made = standardise(*(as_points(m, embedding, kinds) for m in (reference, evaluated)))
-        spreads = {kind: _spread(made.select(made.strata == i)) for i, kind in enumerate(kinds)}
-        known = [spread for spread in spreads.values() if not math.isnan(spread)]
-        spreads[POOLED] = sum(known) / len(known) if known else math.nan
-        for kind, spread in spreads.items():
-            result.setdefault(kind, {})[embedding] = spread
-    return result
-
-
-def _spread(points: Points) -> float:
-    distances = torch.cdist(points.values, points.values)
-    apart = points.groups[:, None] != points.groups[None]
-    return float(distances[apart].mean()) if bool(apart.any()) else math.nan
 
 
 def recognition(judge: Judge, measured: Measured, *, unheard_only: bool = False) -> dict[str, Any]:
