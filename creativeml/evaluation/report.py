@@ -151,7 +151,11 @@ def build_report(
         sections[row.name] = {
             **{key: _limited(own[key], *(limit[key] for limit in limits)) for key in ("realism", "diversity")},
             "obedience": {"kind": known, "controls": _beside(contest, row.name)},
-            "novelty": _novelty(found[row.name], found[contest.ceiling.name], _covered(contest, row)) if found else {},
+            "novelty": _novelty(
+                found[row.name], found[contest.ceiling.name], _covered(contest, row), floor=row is contest.floor
+            )
+            if found
+            else {},
             "craft": _craft(row, contest),
             "cost": contest.costs.get(row.name),
         }
@@ -287,12 +291,13 @@ def _covered(contest: Contest, row: Measured) -> float | None:
     return len(heard & compared) / len(heard)
 
 
-def _novelty(found: Novelty, ceiling: Novelty, covered: float | None) -> dict[str, Any]:
+def _novelty(found: Novelty, ceiling: Novelty, covered: float | None, *, floor: bool) -> dict[str, Any]:
     return {
         found.embedding: {
             "share": {**_figure(found.share), "floor": found.floor, "ceiling": ceiling.share.value},
             "copies": {**_figure(found.copies), "floor": found.copies_floor, "ceiling": ceiling.copies},
-            "verdict": found.verdict,
+            # Training recordings are compared with each other; they are nobody's copies.
+            "verdict": None if floor else found.verdict,
             "covered": covered,
             "threshold": found.threshold,
             "closest": [

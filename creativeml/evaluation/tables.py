@@ -214,8 +214,7 @@ def _novelty(report: Mapping[str, Any]) -> str:
         for found in own["novelty"].values():
             share = found["share"]
             interval = f"{percent(share['value'])} [{percent(share['low'])}, {percent(share['high'])}]"
-            # The floor's sounds are the training recordings: they are not judged, only compared with other drums.
-            verdict = "–" if name == report["about"]["floor"] else found["verdict"]
+            verdict = found["verdict"] or "–"
             rows.append([name, interval, percent(found["copies"]["value"]), verdict, percent(found["covered"])])
     near, repeated = (next(iter(report["novelty"].values()))[key]["floor"] for key in ("share", "copies"))
     text = (

@@ -132,7 +132,7 @@ def pairs(report: Report, listening: Listening, player: Player) -> Html:
                 f"{percent(share['ceiling'])} % (ceiling).",
             )
         )
-        parts.append(el("p", *_verdict(found), cls=None if found["verdict"] == "new" else "alarm"))
+        parts.append(el("p", *_verdict(found), cls=None if found["verdict"] in ("new", None) else "alarm"))
     items = [_pair(place, pair, player) for place, pair in enumerate(listening.pairs, 1)]
     return el(
         "section",
@@ -158,7 +158,7 @@ def _verdict(found: Mapping[str, Any]) -> tuple[str, ...]:
         "near": "Verdict: near. Certainly more sounds lie suspiciously near than of held-out recordings.",
         "copies": "Verdict: copies. Training recordings recur. Listen to the pairs below.",
     }
-    return repeated, words.get(found["verdict"], found["verdict"])
+    return repeated, words.get(found["verdict"], found["verdict"] or "")
 
 
 def _pair(place: int, pair: PlayedPair, player: Player) -> Html:
