@@ -57,9 +57,7 @@ class Player:
             from creativeml.synthesis.generate import load
 
             instrument = load(self._name)
-            instrument.sound(
-                instrument.kinds[0], 0
-            )  # the first sound takes longest: not at the musician's cost
+            instrument.sound(instrument.kinds[0], 0)  # the first sound takes longest: not at the musician's cost
             self._loaded.set_result(instrument)
         except BaseException as error:
             if isinstance(error, CreativeMLError):
@@ -96,9 +94,7 @@ class Server:
             "files": 24-bit wavs; "manifest": what makes them again, its "sounds" in the same order.
         """
         with serving.shown_errors():
-            check_request(
-                self.info.kinds, kind=kind, count=count, seed=seed, truncation=truncation, most=MAX_ROW
-            )
+            check_request(self.info.kinds, kind=kind, count=count, seed=seed, truncation=truncation, most=MAX_ROW)
             instrument = self._instrument()
             requests = export.requests_for(instrument, [kind], count, seed, truncation)
             made = [export.render(instrument, r) for r in requests]

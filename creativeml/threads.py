@@ -9,10 +9,10 @@ import torch
 
 
 @contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Within it torch computes each operation on one thread; afterwards on as many as before."""
+def threads(count: int) -> Iterator[None]:
+    """Within it torch computes each operation on so many threads; afterwards on as many as before."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(count)
     try:
         yield
     finally:

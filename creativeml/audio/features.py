@@ -139,9 +139,7 @@ def mel_to_magnitude(mel: Tensor, filters: Tensor, iterations: int = 50) -> Tens
     return magnitude
 
 
-def griffin_lim(
-    magnitude: Tensor, window: Tensor, hop_samples: int, samples: int, iterations: int = 64
-) -> Tensor:
+def griffin_lim(magnitude: Tensor, window: Tensor, hop_samples: int, samples: int, iterations: int = 64) -> Tensor:
     """Sound (..., samples) whose STFT magnitudes come near `magnitude` (..., bins, frames).
 
     The fast variant of Perraudin, Balazs and Sondergaard (2013). Phases start as those of one impulse at
@@ -151,12 +149,7 @@ def griffin_lim(
     size = len(window)
     frame = torch.arange(frames, device=magnitude.device)
     position = size // 2 - frame * hop_samples
-    angle = (
-        -2
-        * math.pi
-        / size
-        * torch.remainder(torch.outer(torch.arange(bins, device=frame.device), position), size)
-    )
+    angle = -2 * math.pi / size * torch.remainder(torch.outer(torch.arange(bins, device=frame.device), position), size)
     phase = torch.polar(torch.ones_like(angle), angle).to(magnitude.dtype.to_complex())
     previous = torch.zeros_like(phase)
     for _ in range(iterations):

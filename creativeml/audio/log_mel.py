@@ -40,15 +40,9 @@ def mel_filters(sample_rate: int, window_samples: int, bands: int, low_hz: float
     high_hz = min(high_hz, sample_rate / 2)
     if not 0 <= low_hz < high_hz:
         raise ValueError(f"mel filters need 0 <= low < high, not {low_hz} and {high_hz} Hz")
-    edges_mel = torch.linspace(
-        hz_to_mel(low_hz), hz_to_mel(high_hz), bands + 2, dtype=torch.float64, device="cpu"
-    )
+    edges_mel = torch.linspace(hz_to_mel(low_hz), hz_to_mel(high_hz), bands + 2, dtype=torch.float64, device="cpu")
     edges = mel_to_hz(edges_mel)[:, None]
-    bins = (
-        torch.arange(window_samples // 2 + 1, dtype=torch.float64, device="cpu")
-        * sample_rate
-        / window_samples
-    )
+    bins = torch.arange(window_samples // 2 + 1, dtype=torch.float64, device="cpu") * sample_rate / window_samples
     rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
     weights = torch.minimum(rising, falling).clamp_min(0)

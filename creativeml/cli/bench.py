@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as json_format
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -69,8 +68,7 @@ def run_bench(entries: Sequence[Any], repetitions: int, *, training: bool, memor
 
     works = ("one", "training") if training else ("one",)
     total = repetitions * (len(entries) * (3 if training else 2) + 4) + memory * len(entries) * len(works)
-    shown = None if sys.stderr.isatty() else True
-    with tqdm(total=total, unit="turn", disable=shown, leave=False) as bar:
+    with tqdm(total=total, unit="turn", disable=None, leave=False) as bar:
         figures: dict[str, Any] = {"machine": speed.machine(), "repetitions": repetitions}
         figures["generation"] = speed.measure_generation(entries, repetitions, bar.update)
         figures["data"] = speed.measure_data(repetitions, bar.update)

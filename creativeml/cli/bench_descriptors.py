@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,7 @@ def run_descriptor_bench(repetitions: int, original: Path | None) -> dict[str, A
 
     batches = descriptor_speed.starter_sounds(), descriptor_speed.starter_sounds(repeated=True)
     total = repetitions * descriptor_speed.turns(original is not None)
-    shown = None if sys.stderr.isatty() else True
-    with tqdm(total=total, unit="turn", disable=shown, leave=False) as bar:
+    with tqdm(total=total, unit="turn", disable=None, leave=False) as bar:
         figures = descriptor_speed.measure_descriptors(*batches, repetitions, bar.update, original=original)
     return {"machine": speed.machine(), "repetitions": repetitions, "descriptors": figures}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as json_format
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -60,15 +59,11 @@ def generate(
         kinds = list(instrument.kinds) if kind == "all" else [kind]
         requests = export.requests_for(instrument, kinds, count, seed, truncation)
         with _progress(len(requests)) as bar:
-            made = export.export_sounds(
-                instrument, requests, out, overwrite=overwrite, on_file=lambda _: bar.update()
-            )
+            made = export.export_sounds(instrument, requests, out, overwrite=overwrite, on_file=lambda _: bar.update())
         files = [export.file_name(r) for r in requests]
     if json:
         print(
-            json_format.dumps(
-                {"folder": str(out), "files": files, "differing": differing, "manifest": to_dict(made)}
-            )
+            json_format.dumps({"folder": str(out), "files": files, "differing": differing, "manifest": to_dict(made)})
         )
     else:
         _tell(out, files, differing, remade=manifest is not None)
@@ -77,9 +72,7 @@ def generate(
 
 def _progress(total: int) -> tqdm:
     # Shown only when it lasts, and only to a person.
-    return tqdm(
-        total=total, unit="sound", delay=1, disable=None if sys.stderr.isatty() else True, leave=False
-    )
+    return tqdm(total=total, unit="sound", delay=1, disable=None, leave=False)
 
 
 def _tell(out: Path, files: list[str], differing: list[str], *, remade: bool) -> None:

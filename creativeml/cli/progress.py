@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping
 
 from tqdm import tqdm
@@ -42,9 +41,8 @@ class Overall:
         self._expected = dict(steps)
         self._done = dict.fromkeys(steps, 0.0)
         form = "{desc}{percentage:3.0f}%|{bar}| {elapsed}, {remaining} left"
-        quiet = None if sys.stderr.isatty() else True
         total = sum(steps.values())
-        self._bar = tqdm(total=total, bar_format=form, delay=1, disable=quiet, leave=False, smoothing=0.1)
+        self._bar = tqdm(total=total, bar_format=form, delay=1, disable=None, leave=False, smoothing=0.1)
 
     def __enter__(self) -> Overall:
         return self

@@ -48,9 +48,7 @@ class Described:
     refused: tuple[str, ...]
 
 
-def describe_dataset(
-    root: str | os.PathLike[str], *, on_step: OnStep = lambda what, done, total: None
-) -> Described:
+def describe_dataset(root: str | os.PathLike[str], *, on_step: OnStep = lambda what, done, total: None) -> Described:
     """Measure all descriptors, by their exact faces, of every sound that the table does not hold yet.
 
     Repeats of other sounds are left out. What is measured is saved every half minute and when the work is

@@ -94,9 +94,7 @@ class MelDataset(torch.utils.data.Dataset[dict[str, Any]]):
 
     def to_sound(self, mels: Tensor, iterations: int = 64) -> Tensor:
         """Sounds (..., samples) of mels (..., bands, frames) as this dataset gives them."""
-        return self.spectrogram.to_sound(
-            mels.flip(-2) if self.flip else mels, self.length_samples, iterations
-        )
+        return self.spectrogram.to_sound(mels.flip(-2) if self.flip else mels, self.length_samples, iterations)
 
     def _key(self, peak: float | None) -> str:
         description = {

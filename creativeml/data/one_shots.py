@@ -60,8 +60,7 @@ def read_dataset(root: str | os.PathLike[str]) -> DatasetInfo:
         missing = description_path.name if not description_path.is_file() else manifest_path.name
         reason = f"it has no {missing}" if root.is_dir() else "there is no such folder"
         raise DatasetError(
-            f"{root} is not a dataset folder: {reason}; "
-            f"make one with `creativeml prepare SOURCE --out {root}`"
+            f"{root} is not a dataset folder: {reason}; make one with `creativeml prepare SOURCE --out {root}`"
         )
     try:
         description = json.loads(description_path.read_text(encoding="utf-8"))
@@ -81,14 +80,10 @@ def _read_rows(manifest_path: Path) -> tuple[dict[str, str], ...]:
             columns = reader.fieldnames or ()
             rows = tuple({key: text or "" for key, text in row.items() if key is not None} for row in reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(
-            f"{manifest_path} cannot be read ({error}); run `creativeml prepare` again"
-        ) from error
+        raise DatasetError(f"{manifest_path} cannot be read ({error}); run `creativeml prepare` again") from error
     missing = [column for column in _NEEDED_COLUMNS if column not in columns]
     if missing:
-        raise DatasetError(
-            f"{manifest_path} has no column {', '.join(missing)}; run `creativeml prepare` again"
-        )
+        raise DatasetError(f"{manifest_path} has no column {', '.join(missing)}; run `creativeml prepare` again")
     return rows
 
 

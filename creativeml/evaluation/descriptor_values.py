@@ -12,7 +12,7 @@ from torch import Tensor
 
 from creativeml.audio.descriptors.registry import DESCRIPTORS, describe
 from creativeml.errors import CreativeMLError
-from creativeml.threads import one_thread
+from creativeml.threads import threads
 
 # A call takes some 14,000 operations however many sounds it is given: with many, threads seldom wait for each other.
 _PIECE = 8
@@ -62,7 +62,7 @@ def measured(
             progress(len(rows[-1]))
 
     # A sound is many small operations, which several threads of torch only slow down; sounds are spread instead.
-    with one_thread(), ThreadPoolExecutor(workers) as pool:
+    with threads(1), ThreadPoolExecutor(workers) as pool:
         for sounds in _pieces(batches):
             pending.append(pool.submit(piece, sounds))
             finish(2 * workers)

@@ -117,8 +117,7 @@ def _fetch(name: str) -> Path:
         hub = require("huggingface_hub", extra="apps")
     except MissingExtra as error:
         raise MissingExtra(
-            f"there is no folder '{name}'; to get a model of that name from the hub: "
-            "pip install huggingface_hub"
+            f"there is no folder '{name}'; to get a model of that name from the hub: pip install huggingface_hub"
         ) from error
     try:
         folder = hub.snapshot_download(name, allow_patterns=[WEIGHTS, CONFIG, CARD, "README.md"])
@@ -144,14 +143,10 @@ def check_request(
         raise CreativeMLError(f"count must be a whole number from 1 to {most}, got {_quoted(count)}")
     if not _is_whole(seed) or not 0 <= seed <= LAST_SEED - (count - 1):
         most = LAST_SEED - (count - 1)
-        raise CreativeMLError(
-            f"seed must be a whole number from 0 to {most} for {count} sounds, got {_quoted(seed)}"
-        )
+        raise CreativeMLError(f"seed must be a whole number from 0 to {most} for {count} sounds, got {_quoted(seed)}")
     number = isinstance(truncation, (int, float)) and not isinstance(truncation, bool)
     if not number or not 0 <= truncation <= MAX_TRUNCATION:
-        raise CreativeMLError(
-            f"truncation must be a number from 0 to {MAX_TRUNCATION}, got {_quoted(truncation)}"
-        )
+        raise CreativeMLError(f"truncation must be a number from 0 to {MAX_TRUNCATION}, got {_quoted(truncation)}")
 
 
 def _is_whole(value: Any) -> bool:

@@ -211,8 +211,7 @@ def _export_one(instrument: Instrument, request: Request, folder: Path, overwrit
             return record
         if not overwrite:
             raise CreativeMLError(
-                f"{target}: another file of that name is there; give another --out, "
-                "or --overwrite to replace it"
+                f"{target}: another file of that name is there; give another --out, or --overwrite to replace it"
             )
     atomic_write_bytes(target, data)
     return record
@@ -254,9 +253,7 @@ def read_manifest(path: str | Path) -> Manifest:
     manifest = from_dict(Manifest, values, where=str(path))
     for sound in manifest.sounds:
         if not re.fullmatch(r"[A-Za-z0-9_]{1,59}\.wav", sound.file):
-            raise ConfigError(
-                f"{path}: '{sound.file[:80]}' is not a file name that creativeml gives to a sound"
-            )
+            raise ConfigError(f"{path}: '{sound.file[:80]}' is not a file name that creativeml gives to a sound")
     return manifest
 
 

@@ -19,7 +19,7 @@ from creativeml.errors import CreativeMLError
 from creativeml.models.checkpoint import from_pretrained
 from creativeml.synthesis.catalog import DEFAULT_MODEL, ModelInfo, check_request, find_model
 from creativeml.synthesis.finish import finish
-from creativeml.threads import one_thread
+from creativeml.threads import threads
 
 RANGES = "descriptor_ranges"
 """Entry of a model's information: the `DescriptorRanges` of the recordings that it was trained on."""
@@ -167,7 +167,7 @@ class Instrument:
         latent, *noise = self._draw(seed)
         # Sums are rounded in another order for every number of threads, and a sound's bytes must not depend on how
         # many cores a machine has. One thread also keeps its pace beside a busy DAW, where several wait for each other.
-        with torch.no_grad(), one_thread():
+        with torch.no_grad(), threads(1):
             raw = self._model(
                 latent.to(self._device),
                 self._condition(kind, seed, truncation, asked).to(self._device),

@@ -24,6 +24,7 @@ from creativeml.audio.descriptors import TIMBRE, describe
 from creativeml.audio.io import read_audio, write_wav
 from creativeml.errors import CreativeMLError
 from creativeml.files import project_folder
+from creativeml.threads import threads
 from creativeml.training.speed import in_turns
 
 BATCH, SAMPLES, SAMPLE_RATE = 32, 65_536, 44_100
@@ -83,12 +84,12 @@ def measure_descriptors(
     Raises:
         CreativeMLError: the original cannot be started or fails.
     """
-    threads = torch.get_num_threads()
+    most = torch.get_num_threads()
     tasks: dict[tuple[str, int], Callable[[], object]] = {}
     with ExitStack() as stack:
         if original is not None:
-            crew = stack.enter_context(_Original.start(original, sounds, threads))
-            for cores in sorted({1, threads}):
+            crew = stack.enter_context(_Original.start(original, sounds, most))
+            for cores in sorted({1, most}):
                 tasks["original", cores] = lambda cores=cores: crew.run(cores)
         for name, work, heard in (
             ("exact", _exact, sounds),
@@ -97,7 +98,7 @@ def measure_descriptors(
             ("smooth, no silence", _smooth, filled),
             ("smooth with gradient, no silence", _smooth_with_gradient, filled),
         ):
-            for cores in sorted({1, threads}):
+            for cores in sorted({1, most}):
                 tasks[name, cores] = lambda work=work, heard=heard, cores=cores: _on(cores, work, heard)
         named = {json.dumps(key): task for key, task in tasks.items()}
         seconds = in_turns(named, repetitions, 1, tick)
@@ -105,7 +106,7 @@ def measure_descriptors(
     for key, taken in seconds.items():
         name, cores = json.loads(key)
         rates.setdefault(name, {})[str(cores)] = len(sounds) / float(np.median(taken))
-    return {"clips": len(sounds), "samples": sounds.shape[-1], "cores": threads, "clips_per_second": rates}
+    return {"clips": len(sounds), "samples": sounds.shape[-1], "cores": most, "clips_per_second": rates}
 
 
 def turns(original: bool) -> int:
@@ -114,12 +115,8 @@ def turns(original: bool) -> int:
 
 
 def _on(cores: int, work: Callable[[Tensor], object], sounds: Tensor) -> None:
-    before = torch.get_num_threads()
-    torch.set_num_threads(cores)
-    try:
+    with threads(cores):
         work(sounds)
-    finally:
-        torch.set_num_threads(before)
 
 
 def _exact(sounds: Tensor) -> None:

@@ -116,8 +116,7 @@ def open_run(config: GANTrainingConfig, data: Path, out: Path, fabric: Fabric, o
     dataset, validation = _load_data(config, data, options.overfit)
     about = {"data": data.name, "manifest_sha256": sha256_file(data / "manifest.csv"), "overfit": options.overfit}
     if options.resume:
-        _same_data(out, about)
-        about["heard_before"] = read_json(out / "run.json").get("heard_before", [])
+        about = _same_data(out, about)
     elif options.init is not None:
         about["heard_before"] = heard_by(options.init)
     gan = build_gan(config, fabric)
@@ -126,9 +125,11 @@ def open_run(config: GANTrainingConfig, data: Path, out: Path, fabric: Fabric, o
         "trained_on_sha256": sorted({*dataset.fingerprints(), *about.get("heard_before", [])}),
     }
     controls = gan.obedience.names if gan.obedience is not None else ()
-    values = measured_dataset(dataset, controls) if controls else {}
+    values = measured_dataset(dataset, controls) if controls and not options.resume else {}
+    if values:
+        about["descriptor_ranges"] = data_ranges(dataset, values)
     if controls:
-        info["descriptor_ranges"] = data_ranges(dataset, values)
+        info["descriptor_ranges"] = about["descriptor_ranges"]
     if not options.resume:
         _start(gan, dataset, values, options.init)
     sampler = ClassBalancedSampler(dataset.labels, config.batch_size, config.seed)
@@ -163,7 +164,8 @@ def _stored_config(out: Path, asked: GANTrainingConfig) -> GANTrainingConfig:
     return stored
 
 
-def _same_data(out: Path, about: dict[str, Any]) -> None:
+def _same_data(out: Path, about: dict[str, Any]) -> dict[str, Any]:
+    """What the run in the folder says of itself, if it was started on the same data."""
     stored = read_json(out / "run.json")
     if stored.get("overfit") != about["overfit"]:
         was = stored.get("overfit")
@@ -173,6 +175,7 @@ def _same_data(out: Path, about: dict[str, Any]) -> None:
             f"the run in {out} was started on other data ('{stored.get('data')}', or it has been prepared again);"
             " give the same --data, or start a new run in another --out"
         )
+    return stored
 
 
 def _load_data(config: GANTrainingConfig, data: Path, overfit: int) -> tuple[OneShotDataset, Validator | None]:

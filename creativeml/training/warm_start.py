@@ -43,16 +43,21 @@ def heard_by(folder: Path) -> list[str]:
     Raises:
         CreativeMLError: no model there.
     """
-    model = folder if (folder / CONFIG).is_file() and not (folder / "checkpoints").is_dir() else folder / "last"
+    model = folder / "last" if _is_run(folder) else folder
     info = read_config(model).get("info") or {}
     return sorted(map(str, info.get("trained_on_sha256", ())))
 
 
+def _is_run(folder: Path) -> bool:
+    # A run has a config.json too, that of its training.
+    return (folder / "checkpoints").is_dir()
+
+
 def _networks_of(folder: Path) -> dict[str, dict[str, Tensor]]:
-    if (folder / CONFIG).is_file() and not (folder / "checkpoints").is_dir():
+    if not _is_run(folder) and (folder / CONFIG).is_file():
         weights = from_pretrained(folder).state_dict()
         return {"generator": weights, "average": weights}
-    if not (folder / "checkpoints").is_dir():
+    if not _is_run(folder):
         raise CreativeMLError(f"{folder}: neither a model nor the folder of a run; name one to start from")
     state, _ = latest_state(folder / "checkpoints")
     networks: dict[str, dict[str, Tensor]] = {}

@@ -93,9 +93,7 @@ def hits(root: Path, progress: Progress) -> list[SourceSound]:
         )
     sounds = [sound for drummer in drummers for sound in _hits_of(drummer, progress)]
     if not sounds:
-        raise CreativeMLError(
-            f"{root}: holds no annotated takes NNN_hits_<drum>_<stick>_x<N> with their audio"
-        )
+        raise CreativeMLError(f"{root}: holds no annotated takes NNN_hits_<drum>_<stick>_x<N> with their audio")
     return sounds
 
 
@@ -113,9 +111,7 @@ def _hits_of(drummer: Path, progress: Progress) -> Iterator[SourceSound]:
         strokes = read_annotation(annotation)
         told = int(take[4] or 0)
         if told and told != len(strokes):
-            progress(
-                f"{drummer.name}/{annotation.stem}: {len(strokes)} strokes annotated, its name tells {told}"
-            )
+            progress(f"{drummer.name}/{annotation.stem}: {len(strokes)} strokes annotated, its name tells {told}")
         yield from _cut(audio, drummer.name, take[2], strokes, progress)
 
 
@@ -151,9 +147,7 @@ def kind_of(label: str, drum: str) -> str | None:
     return None if base in NOT_A_HIT else KIND_OF_LABEL.get(base)
 
 
-def _cut(
-    audio: Path, drummer: str, drum: str, strokes: list[Stroke], progress: Progress
-) -> Iterator[SourceSound]:
+def _cut(audio: Path, drummer: str, drum: str, strokes: list[Stroke], progress: Progress) -> Iterator[SourceSound]:
     take = f"{drummer}/{audio.stem}"
     try:
         length_s = soundfile.info(str(audio)).duration
@@ -166,9 +160,7 @@ def _cut(
         near = [other for other in strokes if abs(other.onset_s - stroke.onset_s) <= TOGETHER_S]
         if any(other in near and other.label == stroke.label for other in strokes[:index]):
             continue  # the second stroke of a flam sounds in the cut of the first
-        end_s = min(
-            [length_s, *(other.onset_s - GUARD_S for other in strokes[index + 1 :] if other not in near)]
-        )
+        end_s = min([length_s, *(other.onset_s - GUARD_S for other in strokes[index + 1 :] if other not in near)])
         kind = kind_of(stroke.label, drum)
         reason = _why_not(stroke, near, end_s - stroke.onset_s, kind)
         if kind is None or reason:

@@ -8,9 +8,7 @@ from creativeml.data.recipes.library import load_recipe
 from creativeml.data.sources import Progress, SourceSound
 
 NAME = "open-drums"
-LICENCE = (
-    "per sound: CC0-1.0, MIT, BSD-3-Clause, CC-BY-3.0, CC-BY-SA-3.0, CC-BY-SA-4.0; as a whole CC-BY-SA-4.0"
-)
+LICENCE = "per sound: CC0-1.0, MIT, BSD-3-Clause, CC-BY-3.0, CC-BY-SA-3.0, CC-BY-SA-4.0; as a whole CC-BY-SA-4.0"
 
 PARTS = (
     "sonic_pi_samples",

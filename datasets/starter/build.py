@@ -38,9 +38,7 @@ def main(cache: Path) -> None:
         samples, sample_rate, subtype = _read(sound)
         path = f"{sound.kind}/{re.sub(r'[^A-Za-z0-9_.-]', '_', stem)}.flac"
         with atomic_path(HERE / path) as temporary:
-            soundfile.write(
-                temporary, _without_silent_end(samples, sample_rate), sample_rate, subtype=subtype
-            )
+            soundfile.write(temporary, _without_silent_end(samples, sample_rate), sample_rate, subtype=subtype)
         values = (
             path,
             sound.kind,

@@ -19,9 +19,7 @@ def fetch(cache: Path, progress: Progress) -> list[SourceSound]:
         with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
     except OSError as error:
-        raise CreativeMLError(
-            f"the starter pack is incomplete ({error}); install creativeml again"
-        ) from error
+        raise CreativeMLError(f"the starter pack is incomplete ({error}); install creativeml again") from error
     missing = [row["path"] for row in rows if not (folder / row["path"]).is_file()]
     if missing:
         raise CreativeMLError(

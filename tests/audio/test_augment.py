@@ -31,9 +31,7 @@ def drums(batch: int = 6, samples: int = LENGTH) -> torch.Tensor:
 def sine(frequency_hz: float, samples: int = LENGTH) -> torch.Tensor:
     """Windowed sine (1, samples) in double precision."""
     time = torch.arange(samples, dtype=torch.float64) / RATE
-    return (torch.sin(2 * math.pi * frequency_hz * time) * torch.hann_window(samples, dtype=torch.float64))[
-        None
-    ]
+    return (torch.sin(2 * math.pi * frequency_hz * time) * torch.hann_window(samples, dtype=torch.float64))[None]
 
 
 def peak_frequency(sound: torch.Tensor) -> float:
@@ -77,9 +75,7 @@ def test_speed_keeps_the_onset_at_the_first_sample():
 def test_silence_after_a_sound_stays_silent():
     noise = torch.rand(2, LENGTH, generator=generator()) - 0.5
     noise[:, LENGTH // 4 :] = 0
-    p = dataclasses.replace(
-        DrumAugment(only=()).draw(2, LENGTH, generator()), semitones=torch.tensor([-0.4, 1.0])
-    )
+    p = dataclasses.replace(DrumAugment(only=()).draw(2, LENGTH, generator()), semitones=torch.tensor([-0.4, 1.0]))
     p = dataclasses.replace(p, tilt_db_per_octave=torch.tensor([0.5, -0.5]))
     changed = DrumAugment().apply_parameters(noise, p)
     assert changed[:, LENGTH // 2 :].abs().max() < 1e-5
@@ -130,9 +126,7 @@ def test_gain_stops_at_full_scale_unless_the_input_was_above():
 
 def test_attack_changes_the_onset_and_leaves_the_rest():
     sounds = torch.ones(2, LENGTH)
-    shaped = temporal.shape_attack(
-        sounds, torch.tensor([6.0, -6.0]), torch.full((2,), 0.004), sample_rate=RATE
-    )
+    shaped = temporal.shape_attack(sounds, torch.tensor([6.0, -6.0]), torch.full((2,), 0.004), sample_rate=RATE)
     at_onset, after_one, late = shaped[:, 0], shaped[:, round(0.004 * RATE)], shaped[:, round(0.06 * RATE) :]
     gain = torch.tensor([10**0.3, 10**-0.3])
     assert torch.allclose(at_onset, gain)

@@ -112,9 +112,7 @@ def test_choose_a_kind_generate_and_receive_eight_sounds(page, tmp_path):
 
 def test_pictures_are_drawn_from_the_sounds(page):
     choose(page, "kick")
-    page.wait_for_function(
-        "() => [...document.querySelectorAll('.dg-card canvas')].every((c) => c.width > 100)"
-    )
+    page.wait_for_function("() => [...document.querySelectorAll('.dg-card canvas')].every((c) => c.width > 100)")
     page.wait_for_timeout(300)
     colours = page.evaluate(
         """() => [...document.querySelectorAll('.dg-card canvas')].map((c) => {

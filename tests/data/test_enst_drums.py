@@ -50,11 +50,7 @@ def recording(onsets: list[float], length_s: float, seed: int) -> np.ndarray:
     sound = np.zeros((int(length_s * RATE), 2))
     for onset in onsets:
         start = round(onset * RATE)
-        ring = (
-            0.3
-            * generator.standard_normal((RATE // 2, 2))
-            * np.exp(-12 * np.arange(RATE // 2) / RATE)[:, None]
-        )
+        ring = 0.3 * generator.standard_normal((RATE // 2, 2)) * np.exp(-12 * np.arange(RATE // 2) / RATE)[:, None]
         ring[0] = 0.9
         stop = min(len(sound), start + len(ring))
         sound[start:stop] += ring[: stop - start]
@@ -75,9 +71,7 @@ def add_take(
         path.parent.mkdir(parents=True, exist_ok=True)
     annotation.write_bytes("".join(f"{onset:.6f} {label}{end}" for onset, label in strokes).encode())
     length_s = max(onset for onset, _ in strokes) + 1.5
-    soundfile.write(
-        audio, recording([onset for onset, _ in strokes], length_s, len(take)), RATE, subtype="PCM_16"
-    )
+    soundfile.write(audio, recording([onset for onset, _ in strokes], length_s, len(take)), RATE, subtype="PCM_16")
     return audio
 
 
@@ -155,9 +149,7 @@ def test_groups_licence_and_names(sounds: list[SourceSound], recipe: Any) -> Non
         "enst-drums/drummer_2/001_hits_low-tom-1_mallets_x2",
     }
     assert all("research" in sound.licence and sound.licence == recipe.LICENCE for sound in sounds)
-    assert all(
-        sound.tier == "" and "Gillet" in sound.credit and sound.source == "enst-drums" for sound in sounds
-    )
+    assert all(sound.tier == "" and "Gillet" in sound.credit and sound.source == "enst-drums" for sound in sounds)
 
 
 def test_what_is_left_out_is_said(tmp_path: Path, recipe: Any) -> None:
@@ -205,11 +197,7 @@ def test_the_corpus_is_found_by_environment_or_in_the_cache(
     monkeypatch.delenv(recipe.LOCATION, raising=False)
     with pytest.raises(CreativeMLError) as caught:
         recipe.fetch(tmp_path, lambda line: None)
-    assert (
-        recipe.LOCATION in str(caught.value)
-        and "request" in str(caught.value)
-        and "\n" not in str(caught.value)
-    )
+    assert recipe.LOCATION in str(caught.value) and "request" in str(caught.value) and "\n" not in str(caught.value)
     monkeypatch.setenv(recipe.LOCATION, str(corpus))
     said: list[str] = []
     assert len(recipe.fetch(tmp_path, said.append)) == 40

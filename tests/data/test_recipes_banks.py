@@ -88,9 +88,7 @@ def test_reads_what_was_written(bank: SoundFont) -> None:
 def test_reads_24_bits_and_vorbis(tmp_path: Path) -> None:
     low = np.arange(len(SAMPLES["Kick"][0])).astype(np.uint8)
     wide = tmp_path / "wide.sf2"
-    wide.write_bytes(
-        bank_writer.soundfont({"Kick": SAMPLES["Kick"]}, {"Kit": ZONES[:1]}, low_bytes={"Kick": low})
-    )
+    wide.write_bytes(bank_writer.soundfont({"Kick": SAMPLES["Kick"]}, {"Kit": ZONES[:1]}, low_bytes={"Kick": low}))
     expected = (SAMPLES["Kick"][0].astype(np.int32) * 256 + low) / 8388608
     assert np.allclose(read_soundfont(wide).audio(0), expected, atol=1e-7)
 
@@ -119,16 +117,12 @@ def test_keys_tune_velocity_layers_and_channels_are_kept(bank: SoundFont) -> Non
     assert np.corrcoef(right, SAMPLES["Snare(R)"][0])[0, 1] > 0.999
     assert np.corrcoef(play(bank, 42, 60)[0], SAMPLES["Soft Hat"][0])[0, 1] > 0.999
     assert np.corrcoef(play(bank, 42, 100)[0], SAMPLES["Hard Hat"][0])[0, 1] > 0.999
-    assert np.abs(play(bank, 45, 64)).max() == pytest.approx(
-        np.abs(play(bank, 45)).max() * (64 / 127) ** 2, rel=1e-3
-    )
+    assert np.abs(play(bank, 45, 64)).max() == pytest.approx(np.abs(play(bank, 45)).max() * (64 / 127) ** 2, rel=1e-3)
 
 
 def one_zone(tmp_path: Path, sample: np.ndarray, values: dict[int, int], **options: object) -> np.ndarray:
     path = tmp_path / "one.sf2"
-    path.write_bytes(
-        bank_writer.soundfont({"One": (sample, 60)}, {"Kit": [("One", keys(60) | values)]}, **options)
-    )
+    path.write_bytes(bank_writer.soundfont({"One": (sample, 60)}, {"Kit": [("One", keys(60) | values)]}, **options))
     bank = read_soundfont(path)
     return render(bank, voices_of(bank, bank.presets[0], 60, 127), 60, 127)[0]
 
@@ -160,9 +154,7 @@ def test_envelope_attenuation_and_filter(tmp_path: Path) -> None:
         fallen_db = -20 * np.log10(falling[int(seconds * RATE)] / level)
         assert fallen_db == pytest.approx(100 * seconds, abs=0.1)
     # 100 centibel written are 4 dB heard.
-    assert one_zone(tmp_path, flat, {ATTENUATION: 100})[100] == pytest.approx(
-        level * 10 ** (-4 / 20), rel=1e-4
-    )
+    assert one_zone(tmp_path, flat, {ATTENUATION: 100})[100] == pytest.approx(level * 10 ** (-4 / 20), rel=1e-4)
     # Cutoff 8.176 Hz * 2 ** (8400 / 1200) = 1046.5 Hz: 3 dB down there, 24 dB two octaves above.
     for hertz, expected_db, slack in ((100.0, 0.0, 0.2), (1046.5, -3.0, 0.3), (4186.0, -24.2, 1.0)):
         wave = np.round(16000 * np.sin(2 * np.pi * hertz * np.arange(RATE) / RATE)).astype(np.int16)

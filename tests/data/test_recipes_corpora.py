@@ -41,9 +41,7 @@ def noise(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(-9000, 9000, 600).astype(np.int16)
 
 
-def bank(
-    names: list[str], zones: list[tuple[str, dict[int, int]]], presets: tuple[str, ...] = ("Standard",)
-) -> bytes:
+def bank(names: list[str], zones: list[tuple[str, dict[int, int]]], presets: tuple[str, ...] = ("Standard",)) -> bytes:
     samples = {name: (noise(seed), 60) for seed, name in enumerate(names)}
     return bank_writer.soundfont(samples, dict.fromkeys(presets, zones))
 
@@ -53,9 +51,7 @@ def on(key: int) -> dict[int, int]:
 
 
 def drumkit(instruments: dict[str, list[str]]) -> bytes:
-    text = (
-        '<?xml version="1.0"?>\n<drumkit_info xmlns="http://www.hydrogen-music.org/drumkit"><instrumentList>'
-    )
+    text = '<?xml version="1.0"?>\n<drumkit_info xmlns="http://www.hydrogen-music.org/drumkit"><instrumentList>'
     for name, files in instruments.items():
         layers = "".join(f"<layer><filename>{file}</filename></layer>" for file in files)
         # Older kits hold layers directly, newer ones inside a component.
@@ -68,9 +64,7 @@ def packages() -> dict[str, bytes]:
     """Archive name -> content, for every package that the recipes name."""
     sonic = "usr/share/sonic-pi/samples/"
     credits = b"* `:bd_808` - http://freesound.org/people/EKVelika/sounds/208447/\n* `:glitch_perc_1` - "
-    credits += (
-        b"https://freesound.org/people/hullum/sounds/415548/\n* `tbd_perc_hat` - Donated by The Black Dog\n"
-    )
+    credits += b"https://freesound.org/people/hullum/sounds/415548/\n* `tbd_perc_hat` - Donated by The Black Dog\n"
     sonic_names = (
         "bd_808",
         "drum_tom_hi_hard",
@@ -87,18 +81,14 @@ def packages() -> dict[str, bytes]:
         ),
         f"{KIT}Audiophob/86335__zgump__tom-0105.wav": audio(20),
         f"{KIT}Audiophob/156272__dayvonjersen__fxshake5.wav": audio(21),
-        f"{KIT}rumpf_kit_z01_h2/drumkit.xml": drumkit(
-            {"low tom": ["beats_08-17.flac"], "snare": ["beats_01-21.flac"]}
-        ),
+        f"{KIT}rumpf_kit_z01_h2/drumkit.xml": drumkit({"low tom": ["beats_08-17.flac"], "snare": ["beats_01-21.flac"]}),
         f"{KIT}rumpf_kit_z01_h2/beats_08-17.flac": audio(22, "FLAC", "PCM_24"),
         f"{KIT}rumpf_kit_z01_h2/beats_01-21.flac": audio(23, "FLAC"),
         f"{KIT}BJA_Pacific/drumkit.xml": drumkit(
             {"Hi Hat Opened": ["HH2_01.aiff", "HH2_02.aiff"], "Roll": ["SN3_01.aiff"]}
         ),
         **{f"{KIT}BJA_Pacific/{name}.aiff": audio(24, "AIFF") for name in ("HH2_01", "HH2_02", "SN3_01")},
-        f"{KIT}The Black Pearl 1.0/drumkit.xml": drumkit(
-            {"Pearl Snare Rimshot": ["PearlSnareRimshot-Hard.wav"]}
-        ),
+        f"{KIT}The Black Pearl 1.0/drumkit.xml": drumkit({"Pearl Snare Rimshot": ["PearlSnareRimshot-Hard.wav"]}),
         f"{KIT}The Black Pearl 1.0/PearlSnareRimshot-Hard.wav": audio(25),
     }
     fluid = bank(["Std Kick(L)", "Std Kick(R)"], [("Std Kick(L)", on(36)), ("Std Kick(R)", on(36))])
@@ -115,9 +105,7 @@ def packages() -> dict[str, bytes]:
         "MCym1 crash pp2",
     ]
     musescore = bank(drumline, [("Std Kick", on(36))], ("Standard", "Marching Snare"))
-    small = bank_writer.soundfont(
-        {"Std Kick": (noise(7), 60)}, {"Standard": [("Std Kick", on(36))]}, vorbis=True
-    )
+    small = bank_writer.soundfont({"Std Kick": (noise(7), 60)}, {"Standard": [("Std Kick", on(36))]}, vorbis=True)
     avl_names = [
         "36-Kick-01",
         "36-Kick-02",
@@ -150,17 +138,13 @@ def packages() -> dict[str, bytes]:
             for name in ("036_Kick_2", "071_Whistle_1")
         },
     }
-    archives = {
-        f"{name}_1_all.deb": bank_writer.debian_package(files, name) for name, files in debian.items()
-    }
+    archives = {f"{name}_1_all.deb": bank_writer.debian_package(files, name) for name, files in debian.items()}
     drums = "package/src/extensions/scratch3_music/assets/drums/"
     foxdot = {f"foxdot-9/FoxDot/snd/{folder}/0.wav": audio(30) for folder in foxdot_folders()}
     supersonic = {f"package/samples/{name}.flac": data for name, data in flacs.items()}
     supersonic |= {"package/samples/tbd_perc_hat.flac": audio(31, "FLAC"), "package/PROVENANCE.md": credits}
     archives["supersonic-scsynth-samples-9.tgz"] = bank_writer.tarball(supersonic)
-    archives["scratch-audio-9.tgz"] = bank_writer.tarball(
-        {"package/sound-files/drums/Clap(1)_22k.wav": audio(32)}
-    )
+    archives["scratch-audio-9.tgz"] = bank_writer.tarball({"package/sound-files/drums/Clap(1)_22k.wav": audio(32)})
     archives["scratch-vm-9.tgz"] = bank_writer.tarball(
         {f"{drums}5-open-hi-hat.mp3": audio(33, "MP3", "MPEG_LAYER_III")}
     )
@@ -317,11 +301,7 @@ def test_fluid_family_is_grouped_across_banks(cache: Path) -> None:
 def test_avl_kits_that_share_drums_share_groups(cache: Path) -> None:
     found = facts(fetch("avldrums", cache))
     for kit in ("Blonde_Bop", "Blonde_Bop_HR"):
-        mine = {
-            (name.split("/")[1], kind, group)
-            for name, kind, group, _ in found
-            if name.startswith(f"avl-{kit}/")
-        }
+        mine = {(name.split("/")[1], kind, group) for name, kind, group, _ in found if name.startswith(f"avl-{kit}/")}
         assert mine == {
             ("36-Kick-01", "kick", "avldrums/Blonde_Bop/36"),
             ("36-Kick-02", "kick", "avldrums/Blonde_Bop/36"),

@@ -111,9 +111,7 @@ def test_what_an_interrupted_fetch_left_is_replaced(cache: Path) -> None:
 
 
 @pytest.mark.parametrize(("client", "remedy"), [("apt", "Debian"), ("npm", "Node.js")])
-def test_missing_client_is_one_line_with_a_remedy(
-    cache: Path, no_programs: None, client: str, remedy: str
-) -> None:
+def test_missing_client_is_one_line_with_a_remedy(cache: Path, no_programs: None, client: str, remedy: str) -> None:
     with pytest.raises(CreativeMLError) as caught:
         fetch_package(Package(client, "drums", "1.0", "0" * 64, "CC0-1.0"), cache, lambda line: None)
     message = str(caught.value)
@@ -141,9 +139,7 @@ def test_truncated_archives_are_named(tmp_path: Path) -> None:
             unpack(tmp_path / name, tmp_path / f"out-{name}")
 
 
-@pytest.mark.parametrize(
-    "path", ["../outside.wav", "/tmp/outside.wav", "a/../../outside.wav", "C:/outside.wav"]
-)
+@pytest.mark.parametrize("path", ["../outside.wav", "/tmp/outside.wav", "a/../../outside.wav", "C:/outside.wav"])
 def test_archives_cannot_write_outside(tmp_path: Path, path: str) -> None:
     (tmp_path / "evil.tgz").write_bytes(bank_writer.tarball({path: b"x"}))
     with pytest.raises(CreativeMLError, match="outside"):
@@ -236,9 +232,7 @@ def test_apt_lists_that_are_missing_are_fetched_privately(cache: Path, mirror: P
 def test_apt_takes_a_newer_suite_from_the_users_own_mirror(cache: Path, mirror: Path) -> None:
     subprocess.run(["apt-get", "update"], check=True, capture_output=True)
     said: list[str] = []
-    wanted = Package(
-        "apt", "drums", "0.7", sha256_file(mirror / "pool" / "drums_0.7_all.deb"), "CC0-1.0", "trixie"
-    )
+    wanted = Package("apt", "drums", "0.7", sha256_file(mirror / "pool" / "drums_0.7_all.deb"), "CC0-1.0", "trixie")
     folder = fetch_package(wanted, cache, said.append)
     assert (folder / "usr/share/drums/version").read_text() == "0.7"
     assert not any("tested with" in line for line in said)

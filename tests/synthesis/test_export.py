@@ -87,9 +87,7 @@ def test_runs_into_one_folder_join(tiny, tmp_path):
     times = [(tmp_path / file_name(r)).stat().st_mtime_ns for r in ROW[:2]]
     manifest = export_sounds(tiny, ROW, tmp_path)
     assert [s.request for s in manifest.sounds] == ROW
-    assert times == [(tmp_path / file_name(r)).stat().st_mtime_ns for r in ROW[:2]], (
-        "same bytes are left alone"
-    )
+    assert times == [(tmp_path / file_name(r)).stat().st_mtime_ns for r in ROW[:2]], "same bytes are left alone"
 
 
 def test_files_of_others_are_never_overwritten_silently(tiny, tmp_path):

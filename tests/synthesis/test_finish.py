@@ -33,9 +33,7 @@ def test_dc_removal_is_the_recursive_filter():
         expected.append(last_y)
     padded = torch.zeros(65536, dtype=torch.float64)
     padded[:2000] = x
-    torch.testing.assert_close(
-        remove_dc(padded, RATE)[:2000], torch.tensor(expected).double(), atol=1e-7, rtol=0
-    )
+    torch.testing.assert_close(remove_dc(padded, RATE)[:2000], torch.tensor(expected).double(), atol=1e-7, rtol=0)
 
 
 def test_the_lowest_drums_keep_their_weight():

@@ -129,9 +129,7 @@ class DrumAugment(nn.Module):
         return self.apply_parameters(sounds, self.draw(batch, samples, generator, probability))
 
     @torch.no_grad()
-    def draw(
-        self, batch: int, samples: int, generator: torch.Generator, probability: float = 1.0
-    ) -> AugmentParameters:
+    def draw(self, batch: int, samples: int, generator: torch.Generator, probability: float = 1.0) -> AugmentParameters:
         """Parameters for `batch` sounds; a transform left out by chance or by `only` gets neutral values."""
         c, device = self.config, generator.device
 
@@ -161,9 +159,7 @@ class DrumAugment(nn.Module):
 
     def apply_parameters(self, sounds: Tensor, parameters: AugmentParameters) -> Tensor:
         """Apply drawn or chosen parameters to (batch, samples); the same parameters give the same result."""
-        values = {
-            name: None if value is None else value.to(sounds) for name, value in vars(parameters).items()
-        }
+        values = {name: None if value is None else value.to(sounds) for name, value in vars(parameters).items()}
         p = AugmentParameters(**values)  # type: ignore[arg-type]
         original_peak = temporal.peaks(sounds)
         shaped = self._shape_in_time(self._move_and_colour(sounds, p), p)

@@ -26,9 +26,7 @@ def change_gain(sounds: Tensor, gain_db: Tensor) -> Tensor:
     return sounds * level_factor(peak, peak, gain_db)[:, None]
 
 
-def level_factor(
-    peak: Tensor, original_peak: Tensor, gain_db: Tensor, headroom: Tensor | float = 0.0
-) -> Tensor:
+def level_factor(peak: Tensor, original_peak: Tensor, gain_db: Tensor, headroom: Tensor | float = 0.0) -> Tensor:
     """Factor (batch,) that brings `peak` to `original_peak` plus a gain, at most to full scale less
     `headroom`.
 

@@ -6,12 +6,11 @@ maximum filter) of librosa 0.9 (McFee et al. 2015, "librosa: Audio and music sig
 
 from __future__ import annotations
 
-import functools
-import math
-
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from creativeml.audio.slaney_mel import slaney_filters
 
 WINDOW, HOP = 2048, 512
 _BANDS = 128
@@ -56,19 +55,5 @@ def hann_power(sounds: Tensor) -> Tensor:
 
 def mel_decibels(powers: Tensor, sample_rate: int) -> Tensor:
     """(n, frames, 1025) → (n, frames, 128): level of the mel bands in dB, at least -100."""
-    mel = powers @ mel_filters(sample_rate).to(powers)
+    mel = powers @ slaney_filters(sample_rate, WINDOW, _BANDS, 0.0, sample_rate / 2).to(powers)
     return 10 * torch.log10(mel.clamp(min=_LEAST_POWER))
-
-
-@functools.lru_cache(maxsize=8)
-@torch.inference_mode(False)
-def mel_filters(sample_rate: int) -> Tensor:
-    """(1025, 128) float64: triangles on Slaney's mel scale (linear to 1 kHz, then logarithmic), of equal area."""
-    highest = 15 + math.log(sample_rate / 2000) / (math.log(6.4) / 27)
-    mel = torch.linspace(0, highest, _BANDS + 2, dtype=torch.float64, device="cpu")
-    edges = torch.where(mel < 15, mel * 200 / 3, 1000 * torch.exp((mel - 15) * (math.log(6.4) / 27)))[:, None]
-    bins = torch.arange(WINDOW // 2 + 1, dtype=torch.float64, device="cpu") * sample_rate / WINDOW
-    rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
-    triangles = torch.minimum(rising, falling).clamp(min=0) * (2 / (edges[2:] - edges[:-2]))
-    return triangles.T.contiguous()

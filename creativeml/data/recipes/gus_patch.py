@@ -39,9 +39,7 @@ def read_patch(path: str | Path) -> PatchSample:
     modes = data[first + 55]
     block = data[first + _SAMPLE : first + _SAMPLE + size]
     if len(block) < size or size == 0 or rate == 0:
-        raise CreativeMLError(
-            f"{path}: truncated (its sample should have {size} bytes, {len(block)} are there)"
-        )
+        raise CreativeMLError(f"{path}: truncated (its sample should have {size} bytes, {len(block)} are there)")
     wide, unsigned = bool(modes & 1), bool(modes & 2)
     if wide:
         values = np.frombuffer(block[: size & ~1], dtype="<u2" if unsigned else "<i2").astype(np.float32)

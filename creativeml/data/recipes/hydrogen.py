@@ -59,9 +59,7 @@ def read_drumkit(folder: Path) -> dict[str, list[str]]:
             raise CreativeMLError(f"{path}: too large to be a drum kit's description")
         text = path.read_text(encoding="utf-8", errors="replace")
         if "<!ENTITY" in text:
-            raise CreativeMLError(
-                f"{path}: defines XML entities, which a drum kit has no use for; it is refused"
-            )
+            raise CreativeMLError(f"{path}: defines XML entities, which a drum kit has no use for; it is refused")
         root = ElementTree.fromstring(re.sub(r'\sxmlns="[^"]*"', "", text))
     except OSError as error:
         raise CreativeMLError(f"{folder}: not a Hydrogen kit ({error})") from error

@@ -43,9 +43,7 @@ def is_drum_kit(preset: Preset) -> bool:
     return preset.bank == 128 and not _NOT_A_DRUM_KIT.search(preset.name)
 
 
-def kit_sounds(
-    banks: Sequence[Bank], family: str, wanted: Callable[[Preset], bool] = is_drum_kit
-) -> list[SourceSound]:
+def kit_sounds(banks: Sequence[Bank], family: str, wanted: Callable[[Preset], bool] = is_drum_kit) -> list[SourceSound]:
     """Every distinct sound of the drum kits of `banks`, played when its turn comes.
 
     Sounds that share a recording, even in two banks or tuned to another key, get one group, so that training
@@ -112,9 +110,7 @@ class _Note:
 
     def sound(self, group: str) -> SourceSound:
         bank = self.bank
-        play: Callable[[], np.ndarray] = partial(
-            render, bank.font, self.voices, self.key, self.velocity, _SAMPLE_RATE
-        )
+        play: Callable[[], np.ndarray] = partial(render, bank.font, self.voices, self.key, self.velocity, _SAMPLE_RATE)
         return SourceSound(
             path=bank.font.path,
             kind=self.kind,

@@ -133,9 +133,7 @@ def _archive_by_hand(package: Package, cache: Path) -> Path | None:
 def _download(package: Package, cache: Path, work: Path, progress: Progress) -> Path:
     if package.client not in _CLIENTS:
         raise ValueError(f"unknown client '{package.client}'")
-    missing = (
-        package.client != "pip" and shutil.which({"apt": "apt-get", "npm": "npm"}[package.client]) is None
-    )
+    missing = package.client != "pip" and shutil.which({"apt": "apt-get", "npm": "npm"}[package.client]) is None
     if missing:
         raise CreativeMLError(
             f"'{package.name}' is fetched with {_CLIENTS[package.client]}, which is missing; install it, "
@@ -148,31 +146,23 @@ def _download(package: Package, cache: Path, work: Path, progress: Progress) -> 
     download(package, cache, folder, progress)
     archives = sorted(folder.glob("*"))
     if len(archives) != 1:
-        raise CreativeMLError(
-            f"{package.client} left {len(archives)} files instead of one for '{package.name}'"
-        )
+        raise CreativeMLError(f"{package.client} left {len(archives)} files instead of one for '{package.name}'")
     return archives[0]
 
 
 def _download_apt(package: Package, cache: Path, folder: Path, progress: Progress) -> None:
-    apt.download(
-        package.name, folder, suite=package.suite, private=cache / "apt", run=run_client, progress=progress
-    )
+    apt.download(package.name, folder, suite=package.suite, private=cache / "apt", run=run_client, progress=progress)
 
 
 def _download_npm(package: Package, cache: Path, folder: Path, progress: Progress) -> None:
     wanted = f"{package.name}@{package.version}"
-    run_client(
-        ["npm", "pack", wanted, "--pack-destination", str(folder)], folder=cache, what=f"npm pack {wanted}"
-    )
+    run_client(["npm", "pack", wanted, "--pack-destination", str(folder)], folder=cache, what=f"npm pack {wanted}")
 
 
 def _download_pip(package: Package, cache: Path, folder: Path, progress: Progress) -> None:
     # A requirements file can carry the hash, and pip then refuses anything else before it looks inside.
     requirements = folder.parent / "requirements.txt"
-    requirements.write_text(
-        f"{package.name}=={package.version} --hash=sha256:{package.sha256}\n", encoding="utf-8"
-    )
+    requirements.write_text(f"{package.name}=={package.version} --hash=sha256:{package.sha256}\n", encoding="utf-8")
     pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--disable-pip-version-check"]
     run_client(
         [*pip, "--dest", str(folder), "-r", str(requirements)],

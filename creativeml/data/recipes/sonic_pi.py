@@ -38,13 +38,9 @@ _BY_NAME = {
     "drum_snare_hard": "snare",
     "drum_snare_soft": "snare",
     **{f"drum_tom_{size}_{force}": "tom" for size in ("hi", "mid", "lo") for force in ("hard", "soft")},
-    **dict.fromkeys(
-        ("elec_snare", "elec_hi_snare", "elec_mid_snare", "elec_lo_snare", "elec_filt_snare"), "snare"
-    ),
+    **dict.fromkeys(("elec_snare", "elec_hi_snare", "elec_mid_snare", "elec_lo_snare", "elec_filt_snare"), "snare"),
     **dict.fromkeys(("elec_soft_kick", "elec_hollow_kick"), "kick"),
-    **dict.fromkeys(
-        ("elec_bell", "elec_bong", "elec_flip", "elec_pop", "elec_tick", "elec_twip", "elec_wood"), "perc"
-    ),
+    **dict.fromkeys(("elec_bell", "elec_bong", "elec_flip", "elec_pop", "elec_tick", "elec_twip", "elec_wood"), "perc"),
     "elec_triangle": "perc",
     "elec_cymbal": "crash",
     "elec_fuzz_tom": "tom",
@@ -95,9 +91,7 @@ def sonic_pi_sounds(folder: Path, credits_file: Path, source: str) -> list[Sourc
                 )
             )
     if not sounds:
-        raise CreativeMLError(
-            f"{folder}: holds none of Sonic Pi's samples; delete the cache folder and fetch again"
-        )
+        raise CreativeMLError(f"{folder}: holds none of Sonic Pi's samples; delete the cache folder and fetch again")
     return sounds
 
 

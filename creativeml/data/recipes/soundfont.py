@@ -133,13 +133,9 @@ class SoundFont:
 
     def _decode(self, header: SampleHeader) -> np.ndarray:
         if header.kind & _ROM:
-            raise CreativeMLError(
-                f"{self.path}: sample '{header.name}' lives in a sound card's ROM, not in the file"
-            )
+            raise CreativeMLError(f"{self.path}: sample '{header.name}' lives in a sound card's ROM, not in the file")
         if header.sample_rate == 0:
-            raise CreativeMLError(
-                f"{self.path}: sample '{header.name}' has no sample rate; the file is damaged"
-            )
+            raise CreativeMLError(f"{self.path}: sample '{header.name}' has no sample rate; the file is damaged")
         unit = 1 if header.compressed else 2
         if not 0 <= header.start <= header.end or header.end * unit > self._sample_bytes:
             raise CreativeMLError(f"{self.path}: sample '{header.name}' lies outside the file; it is damaged")
@@ -158,9 +154,7 @@ class SoundFont:
         try:
             audio, _ = soundfile.read(io.BytesIO(block), dtype="float32", always_2d=True)
         except soundfile.SoundFileError as error:
-            raise CreativeMLError(
-                f"{self.path}: sample '{header.name}' cannot be decoded ({error})"
-            ) from error
+            raise CreativeMLError(f"{self.path}: sample '{header.name}' cannot be decoded ({error})") from error
         return np.ascontiguousarray(audio[:, 0])
 
     def close(self) -> None:
@@ -191,9 +185,7 @@ def read_soundfont(path: str | Path) -> SoundFont:
         return _parse(path, mapped)
     except (struct.error, IndexError, KeyError) as error:
         mapped.close()
-        raise CreativeMLError(
-            f"{path}: its SoundFont tables are damaged ({error!r}); download it again"
-        ) from error
+        raise CreativeMLError(f"{path}: its SoundFont tables are damaged ({error!r}); download it again") from error
     except CreativeMLError:
         mapped.close()
         raise
@@ -210,11 +202,7 @@ def _parse(path: Path, mapped: mmap.mmap) -> SoundFont:
     missing = [name.decode() for name in (b"smpl", *_RECORD_BYTES) if name not in chunks]
     if missing:
         raise CreativeMLError(f"{path}: truncated or not a SoundFont (chunks missing: {', '.join(missing)})")
-    tables = {
-        name: mapped[offset : offset + size]
-        for name, (offset, size) in chunks.items()
-        if name in _RECORD_BYTES
-    }
+    tables = {name: mapped[offset : offset + size] for name, (offset, size) in chunks.items() if name in _RECORD_BYTES}
     sample_offset, sample_bytes = chunks[b"smpl"]
     low = chunks.get(b"sm24")
     has_low = low is not None and low[1] >= sample_bytes // 2

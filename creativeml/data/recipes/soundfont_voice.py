@@ -70,9 +70,7 @@ def signature(font: SoundFont, voices: tuple[Voice, ...], key: int) -> tuple[obj
     loudest = min((voice.value(48) for voice in voices), default=0)
     parts = []
     for voice in voices:
-        kept = {
-            g: amount for g, amount in voice.values if g not in _IRRELEVANT and g not in (48, 51, 52, 56, 58)
-        }
+        kept = {g: amount for g, amount in voice.values if g not in _IRRELEVANT and g not in (48, 51, 52, 56, 58)}
         if len(voices) == 1:
             kept.pop(17, None)
         level = voice.value(48) - loudest
@@ -126,17 +124,11 @@ def _render_voice(font: SoundFont, voice: Voice, key: int, sample_rate: int, lon
     last = int(np.clip(len(sound) + voice.value(1) + 32768 * voice.value(12), first, len(sound)))
     loop_start = header.loop[0] + voice.value(2) + 32768 * voice.value(45)
     loop_end = header.loop[1] + voice.value(3) + 32768 * voice.value(50)
-    looping = (
-        voice.value(54) & 3 in (1, 3)
-        and 0 <= loop_start < loop_end <= len(sound)
-        and loop_end - loop_start >= 8
-    )
+    looping = voice.value(54) & 3 in (1, 3) and 0 <= loop_start < loop_end <= len(sound) and loop_end - loop_start >= 8
     step = header.sample_rate / sample_rate * 2 ** (_cents(font, voice, key) / 1200)
     source_length = loop_end if looping else last
     deepest = min(0, voice.value(7)) - abs(voice.value(5)) - abs(voice.value(6))
-    natural = (
-        longest if looping else min(longest, int((source_length - first) / step * 2 ** (-deepest / 1200)) + 1)
-    )
+    natural = longest if looping else min(longest, int((source_length - first) / step * 2 ** (-deepest / 1200)) + 1)
     bend = _modulation(voice, natural, sample_rate)
     cents = voice.value(7) * bend + _vibrato(voice, natural, sample_rate)
     positions = first + np.concatenate([[0.0], np.cumsum(step * 2 ** (cents[:-1] / 1200))])
@@ -154,9 +146,7 @@ def _render_voice(font: SoundFont, voice: Voice, key: int, sample_rate: int, lon
     return _filter(voice, track, bend[:used], sample_rate)
 
 
-def _read_at(
-    sound: np.ndarray, positions: np.ndarray, step: float, loop: tuple[int, int] | None
-) -> np.ndarray:
+def _read_at(sound: np.ndarray, positions: np.ndarray, step: float, loop: tuple[int, int] | None) -> np.ndarray:
     """`sound` at fractional positions by a windowed sinc; a loop's end goes on at its start."""
     if loop is None and step == 1.0 and np.array_equal(positions, np.round(positions)):
         return sound[positions.astype(np.int64)].astype(np.float64)
@@ -192,9 +182,7 @@ def _volume(voice: Voice, key: int, length: int, sample_rate: int, looping: bool
     # Decay time is the time for a fall of 100 dB (section 8.1.2, decayVolEnv).
     fallen_db = np.minimum(sustain_db, np.maximum(0.0, since) * 100 / max(decay, 1e-4))
     level = 10 ** (-fallen_db / 20)
-    rise = (
-        np.clip((time - delay) / max(attack, 1e-9), 0.0, 1.0) if attack > 0 else (time >= delay).astype(float)
-    )
+    rise = np.clip((time - delay) / max(attack, 1e-9), 0.0, 1.0) if attack > 0 else (time >= delay).astype(float)
     level = np.where(fallen_db >= 96, 0.0, level) * rise
     if looping:
         fade = min(length, int(0.5 * sample_rate))
@@ -210,9 +198,7 @@ def _modulation(voice: Voice, length: int, sample_rate: int) -> np.ndarray:
     delay, attack = _seconds(voice.value(25)), _seconds(voice.value(26))
     hold, decay = _seconds(voice.value(27)), _seconds(voice.value(28))
     sustain = 1 - min(1000, max(0, voice.value(29))) / 1000
-    rise = (
-        np.clip((time - delay) / max(attack, 1e-9), 0.0, 1.0) if attack > 0 else (time >= delay).astype(float)
-    )
+    rise = np.clip((time - delay) / max(attack, 1e-9), 0.0, 1.0) if attack > 0 else (time >= delay).astype(float)
     fall = np.maximum(0.0, time - delay - attack - hold) / max(decay, 1e-9)
     return np.where(fall > 0, np.maximum(sustain, 1 - fall), rise)
 

@@ -37,9 +37,7 @@ def unpack(archive: Path, folder: Path) -> None:
                 f"{archive.name}: unknown kind of archive; expected .deb, .tgz, .tar.gz, .zip or .whl"
             )
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
-        raise CreativeMLError(
-            f"{archive}: cannot be unpacked ({error}); delete it and fetch it again"
-        ) from error
+        raise CreativeMLError(f"{archive}: cannot be unpacked ({error}); delete it and fetch it again") from error
 
 
 def _unpack_deb(archive: Path, folder: Path) -> None:
@@ -71,9 +69,7 @@ def _member_of_ar(archive: Path, prefix: str) -> tuple[str, bytes]:
         if name.startswith(prefix):
             return name, data[position + 60 : position + 60 + size]
         position += 60 + size + (size & 1)
-    raise CreativeMLError(
-        f"{archive}: damaged Debian package (no {prefix} inside); delete it and fetch it again"
-    )
+    raise CreativeMLError(f"{archive}: damaged Debian package (no {prefix} inside); delete it and fetch it again")
 
 
 def _unpack_tar(bundle: tarfile.TarFile, folder: Path) -> None:

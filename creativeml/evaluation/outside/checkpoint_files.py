@@ -107,12 +107,15 @@ def _old_torch(path: Path) -> Any:
 
 
 def _next_storage(file: IO[bytes], dtype: torch.dtype) -> Tensor:
-    count = int.from_bytes(file.read(8), "little")
-    size = count * dtype.itemsize
+    count = int.from_bytes(_exactly(file, 8), "little")
+    return _as_numbers(_exactly(file, count * dtype.itemsize), dtype)
+
+
+def _exactly(file: IO[bytes], size: int) -> bytes:
     data = file.read(size)
     if len(data) != size:
         raise RefusedPickle("it ends in the middle")
-    return _as_numbers(data, dtype)
+    return data
 
 
 def _as_numbers(data: bytes, dtype: torch.dtype) -> Tensor:

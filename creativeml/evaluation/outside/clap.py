@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from creativeml.audio.slaney_mel import slaney_filters
 from creativeml.errors import CreativeMLError
-from creativeml.evaluation.outside.front_end import power_frames, slaney_filters
+from creativeml.evaluation.outside.front_end import power_frames
 
 RATE = 48000
 DIMENSIONS = 512

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from creativeml.evaluation.outside.front_end import pad_to, power_frames, slaney_filters
+from creativeml.audio.slaney_mel import slaney_filters
+from creativeml.evaluation.outside.front_end import pad_to, power_frames
 
 RATE = 16000
 DIMENSIONS = 753
