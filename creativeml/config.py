@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -97,6 +98,17 @@ def _check(fits: bool, value: Any, wanted: str, where: str) -> Any:
     if not fits:
         raise ConfigError(f"{where}: expected {wanted}, got {value!r}")
     return value
+
+
+def check_range(name: str, value: float, least: float, most: float = math.inf) -> None:
+    """Refuse a field's value outside a range, for `__post_init__` of a configuration.
+
+    Raises:
+        ValueError: with the name, the range and the value.
+    """
+    if not least <= value <= most:
+        wanted = f"at least {least}" if most == math.inf else f"from {least} to {most}"
+        raise ValueError(f"{name} must be {wanted}, not {value}")
 
 
 def save_json(config: Any, path: str | Path) -> None:

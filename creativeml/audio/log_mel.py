@@ -70,17 +70,46 @@ def power_spectrogram(sounds: Tensor, window_samples: int, hop_samples: int) -> 
     Returns:
         (batch, window_samples // 2 + 1, 1 + samples // hop_samples).
     """
-    window = _window(window_samples).to(sounds)
+    return _spectrum(sounds, window_samples, hop_samples).square().sum(-1) * _full_scale(window_samples) ** 2
+
+
+def compressed_spectrogram(
+    sounds: Tensor, window_samples: int, hop_samples: int, *, bins: int, exponent: float = 0.3
+) -> Tensor:
+    """Short-time spectrum with its phases and compressed magnitudes, so that quiet parts can be seen beside loud ones.
+
+    Args:
+        sounds: (batch, samples); frames as in `power_spectrogram`.
+        window_samples, hop_samples: of the short-time transform.
+        bins: how many are kept, from 0 Hz on.
+        exponent: of the magnitude, which is 1 for a full-scale sine. Below `FLOOR_DB` the map becomes linear, so that
+            its slope stays finite.
+
+    Returns:
+        (batch, 2, bins, frames): real and imaginary parts.
+    """
+    spectrum = _spectrum(sounds, window_samples, hop_samples)[:, :bins] * _full_scale(window_samples)
+    power = spectrum.square().sum(-1, keepdim=True)
+    return (spectrum * (power + 10.0 ** (FLOOR_DB / 10.0)) ** ((exponent - 1.0) / 2.0)).permute(0, 3, 1, 2)
+
+
+def _spectrum(sounds: Tensor, window_samples: int, hop_samples: int) -> Tensor:
+    """Short-time transform (batch, bins, frames, 2) with real and imaginary parts, not scaled."""
     spectrum = torch.stft(
         sounds,
         window_samples,
         hop_samples,
-        window=window,
+        window=_window(window_samples).to(sounds),
         center=True,
         pad_mode="constant",
         return_complex=True,
     )
-    return torch.view_as_real(spectrum).square().sum(-1) * (2.0 / float(_window(window_samples).sum())) ** 2
+    return torch.view_as_real(spectrum)
+
+
+def _full_scale(window_samples: int) -> float:
+    """What makes the magnitude of a full-scale sine 1 in its bin."""
+    return 2.0 / float(_window(window_samples).sum())
 
 
 def log_mel(

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from creativeml.config import check_range
+
 Critic = Callable[[Sequence[Tensor]], Tensor]
 
 
@@ -36,6 +38,11 @@ class AdversarialConfig:
     penalty_every: int = 8
     drift_weight: float = 1e-3
     overshoot_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("penalty_weight", "drift_weight", "overshoot_weight"):
+            check_range(name, getattr(self, name), 0.0)
+        check_range("penalty_every", self.penalty_every, 1)
 
 
 class AdversarialLoss:
@@ -71,7 +78,7 @@ class AdversarialLoss:
 
     def penalty_is_due(self, step: int) -> bool:
         """Whether the critic's step number `step` (from 0) pays the gradient penalty."""
-        return step % self.config.penalty_every == 0
+        return self.config.penalty_weight > 0 and step % self.config.penalty_every == 0
 
     def penalty(self, critic: Critic, real: Sequence[Tensor], fake: Sequence[Tensor]) -> dict[str, Tensor]:
         """Gradient penalty with respect to the critic's views.

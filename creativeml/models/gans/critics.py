@@ -1,4 +1,4 @@
-"""Critics of StyleWaveGAN: a waveform critic with an AutoFade-style learned gate, and spectrogram critics.
+"""Critics of StyleWaveGAN: spectrogram critics, a waveform critic with an AutoFade-style gate, and period critics.
 
 A critic first turns a sound into its *views* (waveform, log spectrograms), which have no parameters, then scores them.
 Gradient penalties are taken with respect to the views: on the waveform, the gradient of a log spectrogram near silence
@@ -10,29 +10,60 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from creativeml.audio.log_mel import FLOOR_DB, log_mel
+from creativeml.audio.log_mel import FLOOR_DB, compressed_spectrogram, log_mel
+from creativeml.config import check_range
+from creativeml.errors import CreativeMLError
+from creativeml.layers.batch_spread import with_batch_spread
 from creativeml.layers.equalized import GAIN, EqualConv, EqualLinear, activate
 from creativeml.layers.resampling import downsample
+from creativeml.models.gans.period_critic import PeriodCritic
 
 
 @dataclass(frozen=True)
 class SpectralView:
-    """One log-mel spectrogram that a critic looks at.
+    """One spectrogram that a critic looks at.
 
     Attributes:
         window_samples, hop_samples: of the short-time transform.
-        bands: mel bands.
+        bands: mel bands; of a complex view the bins that are looked at, from 0 Hz on.
         frames: only the first frames are looked at (a short window is for the attack).
+        content: `log_mel`, or `complex`: the spectrum with its phases, as in UnivNet and EnCodec, with magnitudes to
+            the power of 0.3.
     """
 
     window_samples: int
     hop_samples: int
     bands: int
     frames: int
+    content: Literal["log_mel", "complex"] = "log_mel"
+
+    def __post_init__(self) -> None:
+        for name in ("window_samples", "hop_samples", "bands", "frames"):
+            check_range(name, getattr(self, name), 1)
+        if self.content == "complex":
+            check_range("bands of a complex view", self.bands, 1, self.window_samples // 2 + 1)
+
+    @property
+    def channels(self) -> int:
+        """Pictures that lie over each other: real and imaginary parts have one each."""
+        return 2 if self.content == "complex" else 1
+
+    def picture(self, sounds: Tensor, sample_rate: int) -> Tensor:
+        """Sounds `(b, samples)` → `(b, bands, frames)`, or `(b, 2, bands, frames)`, scaled to about ±1."""
+        # Frames beyond those looked at need no transform; the reach of the last window is kept.
+        needed = min(sounds.shape[1], (self.frames - 1) * self.hop_samples + self.window_samples // 2)
+        part = sounds[:, :needed].float()
+        transform = (self.window_samples, self.hop_samples)
+        if self.content == "complex":
+            return compressed_spectrogram(part, *transform, bins=self.bands)[..., : self.frames]
+        window, hop = transform
+        db = log_mel(part, sample_rate, window_samples=window, hop_samples=hop, bands=self.bands)
+        return 1.0 - 2.0 * db[..., : self.frames] / FLOOR_DB
 
 
 @dataclass(frozen=True)
@@ -49,7 +80,43 @@ class CriticConfig:
     wave_channels: tuple[int, ...] = (48, 96, 160, 192)
     """Channels of the waveform critic, at 1/16, 1/64, 1/256 and 1/1024 of the sample rate; empty for none."""
     wave_start_stride: int = 16
+    wave_gate: bool = True
+    """Whether the waveform critic learns how much of the higher rates to let through; without, all of it."""
+    periods: tuple[int, ...] = ()
+    """Periods of the period critics, in samples of the lowered rate; a judge for each."""
+    period_channels: tuple[int, ...] = (16, 32, 64, 96)
+    period_samples: int = 32768
+    """How much of the sound the period critics look at."""
+    period_rate_divisor: int = 2
+    """By how much its rate is lowered for them."""
+    spread_group: int = 0
+    """Sounds of a batch whose spread every judge sees (minibatch standard deviation); 0 for none."""
     feature_dim: int = 256
+
+    def __post_init__(self) -> None:
+        if not (self.views or self.wave_channels or self.periods):
+            raise ValueError("a critic needs something to look at: views, wave_channels or periods")
+        for name in ("spectral_channels", "period_channels"):
+            if not getattr(self, name):
+                raise ValueError(f"{name} needs one entry at least")
+        for name in ("spectral_channels", "wave_channels", "period_channels"):
+            for channels in getattr(self, name):
+                check_range(name, channels, 1)
+        for name in ("condition_dim", "sample_rate", "wave_start_stride", "period_samples", "period_rate_divisor"):
+            check_range(name, getattr(self, name), 1)
+        check_range("feature_dim", self.feature_dim, 1)
+        for period in self.periods:
+            check_range("periods", period, 1, self.period_samples // self.period_rate_divisor)
+        if len(set(self.periods)) != len(self.periods):
+            raise ValueError("periods must differ from each other")
+        check_range("spread_group", self.spread_group, 0)
+        least = 2 ** len(self.spectral_channels)
+        for view in self.views:
+            if view.bands % least or view.frames % least:
+                raise ValueError(
+                    f"{len(self.spectral_channels)} spectral_channels halve a view as often: its bands and frames must"
+                    f" be multiples of {least}, not {view.bands} and {view.frames}"
+                )
 
 
 def gate(openness: Tensor) -> tuple[Tensor, Tensor]:
@@ -71,23 +138,34 @@ class WaveCritic(nn.Module):
     (a blend of progressive growing and highway networks, after AutoFade of Lavault et al. 2022).
     """
 
-    def __init__(self, channels: Sequence[int], feature_dim: int, *, start_stride: int = 16, frames: int) -> None:
+    def __init__(
+        self,
+        channels: Sequence[int],
+        feature_dim: int,
+        *,
+        start_stride: int = 16,
+        frames: int,
+        gated: bool = True,
+        spread_group: int = 0,
+    ) -> None:
         super().__init__()
-        self.start_stride = start_stride
+        self.start_stride, self.gated, self.spread_group = start_stride, gated, spread_group
         kernel = 2 * start_stride
         self.enter = nn.ModuleList(
             EqualConv(1, c, (1, kernel), stride=(1, start_stride), padding=(0, start_stride // 2)) for c in channels
         )
         pairs = itertools.pairwise(channels)
         self.down = nn.ModuleList(EqualConv(i, o, (1, 9), stride=(1, 4), padding=(0, 4)) for i, o in pairs)
-        # Sigmoid(-1.7) = 0.15: training starts with the coarse view and opens up by itself.
-        self.openness = nn.Parameter(torch.full((len(channels) - 1,), -1.7))
+        if gated:
+            # Sigmoid(-1.7) = 0.15: training starts with the coarse view and opens up by itself.
+            self.openness = nn.Parameter(torch.full((len(channels) - 1,), -1.7))
         self.last = EqualConv(channels[-1], channels[-1], (1, 5), stride=(1, 4), padding=(0, 2))
-        self.to_features = EqualLinear(channels[-1] * max(1, frames // (4 ** len(channels))), feature_dim, gain=GAIN)
+        inputs = (channels[-1] + bool(spread_group)) * -(-frames // 4 ** len(channels))
+        self.to_features = EqualLinear(inputs, feature_dim, gain=GAIN)
 
     def gates(self) -> Tensor:
-        """Openness of each stage, in [0, 1], for the log."""
-        return torch.sigmoid(self.openness.detach().float())
+        """Openness of each stage, in [0, 1], for the log; none without a gate."""
+        return torch.sigmoid(self.openness.detach().float()) if self.gated else torch.zeros(0)
 
     def forward(self, wave: Tensor) -> Tensor:
         """`(b, samples)` → features `(b, feature_dim)`."""
@@ -95,30 +173,39 @@ class WaveCritic(nn.Module):
         x = activate(self.enter[0](signal))
         for stage, down in enumerate(self.down):
             signal = downsample(signal, 4)
-            skip, deep = gate(torch.sigmoid(self.openness[stage]))
-            entered = activate(self.enter[stage + 1](signal))
-            x = skip.to(entered.dtype) * entered + deep.to(entered.dtype) * activate(down(x))
-        return activate(self.to_features(activate(self.last(x)).flatten(1)))
+            entered, finer = activate(self.enter[stage + 1](signal)), activate(down(x))
+            if self.gated:
+                skip, deep = gate(torch.sigmoid(self.openness[stage]))
+                x = skip.to(entered.dtype) * entered + deep.to(entered.dtype) * finer
+            else:
+                x = entered + finer
+        x = activate(self.last(x))
+        if self.spread_group:
+            x = with_batch_spread(x, self.spread_group)
+        return activate(self.to_features(x.flatten(1)))
 
 
 class SpectralCritic(nn.Module):
-    """2-D convolutions over a log-mel spectrogram, `(bands, frames)`, halving both axes at every stage."""
+    """2-D convolutions over a spectrogram, `(bands, frames)`, halving both axes at every stage."""
 
-    def __init__(self, view: SpectralView, channels: Sequence[int], feature_dim: int) -> None:
+    def __init__(self, view: SpectralView, channels: Sequence[int], feature_dim: int, *, spread_group: int = 0) -> None:
         super().__init__()
-        sizes = [1, *channels]
+        self.spread_group = spread_group
+        sizes = [view.channels, *channels]
         pairs = list(itertools.pairwise(sizes))
         self.convs = nn.ModuleList(EqualConv(i, o, (3, 3), stride=(2, 2)) for i, o in pairs)
         factor = 2 ** len(pairs)
-        self.to_features = EqualLinear(
-            channels[-1] * (view.bands // factor) * (view.frames // factor), feature_dim, gain=GAIN
-        )
+        inputs = (channels[-1] + bool(spread_group)) * (view.bands // factor) * (view.frames // factor)
+        self.to_features = EqualLinear(inputs, feature_dim, gain=GAIN)
 
     def forward(self, picture: Tensor) -> Tensor:
-        """`(b, bands, frames)` → features `(b, feature_dim)`."""
-        x = picture[:, None].contiguous(memory_format=torch.channels_last)
+        """`(b, bands, frames)`, or `(b, channels, bands, frames)` → features `(b, feature_dim)`."""
+        x = picture[:, None] if picture.ndim == 3 else picture
+        x = x.contiguous(memory_format=torch.channels_last)
         for conv in self.convs:
             x = activate(conv(x))
+        if self.spread_group:
+            x = with_batch_spread(x, self.spread_group)
         return activate(self.to_features(x.flatten(1)))
 
 
@@ -133,39 +220,42 @@ class EnsembleCritic(nn.Module):
     def __init__(self, config: CriticConfig, *, length_samples: int = 65536) -> None:
         super().__init__()
         self.config = config
+        c, spread = config, config.spread_group
         self.judges = nn.ModuleList(
-            SpectralCritic(v, config.spectral_channels, config.feature_dim) for v in config.views
+            SpectralCritic(v, c.spectral_channels, c.feature_dim, spread_group=spread) for v in c.views
         )
-        if config.wave_channels:
-            frames = length_samples // config.wave_start_stride
+        if c.wave_channels:
             self.judges.append(
                 WaveCritic(
-                    config.wave_channels, config.feature_dim, start_stride=config.wave_start_stride, frames=frames
+                    c.wave_channels,
+                    c.feature_dim,
+                    start_stride=c.wave_start_stride,
+                    frames=_wave_frames(c, length_samples),
+                    gated=c.wave_gate,
+                    spread_group=spread,
                 )
             )
+        folded = min(c.period_samples, length_samples) // c.period_rate_divisor
+        self.judges.extend(
+            PeriodCritic(p, folded, c.period_channels, c.feature_dim, spread_group=spread) for p in c.periods
+        )
         self.verdicts = nn.ModuleList(EqualLinear(config.feature_dim, 1) for _ in self.judges)
         self.projections = nn.ModuleList(EqualLinear(config.condition_dim, config.feature_dim) for _ in self.judges)
 
     def views(self, sounds: Tensor) -> list[Tensor]:
-        """What each judge looks at: log-mel spectrograms scaled to about ±1, then the waveform.
+        """What each judge looks at: spectrograms, then the waveform, then the first part of it at a lowered rate.
 
         Args:
             sounds: `(b, samples)`.
         """
         c = self.config
-        pictures = []
-        for view in c.views:
-            # Frames beyond those looked at need no transform; the reach of the last window is kept.
-            needed = min(sounds.shape[1], (view.frames - 1) * view.hop_samples + view.window_samples // 2)
-            db = log_mel(
-                sounds[:, :needed].float(),
-                c.sample_rate,
-                window_samples=view.window_samples,
-                hop_samples=view.hop_samples,
-                bands=view.bands,
-            )
-            pictures.append(1.0 - 2.0 * db[..., : view.frames] / FLOOR_DB)
-        return [*pictures, sounds] if c.wave_channels else pictures
+        seen = [view.picture(sounds, c.sample_rate) for view in c.views]
+        if c.wave_channels:
+            seen.append(sounds)
+        if c.periods:
+            part = sounds[:, None, None, : c.period_samples]
+            seen += [downsample(part, c.period_rate_divisor).flatten(1)] * len(c.periods)
+        return seen
 
     def forward(self, views: Sequence[Tensor], condition: Tensor) -> Tensor:
         """`views` as made by `views`, `condition (b, condition_dim)` → verdicts `(b, judges)`, higher is more real."""
@@ -179,6 +269,18 @@ class EnsembleCritic(nn.Module):
     def gates(self) -> list[float]:
         """Openness of the AutoFade-style gates, for the log; empty without a waveform critic."""
         return [float(g) for judge in self.judges if isinstance(judge, WaveCritic) for g in judge.gates()]
+
+
+def _wave_frames(config: CriticConfig, length_samples: int) -> int:
+    """Frames at the highest rate of the waveform critic."""
+    stride, stages = config.wave_start_stride, len(config.wave_channels)
+    frames, odd = divmod(length_samples, stride)
+    if stride % 2 or odd or frames % 4 ** (stages - 1):
+        raise CreativeMLError(
+            f"a waveform critic of {stages} stages from 1/{stride} of the rate on does not divide {length_samples}"
+            " samples evenly; give an even wave_start_stride and fewer wave_channels"
+        )
+    return frames
 
 
 class SoundEncoder(nn.Module):
@@ -200,14 +302,6 @@ class SoundEncoder(nn.Module):
 
     def forward(self, sounds: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         """`(b, samples)`, `(b, condition_dim)` → mean and log-variance, each `(b, latent_dim)`."""
-        view = self.view
-        db = log_mel(
-            sounds.float(),
-            self.sample_rate,
-            window_samples=view.window_samples,
-            hop_samples=view.hop_samples,
-            bands=view.bands,
-        )
-        features = self.trunk(1.0 - 2.0 * db[..., : view.frames] / FLOOR_DB)
+        features = self.trunk(self.view.picture(sounds, self.sample_rate))
         mean, log_variance = self.to_latent(torch.cat([features.float(), condition], dim=1)).float().chunk(2, dim=1)
         return mean, log_variance.clamp(-8.0, 4.0)
