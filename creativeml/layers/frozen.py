@@ -19,13 +19,13 @@ class Remembered(Generic[T]):
     """
 
     def __init__(self) -> None:
-        self._kept: tuple[tuple[tuple[int, int], ...], T] | None = None
+        self._kept: tuple[object, T] | None = None
 
-    def of(self, weights: tuple[Tensor, ...], compute: Callable[[], T]) -> T:
-        """`compute()`, or what it gave when the weights were last as they are now."""
+    def of(self, weights: tuple[Tensor, ...], compute: Callable[[], T], form: object = None) -> T:
+        """`compute()`, or what it gave when the weights were last as they are now, and `form` the same."""
         if any(weight.requires_grad or weight.is_inference() for weight in weights):
             return compute()
-        key = tuple((weight.data_ptr(), weight._version) for weight in weights)
+        key = (form, *((weight.data_ptr(), weight._version) for weight in weights))
         if self._kept is None or self._kept[0] != key:
             # Outside of inference mode, since what is made there can take part in no gradient later.
             with torch.inference_mode(False), torch.no_grad():

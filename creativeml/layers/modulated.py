@@ -53,26 +53,29 @@ class ModulatedConv(nn.Module):
 
     def convolve(self, x: Tensor, scale: Tensor, bias: Tensor | None = None) -> Tensor:
         """As `forward`, with the mapped style `(b, inputs)`, plus `bias (1, outputs, 1, 1)` if given."""
-        weight, weight_power = self._scaled.of((self.weight,), self._scale_weight)
-        scale = scale.to(x.dtype)[:, :, None, None]
-        if len(x) == 1 and weight.shape[-1] == 1:
-            # For a single sound the weight is the smaller of the two.
-            y = F.conv2d(x, weight * scale, dilation=self.dilation)
-        else:
-            y = F.conv2d(x * scale, weight, padding=self.padding, dilation=self.dilation)
+        weight, weight_power = self._scaled.of((self.weight,), lambda: self._scale_weight(x.dtype), x.dtype)
+        y = self._convolve(x, weight, scale.to(x.dtype)[:, :, None, None])
         if not self.demodulate:
             return y if bias is None else y + bias.to(y.dtype)
         # Sum over the kernel of (weight * scale)^2, as a small matrix product.
-        power = F.linear(scale.float().square().flatten(1), weight_power, self.least_power)
+        power = F.linear(scale.float().square(), weight_power, self.least_power)
         norm = torch.rsqrt(power).to(y.dtype)[:, :, None, None]
         return y * norm if bias is None else torch.addcmul(bias.to(y.dtype), y, norm)
 
-    def _scale_weight(self) -> tuple[Tensor, Tensor]:
+    def _convolve(self, x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
+        if len(x) > 1 or weight.shape[-1] > 1:
+            return F.conv2d(x * scale, weight, padding=self.padding, dilation=self.dilation)
+        # A single sound: the weight is the smaller of the two, and torch has no fast convolution of length 1.
+        return F.linear(x.permute(0, 2, 3, 1), (weight * scale).flatten(1)).permute(0, 3, 1, 2)
+
+    def _scale_weight(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """The weight at its run-time scale, and its power per pair of channels over that of the gain."""
         scaled = self.weight * self.scale
         power = (scaled.float() / GAIN).square().sum((2, 3))
+        if scaled.requires_grad:
+            return scaled, power
         # The layout that the kernels want; otherwise they reorder a frozen weight at every call.
-        return scaled if scaled.requires_grad else scaled.contiguous(memory_format=torch.channels_last), power
+        return scaled.to(dtype).contiguous(memory_format=torch.channels_last), power
 
 
 class AdaINConv(nn.Module):
@@ -134,13 +137,13 @@ class ShapedNoise(nn.Module):
     """Adds one noise sequence to all channels, each with its own strength and decay.
 
     The noise fades towards the end of the sound, so that a tail ends in silence (shaped noise of StyleWaveGAN,
-    Lavault et al. 2022).
+    Lavault et al. 2022). With `shaped=False` it is steady, as in StyleGAN.
     """
 
-    def __init__(self, channels: int, frames: int) -> None:
+    def __init__(self, channels: int, frames: int, *, shaped: bool = True) -> None:
         super().__init__()
         self.strength = nn.Parameter(torch.zeros(channels))
-        self.decay = nn.Parameter(torch.zeros(channels))
+        self.decay = nn.Parameter(torch.zeros(channels)) if shaped else None
         self.frames = frames
         time = torch.linspace(0, 1, frames)
         self.register_buffer("time", time, persistent=False)
@@ -149,11 +152,14 @@ class ShapedNoise(nn.Module):
 
     def forward(self, x: Tensor, noise: Tensor) -> Tensor:
         """`x (b, channels, 1, frames)`, `noise (b, frames)` → like `x`."""
-        shape = self._shape.of((self.strength, self.decay), self._envelopes)
-        return torch.addcmul(x, shape.to(x.dtype), noise.to(x.dtype)[:, None, None, :])
+        weights = (self.strength,) if self.decay is None else (self.strength, self.decay)
+        shape = self._shape.of(weights, lambda: self._envelopes().to(x.dtype), x.dtype)
+        return torch.addcmul(x, shape, noise.to(x.dtype)[:, None, None, :])
 
     def _envelopes(self) -> Tensor:
         """`(1, channels, 1, frames)`, channels last as the sequences are."""
+        if self.decay is None:
+            return self.strength[None, :, None, None]
         rate = F.softplus(self.decay) * 8.0
         shape = self.strength * torch.exp(-rate * self.time[:, None]) * self.fade[:, None]
         return shape.T[None, :, None, :]

@@ -25,7 +25,8 @@ def estimate_levels(generator: StyleWaveGAN, dataset: OneShotDataset) -> Tensor:
         dataset: training sounds, whose kinds are the generator's.
 
     Returns:
-        `(kinds, bands, length / 64)` in nepers; 0 is the level of white noise of variance 1.
+        `(kinds, bands, level frames)` in nepers; 0 is the level of white noise of variance 1. For a generator without
+        `class_envelope` the mean of the table throughout.
     """
     table = torch.zeros_like(generator.level)
     for kind in range(len(dataset.kinds)):
@@ -38,7 +39,7 @@ def estimate_levels(generator: StyleWaveGAN, dataset: OneShotDataset) -> Tensor:
             count += len(chunk)
         # A kind without sounds (in a small-set check) must be silent: level 0 would be noise at full scale.
         table[kind] = (total / count).log() / POWER if count else FLOOR_NEPERS
-    return _smooth(table)
+    return _smooth(table) if generator.config.class_envelope else torch.full_like(table, float(table.mean()))
 
 
 def _smooth(table: Tensor) -> Tensor:

@@ -37,6 +37,7 @@ BASS_SAMPLES_GAIN = 0.3
 BASS_NOISE_GAIN = 0.3
 BASS_LEVEL_HZ = 800.0
 BASS_CUT_HZ = 340.0
+_NOTHING = 1e-12
 
 
 def bound(gain: Tensor) -> Tensor:
@@ -92,7 +93,7 @@ class StftHead(nn.Module):
         sample_rate: int,
         frames: int,
         n_fft: int = 256,
-        hop: int = 64,
+        hop: int = 128,
         bands: int = 32,
         low_factor: int = 16,
     ) -> None:
@@ -106,20 +107,25 @@ class StftHead(nn.Module):
         self.to_carrier = ModulatedConv(channels, 2 * self.bins + self.low_per_frame, 1, style_dim, demodulate=False)
         self.low_upsample = SincUpsample(low_factor)
         window = torch.hann_window(n_fft, periodic=True)
+        if 2 * hop == n_fft:
+            # Analysis and synthesis together are then one Hann window, which adds up to 1 without waves.
+            window = window.sqrt()
         self.register_buffer("window", window, persistent=False)
         self.register_buffer("spread", interpolation_matrix(bands, n_fft, sample_rate), persistent=False)
         self.register_buffer("bass_bands", _bass_bands(bands, sample_rate), persistent=False)
         frequency = torch.arange(self.bins) * sample_rate / n_fft
         tone_cut = (frequency / BASS_CUT_HZ).clamp(max=1.0).square()
-        self.register_buffer("tone_cut", tone_cut, persistent=False)
-        self.register_buffer("noise_cut", BASS_NOISE_GAIN + (1.0 - BASS_NOISE_GAIN) * tone_cut, persistent=False)
+        noise_cut = BASS_NOISE_GAIN + (1.0 - BASS_NOISE_GAIN) * tone_cut
+        # In nepers, beside the levels; bin 0 has no tone at all.
+        self.register_buffer("tone_cut", tone_cut.clamp(min=_NOTHING).log(), persistent=False)
+        self.register_buffer("noise_cut", noise_cut.log(), persistent=False)
         # Gain of one analysis bin for white noise; carriers are scaled so that 1.0 means white noise of variance 1.
         self.bin_gain = math.sqrt(float(window.square().sum()))
         cover = self._overlap_add(window.square().expand(1, frames, n_fft)).clamp(min=0.1)
         self.register_buffer("uncover", 1.0 / cover, persistent=False)
         self.register_buffer("synthesis_window", window * self.bin_gain, persistent=False)
         # The level that the analysis gives to a sine of amplitude 1, turned round.
-        sine = 2.0 * self.bin_gain / float(n_fft / 2)
+        sine = 2.0 * self.bin_gain / float(window.sum())
         fall = torch.exp(-OSCILLATOR_FALL * torch.arange(len(RESTING_HZ)))
         self.register_buffer("sine_gains", (sine * fall)[:, None], persistent=False)
 
@@ -137,21 +143,21 @@ class StftHead(nn.Module):
             `(b, frames * hop)`.
         """
         assert gain is not None and noise is not None
-        gain = bound(gain)
-        carrier = self.to_carrier(x, style).squeeze(2).float().transpose(1, 2)
-        total = torch.stack([level, level], 1) + gain[:, : 2 * self.bands].unflatten(1, (2, self.bands))
-        tone_level, noise_level = torch.exp(total.permute(1, 0, 3, 2) @ self.spread)
-        tone_level, noise_level = tone_level * self.tone_cut, noise_level * self.noise_cut
+        # Split at once: every slice taken by itself would cost a tensor of zeros in the gradient.
+        tone_gain, noise_gain, bass_gain = bound(gain).split([self.bands, self.bands, 1 + len(RESTING_HZ)], dim=1)
+        carrier = self.to_carrier(x, style).squeeze(2).transpose(1, 2).float()
+        real, imaginary, samples = carrier.split([self.bins, self.bins, self.low_per_frame], dim=2)
+        tone_level = self._spread(level + tone_gain, self.tone_cut)
+        noise_level = self._spread(level + noise_gain, self.noise_cut)
         white = self._analyse(noise)
         # By real and imaginary part: a complex product would first make complex numbers of the levels.
         spectrum = torch.complex(
-            torch.addcmul(carrier[..., : self.bins] * tone_level, white.real, noise_level),
-            torch.addcmul(carrier[..., self.bins : 2 * self.bins] * tone_level, white.imag, noise_level),
+            torch.addcmul(real * tone_level, white.real, noise_level),
+            torch.addcmul(imaginary * tone_level, white.imag, noise_level),
         )
         frames = torch.fft.irfft(spectrum, n=self.n_fft) * self.synthesis_window
         wave = self._overlap_add(frames) * self.uncover
-        bass_level = self.bass_bands @ level + gain[:, 2 * self.bands :]
-        return wave + self._bass(carrier[..., 2 * self.bins :], bass_level, style)
+        return wave + self._bass(samples, self.bass_bands @ level + bass_gain, style)
 
     def band_levels(self, level: Tensor, gain: Tensor) -> Tensor:
         """Levels that these gains give: tone and noise together per band, then the rows of the bass.
@@ -177,6 +183,11 @@ class StftHead(nn.Module):
         weights = self.spread / self.spread.sum(1, keepdim=True)
         return (self._analyse(sounds).abs().square() @ weights.T).transpose(1, 2)
 
+    def _spread(self, nepers: Tensor, cut: Tensor) -> Tensor:
+        """Band levels `(b, bands, frames)` → amplitudes `(b, frames, bins)`."""
+        rows = nepers.transpose(1, 2)
+        return torch.exp(torch.addmm(cut, rows.flatten(0, 1), self.spread).float()).unflatten(0, rows.shape[:2])
+
     def _analyse(self, noise: Tensor) -> Tensor:
         half = self.n_fft // 2
         padded = F.pad(noise, (half, self.n_fft - half - self.hop))
@@ -186,10 +197,10 @@ class StftHead(nn.Module):
     def _overlap_add(self, frames: Tensor) -> Tensor:
         batch, count, _ = frames.shape
         steps = self.n_fft // self.hop
-        parts = frames.unflatten(2, (steps, self.hop))
+        parts = frames.unflatten(2, (steps, self.hop)).unbind(2)
         out = frames.new_zeros(batch, count + steps - 1, self.hop)
         for step in range(steps):
-            out[:, step : step + count] += parts[:, :, step]
+            out[:, step : step + count] += parts[step]
         half = self.n_fft // 2
         return out.flatten(1)[:, half : half + count * self.hop]
 

@@ -48,12 +48,18 @@ class StyleWaveGANConfig:
     mapping_rate: float = 0.3
     """Learning rate of the mapping network relative to the rest."""
     head: Head = "stft"
+    hop_samples: int = 128
+    """Samples from one frame of the head `stft` to the next; its window is 256 long."""
     modulation: Literal["demodulated", "adain"] = "demodulated"
     start_frames: int = 32
-    channels: tuple[int, ...] = (256, 256, 256, 192, 128, 96)
+    channels: tuple[int, ...] = (256, 256, 224, 160, 128)
     """Channels at each frame rate, from the start sequence on; every further entry doubles the rate."""
     convs_per_level: int = 2
     kernel: int = 5
+    class_envelope: bool = True
+    """Whether levels start from a table over kind, band and time; otherwise from its mean throughout."""
+    shaped_noise: bool = True
+    """Whether the noise within the network fades, each channel's at a rate of its own; otherwise it is steady."""
 
     def __post_init__(self) -> None:
         if not self.kinds or len(set(self.kinds)) != len(self.kinds):
@@ -78,7 +84,12 @@ class StyleWaveGANConfig:
     @property
     def samples_per_frame(self) -> int:
         """Samples that the head makes of one frame."""
-        return {"stft": 64, "pqmf": 16, "waveform": 1}[self.head]
+        return {"stft": self.hop_samples, "pqmf": 16, "waveform": 1}[self.head]
+
+    @property
+    def level_frames(self) -> int:
+        """Time steps of the class level table."""
+        return self.frames if self.head == "stft" else self.length_samples // LEVEL_HOP_SAMPLES
 
 
 def preset(name: str, kinds: Sequence[str] = KINDS, controls: Sequence[str] = ()) -> StyleWaveGANConfig:
@@ -125,6 +136,8 @@ class StyleWaveGAN(nn.Module):
     def __init__(self, config: StyleWaveGANConfig) -> None:
         super().__init__()
         self.config = config
+        self.dtype = torch.float32
+        """Of the convolutions; bfloat16 is twice as fast where the processor has it (`layers.precision`)."""
         c = config
         self.mapping = MappingNetwork(c.latent_dim, c.condition_dim, c.style_dim, c.mapping_layers, c.mapping_rate)
         style_dim = c.style_dim + c.condition_dim
@@ -136,7 +149,7 @@ class StyleWaveGAN(nn.Module):
             for n, (i, o) in enumerate(zip(inputs, c.channels, strict=True))
         )
         self._style_maps = StyleMaps([layer for level in self.levels for layer in level.styled_layers()])
-        self.register_buffer("level", torch.zeros(len(c.kinds), self.head.bands, c.length_samples // LEVEL_HOP_SAMPLES))
+        self.register_buffer("level", torch.zeros(len(c.kinds), self.head.bands, c.level_frames))
         self.register_buffer("mean_style", torch.zeros(len(c.kinds), c.style_dim))
         if c.controls:
             self.register_buffer("usual_controls", torch.zeros(len(c.kinds), len(c.controls)))
@@ -236,7 +249,8 @@ class StyleWaveGAN(nn.Module):
 
     def _features(self, full_style: Tensor, noise: Sequence[Tensor], frames: int) -> tuple[Tensor, Tensor | None]:
         """Features `(b, channels, 1, frames)` and the sum of the levels' gains `(b, gains, frames)`."""
-        x = self.start.expand(len(full_style), -1, -1, -1).contiguous(memory_format=torch.channels_last)
+        start = self.start.to(self.dtype)
+        x = start.expand(len(full_style), -1, -1, -1).contiguous(memory_format=torch.channels_last)
         gain: Tensor | None = None
         styles = self._style_maps(full_style)
         for level, level_noise in zip(self.levels, noise, strict=False):
@@ -321,7 +335,7 @@ class Level(nn.Module):
         sizes = [inputs] + [outputs] * config.convs_per_level
         pairs = list(itertools.pairwise(sizes))
         self.convs = nn.ModuleList(conv(i, o, config.kernel, style_dim) for i, o in pairs)
-        self.noises = nn.ModuleList(ShapedNoise(outputs, frames) for _ in pairs)
+        self.noises = nn.ModuleList(ShapedNoise(outputs, frames, shaped=config.shaped_noise) for _ in pairs)
         self.biases = nn.ParameterList(nn.Parameter(torch.zeros(1, outputs, 1, 1)) for _ in pairs)
         self.to_gain = ModulatedConv(outputs, gains, 1, style_dim, demodulate=False) if gains else None
         if self.to_gain is not None:
@@ -351,5 +365,8 @@ class Level(nn.Module):
 
 
 def _build_head(config: StyleWaveGANConfig, style_dim: int) -> StftHead | PqmfHead | WaveformHead:
-    heads = {"stft": StftHead, "pqmf": PqmfHead, "waveform": WaveformHead}
-    return heads[config.head](config.channels[-1], style_dim, sample_rate=config.sample_rate, frames=config.frames)
+    inputs = config.channels[-1]
+    if config.head == "stft":
+        return StftHead(inputs, style_dim, sample_rate=config.sample_rate, frames=config.frames, hop=config.hop_samples)
+    heads = {"pqmf": PqmfHead, "waveform": WaveformHead}
+    return heads[config.head](inputs, style_dim, sample_rate=config.sample_rate, frames=config.frames)
