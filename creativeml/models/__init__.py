@@ -10,11 +10,14 @@ from creativeml.models.registry import build, list, register
 
 if TYPE_CHECKING:
     from creativeml.models.classifiers.drum_classifier import DrumClassifier, DrumClassifierConfig
+    from creativeml.models.gans.encoder import SoundEncoder, SoundEncoderConfig
     from creativeml.models.gans.style_wavegan import StyleWaveGAN, StyleWaveGANConfig
     from creativeml.models.gans.wavegan import WaveGAN, WaveGANConfig
 
 # Classes are imported on first use, for a short start.
 _HOMES = {
+    "SoundEncoder": "gans.encoder",
+    "SoundEncoderConfig": "gans.encoder",
     "StyleWaveGAN": "gans.style_wavegan",
     "StyleWaveGANConfig": "gans.style_wavegan",
     "WaveGAN": "gans.wavegan",
@@ -26,6 +29,8 @@ _HOMES = {
 __all__ = [
     "DrumClassifier",
     "DrumClassifierConfig",
+    "SoundEncoder",
+    "SoundEncoderConfig",
     "StyleWaveGAN",
     "StyleWaveGANConfig",
     "WaveGAN",

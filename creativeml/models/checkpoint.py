@@ -19,6 +19,8 @@ from creativeml.models import registry
 FORMAT = 1
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
+ENCODER = "encoder"
+"""Folder within a generator's, of the encoder that was trained beside it."""
 
 
 def save_pretrained(

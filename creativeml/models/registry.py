@@ -27,6 +27,7 @@ class Entry:
 _MODULES: tuple[str, ...] = (
     "creativeml.models.gans.style_wavegan",
     "creativeml.models.gans.wavegan",
+    "creativeml.models.gans.encoder",
     "creativeml.models.classifiers.drum_classifier",
 )
 _ENTRIES: dict[str, Entry] = {}

@@ -21,7 +21,8 @@ from creativeml.losses.adversarial import AdversarialLoss
 from creativeml.losses.spectral import spectral_energy_distance
 from creativeml.losses.variational import kl_standard_normal, sample_gaussian
 from creativeml.models.gans.condition import control_entries
-from creativeml.models.gans.critics import EnsembleCritic, SoundEncoder
+from creativeml.models.gans.critics import EnsembleCritic
+from creativeml.models.gans.encoder import SoundEncoder, SoundEncoderConfig
 from creativeml.models.gans.heads import FLOOR_NEPERS
 from creativeml.models.gans.style_wavegan import StyleWaveGAN, StyleWaveGANConfig
 from creativeml.models.gans.wavegan import WaveGAN, WaveGANConfig, WaveGANCritic
@@ -76,9 +77,7 @@ def build_gan(config: GANTrainingConfig, fabric: Fabric) -> GAN:
     encoder = None
     if config.reconstruction.every:
         c = config.generator
-        encoder = SoundEncoder(
-            c.latent_dim, c.condition_dim, sample_rate=c.sample_rate, length_samples=c.length_samples
-        )
+        encoder = SoundEncoder(SoundEncoderConfig(c.latent_dim, c.condition_dim, c.sample_rate, c.length_samples))
     average = copy.deepcopy(generator).eval().requires_grad_(False).to(fabric.device)
     drawn_from = [*generator.parameters(), *(encoder.parameters() if encoder else ())]
     generator_optimizer = _adam(drawn_from, config.generator_optimizer)

@@ -27,7 +27,7 @@ from creativeml.data.one_shots import OneShotDataset
 from creativeml.data.samplers import ClassBalancedSampler
 from creativeml.errors import CreativeMLError
 from creativeml.files import atomic_write_json, sha256_file
-from creativeml.models.checkpoint import save_pretrained
+from creativeml.models.checkpoint import ENCODER, save_pretrained
 from creativeml.models.gans.style_wavegan import StyleWaveGAN
 from creativeml.training.config import GANTrainingConfig
 from creativeml.training.controls import data_ranges, measured_dataset, usual_controls
@@ -272,12 +272,14 @@ def set_rate_factor(run: Run, factor: float) -> None:
 
 
 def replace_model(run: Run, name: str, info: dict[str, Any]) -> None:
-    """Put the averaged generator into OUT/name. The folder is always a whole one, or for a moment absent."""
+    """Put the averaged generator, and its encoder, into OUT/name: always a whole folder, or for a moment none."""
     target, fresh, old = run.folder / name, run.folder / f".{name}.new", run.folder / f".{name}.old"
     json.dumps(info, allow_nan=False)
     for leftover in (fresh, old):
         shutil.rmtree(leftover, ignore_errors=True)
     save_pretrained(run.gan.average, fresh, info=info)
+    if run.gan.encoder is not None:
+        save_pretrained(getattr(run.gan.encoder, "module", run.gan.encoder), fresh / ENCODER)
     if target.exists():
         target.rename(old)
     fresh.rename(target)

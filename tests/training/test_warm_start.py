@@ -5,7 +5,8 @@ import torch
 
 from creativeml.errors import CreativeMLError
 from creativeml.models.checkpoint import save_pretrained
-from creativeml.models.gans.critics import CriticConfig, EnsembleCritic, SoundEncoder
+from creativeml.models.gans.critics import CriticConfig, EnsembleCritic
+from creativeml.models.gans.encoder import SoundEncoder, SoundEncoderConfig
 from creativeml.models.gans.style_wavegan import StyleWaveGAN, StyleWaveGANConfig
 from creativeml.training.state import save_state
 from creativeml.training.warm_start import start_from
@@ -26,6 +27,10 @@ def generator(controls=(), kinds=KINDS, seed=0):
 
 def critic(condition_dim):
     return EnsembleCritic(CriticConfig(condition_dim, spectral_channels=(4, 4), wave_channels=(4, 4), feature_dim=4))
+
+
+def encoder(condition_dim):
+    return SoundEncoder(SoundEncoderConfig(4, condition_dim))
 
 
 @torch.no_grad()
@@ -49,13 +54,13 @@ def test_new_controls_change_nothing_at_first(tmp_path):
 
 def test_all_networks_of_a_run(tmp_path):
     torch.manual_seed(5)
-    old = {"generator": generator(), "average": generator(seed=2), "critic": critic(2), "encoder": SoundEncoder(4, 2)}
+    old = {"generator": generator(), "average": generator(seed=2), "critic": critic(2), "encoder": encoder(2)}
     save_state(tmp_path / "checkpoints", 7, old, {}, {})
     new = {
         "generator": generator(CONTROLS, seed=3),
         "average": generator(CONTROLS, seed=3),
         "critic": critic(4),
-        "encoder": SoundEncoder(4, 4),
+        "encoder": encoder(4),
     }
     assert start_from(tmp_path, new) == ["average", "critic", "encoder", "generator"]
     heard = torch.randn(2, 65536, generator=torch.Generator().manual_seed(0))

@@ -281,27 +281,3 @@ def _wave_frames(config: CriticConfig, length_samples: int) -> int:
             " samples evenly; give an even wave_start_stride and fewer wave_channels"
         )
     return frames
-
-
-class SoundEncoder(nn.Module):
-    """Sound and condition → mean and log-variance of its latent (the encoder of a VAE, Kingma & Welling 2014).
-
-    Trained together with the generator it gives every training sound a place in the latent space, so that none is
-    forgotten by the adversarial game.
-    """
-
-    def __init__(
-        self, latent_dim: int, condition_dim: int, *, sample_rate: int = 44100, length_samples: int = 65536
-    ) -> None:
-        super().__init__()
-        self.sample_rate = sample_rate
-        hop = length_samples // 128
-        self.view = SpectralView(4 * hop, hop, 128, 128)
-        self.trunk = SpectralCritic(self.view, (32, 64, 96, 128, 192), 256)
-        self.to_latent = EqualLinear(256 + condition_dim, 2 * latent_dim)
-
-    def forward(self, sounds: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """`(b, samples)`, `(b, condition_dim)` → mean and log-variance, each `(b, latent_dim)`."""
-        features = self.trunk(self.view.picture(sounds, self.sample_rate))
-        mean, log_variance = self.to_latent(torch.cat([features.float(), condition], dim=1)).float().chunk(2, dim=1)
-        return mean, log_variance.clamp(-8.0, 4.0)
