@@ -6,7 +6,10 @@ import functools
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+from creativeml.audio.fourier import power_spectrum
 
 FLOOR_DB = -80.0
 """Level, relative to a full-scale sine, below which spectra count as silent."""
@@ -47,7 +50,7 @@ def mel_filters(sample_rate: int, window_samples: int, bands: int, low_hz: float
     falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
     weights = torch.minimum(rising, falling).clamp_min(0)
     # A filter narrower than a bin may fall between two bins: it then takes the nearest one.
-    nearest = torch.nn.functional.one_hot((bins - edges[1:-1]).abs().argmin(1), len(bins)).to(weights)
+    nearest = F.one_hot((bins - edges[1:-1]).abs().argmin(1), len(bins)).to(weights)
     weights = torch.where(weights.sum(1, keepdim=True) > 0, weights, nearest)
     return (weights / weights.sum(1, keepdim=True)).T.contiguous().float()
 
@@ -70,7 +73,10 @@ def power_spectrogram(sounds: Tensor, window_samples: int, hop_samples: int) -> 
     Returns:
         (batch, window_samples // 2 + 1, 1 + samples // hop_samples).
     """
-    return _spectrum(sounds, window_samples, hop_samples).square().sum(-1) * _full_scale(window_samples) ** 2
+    half = window_samples // 2
+    window = _window(window_samples).to(sounds) * _full_scale(window_samples)
+    frames = F.pad(sounds, (half, half)).unfold(1, window_samples, hop_samples) * window
+    return power_spectrum(frames).transpose(1, 2)
 
 
 def compressed_spectrogram(

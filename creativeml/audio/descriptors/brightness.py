@@ -11,8 +11,8 @@ import functools
 import torch
 from torch import Tensor
 
-from creativeml.audio.descriptors.fourier import energies, power_spectrum
 from creativeml.audio.descriptors.front_end import Filter, Prepared, filter_response, power
+from creativeml.audio.fourier import energies, power_spectrum
 from creativeml.audio.lengths import fast_size
 
 _SIZE = 2048

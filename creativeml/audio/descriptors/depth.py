@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from creativeml.audio.descriptors.fourier import energies
 from creativeml.audio.descriptors.front_end import Filter, Prepared, filter_response, peak, power
 from creativeml.audio.descriptors.onset_strength import onset_strength
 from creativeml.audio.descriptors.onsets import find_onsets, hold_envelope
 from creativeml.audio.descriptors.peaks import find_peaks
+from creativeml.audio.fourier import energies
 
 _SIZE = 4096
 _RUMBLE: Filter = ("high", 20.0)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
-from creativeml.audio.descriptors.fourier import adjoint_weights, energies, scaled
+from creativeml.audio.fourier import adjoint_weights, energies, scaled
 
 _SILENT = 1e-8
 """Energy of a frame, in parts of that of the loudest frame of its sound, up to which it is left out."""

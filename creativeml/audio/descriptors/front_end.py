@@ -25,8 +25,8 @@ from typing import Literal, TypeAlias, TypeVar
 import torch
 from torch import Tensor
 
-from creativeml.audio.descriptors.fourier import energies, filtered, power_spectrum, rfft
 from creativeml.audio.descriptors.framing import Rows
+from creativeml.audio.fourier import energies, filtered, power_spectrum, rfft
 from creativeml.audio.lengths import fast_size
 from creativeml.audio.loudness import BLOCK_S
 from creativeml.errors import CreativeMLError

@@ -14,12 +14,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from creativeml.audio.descriptors.attacks import LONGEST_S, attack_time, rise_begin
-from creativeml.audio.descriptors.fourier import power_spectrum
 from creativeml.audio.descriptors.front_end import Prepared
 from creativeml.audio.descriptors.onset_strength import HOP, RANGE_DB, WINDOW, mel_decibels, onset_strength
 from creativeml.audio.descriptors.onsets import find_onsets, hold_envelope
 from creativeml.audio.descriptors.separation import percussive_share, soft_percussive_share
 from creativeml.audio.descriptors.zwicker import Heard, exact_frames, smooth_frames
+from creativeml.audio.fourier import power_spectrum
 
 _SIZE = 4096
 _LEAD = _SIZE + 1

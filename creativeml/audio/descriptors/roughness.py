@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from creativeml.audio.descriptors.fourier import power_spectrum
 from creativeml.audio.descriptors.framing import Rows
 from creativeml.audio.descriptors.front_end import Prepared
 from creativeml.audio.descriptors.peaks import find_peaks
+from creativeml.audio.fourier import power_spectrum
 
 _LEAD = 512
 _FRAME_S = 0.05

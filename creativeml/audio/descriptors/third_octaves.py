@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from creativeml.audio.descriptors.fourier import power_spectrum
+from creativeml.audio.fourier import power_spectrum
 from creativeml.errors import CreativeMLError
 
 FRAME = 4096

@@ -20,9 +20,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from creativeml.audio.descriptors import third_octaves
-from creativeml.audio.descriptors.fourier import energies
 from creativeml.audio.descriptors.framing import Rows
 from creativeml.audio.descriptors.front_end import Prepared
+from creativeml.audio.fourier import energies
 
 BINS = 240
 """Values of specific loudness per frame, at 0.1, 0.2, ... 24 Bark."""

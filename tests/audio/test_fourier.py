@@ -5,7 +5,7 @@ import pytest
 import scipy.signal
 import torch
 
-from creativeml.audio.descriptors.fourier import energies, filtered, power_spectrum, rfft
+from creativeml.audio.fourier import energies, filtered, power_spectrum, rfft
 
 
 @pytest.mark.parametrize(("samples", "size"), [(12, None), (12, 16), (11, None), (10, 15)])
