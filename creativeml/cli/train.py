@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from creativeml.errors import CreativeMLError, require
+
+if TYPE_CHECKING:
+    from creativeml.training.config import GANTrainingConfig
 
 LAST_SEED = 2**31 - 1
 
@@ -20,6 +23,9 @@ def train(
     out: Path,
     preset: Literal["fast", "paper", "fast-pqmf", "wavegan"] = "fast",
     controls: tuple[str, ...] = (),
+    changes: Annotated[
+        tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(name="set", metavar="FIELD=VALUE")
+    ] = (),
     init: Path | None = None,
     steps: int = 20_000,
     batch_size: int | None = None,
@@ -48,6 +54,9 @@ def train(
             wavegan (the baseline).
         controls: descriptors that the generator shall obey, e.g. `brightness warmth`, or `all`: the seven timbre
             descriptors and the decay time to -20 dB. None by default.
+        changes: change a field of the preset, e.g. `--set adversarial.penalty=lp --set critic.periods=2,3,5`; entries
+            of a list with commas, their parts with colons. A wrong name is answered with the nearest one; what has
+            been changed is said, by --dry-run too.
         init: folder of a run or of a model to start from, with the same preset and kinds; controls may be added.
         steps: updates of the generator in all, those before a resume included.
         batch_size: sounds per step; by default the preset's.
@@ -79,6 +88,7 @@ def train(
     if init is not None:
         # Levels are what the other one has learnt first of all.
         config = replace(config, reconstruction=replace(config.reconstruction, pretrain_steps=0))
+    config = _with_changes(config, changes, out if resume else None)
     try:
         fabric = fabric_package.Fabric(accelerator=accelerator, devices=1, precision=precision)
     except (RuntimeError, ValueError) as error:
@@ -94,6 +104,26 @@ def train(
     if not dry_run and not run.stopped_by:
         print(f"best checkpoint: {out / 'best'}")
     return 0
+
+
+def _with_changes(config: GANTrainingConfig, changes: tuple[str, ...], resumed: Path | None) -> GANTrainingConfig:
+    """The configuration with the fields of --set, each of which is told; of a resumed run they must be its own."""
+    from creativeml.config import load_json
+    from creativeml.settings import differences
+    from creativeml.training.config import GANTrainingConfig, changed_training
+    from creativeml.training.run import tell
+
+    if resumed is not None and changes and (resumed / "config.json").is_file():
+        stored = load_json(GANTrainingConfig, resumed / "config.json")
+        for path, own, asked in differences(stored, changed_training(stored, changes)):
+            raise CreativeMLError(
+                f"the run in {resumed} was started with {path}={own}, not {asked}; resume it without that --set, or"
+                f" start another one with --init {resumed}"
+            )
+    made = changed_training(config, changes)
+    for path, before, after in differences(config, made):
+        tell(f"changed: {path}={after} (preset: {before})")
+    return made
 
 
 def _check(**values: int) -> None:

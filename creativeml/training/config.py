@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from creativeml.audio.augment import INVARIANT
+from creativeml.audio.augment import INVARIANT, TRANSFORMS
 from creativeml.audio.descriptors.registry import TIMBRE, chosen
+from creativeml.config import check_range
 from creativeml.errors import CreativeMLError
 from creativeml.losses.adversarial import AdversarialConfig
 from creativeml.models.gans import style_wavegan
 from creativeml.models.gans.critics import CriticConfig, SpectralView
 from creativeml.models.gans.style_wavegan import StyleWaveGANConfig
 from creativeml.models.gans.wavegan import WaveGANConfig
+from creativeml.settings import changed
 
 ALL_CONTROLS = (*TIMBRE, "decay_time_20")
 """What a generator is usually taught to obey: timbre, and how long a sound lasts whatever its level."""
@@ -25,6 +27,12 @@ class OptimizerConfig:
     rate: float = 2e-3
     beta1: float = 0.0
     beta2: float = 0.99
+
+    def __post_init__(self) -> None:
+        if not self.rate > 0:
+            raise ValueError(f"a learning rate must be more than 0, not {self.rate}")
+        for name in ("beta1", "beta2"):
+            check_range(name, getattr(self, name), 0.0, 1.0 - 1e-9)
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,15 @@ class AugmentationConfig:
     adapt_over_sounds: int = 60_000
     limit: float = 0.8
 
+    def __post_init__(self) -> None:
+        for name in ("data_probability", "limit"):
+            check_range(name, getattr(self, name), 0.0, 1.0)
+        check_range("target", self.target, -1.0, 1.0)
+        check_range("adapt_over_sounds", self.adapt_over_sounds, 1)
+        for name in (*self.data_only, *self.adaptive_only):
+            if name not in TRANSFORMS:
+                raise ValueError(f"there is no augmentation '{name}' (known: {', '.join(TRANSFORMS)})")
+
 
 @dataclass(frozen=True)
 class ReconstructionConfig:
@@ -65,13 +82,18 @@ class ReconstructionConfig:
     weight: float = 20.0
     kl_weight: float = 0.002
 
+    def __post_init__(self) -> None:
+        for name in ("pretrain_steps", "every", "weight", "kl_weight"):
+            check_range(name, getattr(self, name), 0)
+
 
 @dataclass(frozen=True)
 class ControlConfig:
     """How a generator with controls is made to obey.
 
     Attributes:
-        weight: of the mean distance between asked and measured descriptors, in just-noticeable differences.
+        weight: of the mean distance between asked and measured descriptors, in just-noticeable differences; 0 never
+            measures it.
         weights: of single descriptors in that mean, as pairs; 1 for those that are not named.
         every: steps from one payment to the next; each then counts as many times.
         spread: how far what is asked for lies from the descriptors of real sounds, in just-noticeable differences.
@@ -81,6 +103,17 @@ class ControlConfig:
     weights: tuple[tuple[str, float], ...] = ()
     every: int = 2
     spread: float = 0.6
+
+    def __post_init__(self) -> None:
+        for name in ("weight", "spread"):
+            check_range(name, getattr(self, name), 0.0)
+        check_range("every", self.every, 1)
+        names = [name for name, _ in self.weights]
+        if len(chosen(names)) < len(names):
+            raise ValueError("control.weights names a control twice")
+        for name, weight in self.weights:
+            if not weight > 0:
+                raise ValueError(f"the weight of {name} must be more than 0, not {weight}; leave out the control")
 
 
 @dataclass(frozen=True)
@@ -103,7 +136,50 @@ class GANTrainingConfig:
     """Critic updates per generator update."""
     ema_sounds: int = 10_000
     """Sounds after which a weight counts half in the averaged generator."""
+    balance_kinds: bool = True
+    """Whether a batch holds all kinds equally often; otherwise as often as the data do."""
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "critic_steps", "ema_sounds"):
+            check_range(name, getattr(self, name), 1)
+        group = self.critic.spread_group if self.critic is not None else 0
+        if group and self.batch_size % group:
+            raise ValueError(f"critic.spread_group must divide the batch of {self.batch_size}, {group} does not")
+        if self.adversarial.game == "wasserstein" and self.augmentation.limit > 0:
+            raise ValueError(
+                "the sign of a wasserstein critic's verdicts means nothing, so augmentation cannot adapt to it; set"
+                " augmentation.limit=0 too"
+            )
+        if self.reconstruction.every and not isinstance(self.generator, StyleWaveGANConfig):
+            raise ValueError("only StyleWaveGAN reconstructs; set reconstruction.every=0")
+        if self.reconstruction.every and self.reconstruction.pretrain_steps and self.generator.head == "waveform":
+            raise ValueError("the head 'waveform' has no levels to learn first; set reconstruction.pretrain_steps=0")
+        unknown = sorted(dict(self.control.weights).keys() - set(getattr(self.generator, "controls", ())))
+        if unknown:
+            raise ValueError(f"control.weights names {', '.join(unknown)}, which the generator has no control for")
+
+
+_FIXED = {
+    "preset": "choose it by --preset",
+    "seed": "give it by --seed",
+    "batch_size": "give it by --batch-size",
+    "generator.kinds": "they are those of the data",
+    "generator.controls": "choose them by --controls",
+    "critic.condition_dim": "it follows from kinds and controls",
+}
+"""Fields that are not for `changed_training`, and what to do instead."""
+
+
+def changed_training(config: GANTrainingConfig, assignments: Sequence[str]) -> GANTrainingConfig:
+    """A training configuration with single fields changed, e.g. `adversarial.penalty=lp`; see `creativeml.settings`.
+
+    Raises:
+        CreativeMLError: no such field, a value that does not fit, or one that is given in another way.
+    """
+    if config.critic is None and any(a.startswith("critic.") for a in assignments):
+        raise CreativeMLError(f"the preset {config.preset} brings a critic of its own, which has no fields to set")
+    return changed(config, assignments, fixed=_FIXED)
 
 
 def training_preset(

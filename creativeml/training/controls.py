@@ -55,7 +55,7 @@ class Obedience:
 
     def is_due(self, step: int) -> bool:
         """Whether this step pays."""
-        return step % self._config.every == 0
+        return self._config.weight > 0 and step % self._config.every == 0
 
     def terms(self, sounds: Tensor, asked: dict[str, Tensor]) -> dict[str, Tensor]:
         """`control/NAME` → the weighted mean distance of sounds `(b, samples)` from what was asked for."""

@@ -132,7 +132,9 @@ def open_run(config: GANTrainingConfig, data: Path, out: Path, fabric: Fabric, o
         info["descriptor_ranges"] = about["descriptor_ranges"]
     if not options.resume:
         _start(gan, dataset, values, options.init)
-    sampler = ClassBalancedSampler(dataset.labels, config.batch_size, config.seed)
+    # All in one class are drawn as often as they come.
+    classes = dataset.labels if config.balance_kinds else torch.zeros_like(dataset.labels)
+    sampler = ClassBalancedSampler(classes, config.batch_size, config.seed)
     augment = DrumAugment(AugmentConfig(sample_rate=dataset.sample_rate), only=config.augmentation.data_only)
     best = {"distance": None, "step": None}
     return Run(out, gan, dataset, validation, sampler, options, augment, about, info, best)
@@ -143,7 +145,8 @@ def _start(gan: GAN, dataset: OneShotDataset, values: dict[str, Tensor], init: P
     networks = (gan.average, gan.generator)
     if init is not None:
         filled = start_from(init, gan.modules())
-        tell(f"starting from {init.name}: {', '.join(filled)}")
+        anew = sorted(gan.modules().keys() - set(filled))
+        tell(f"starting from {init.name}: {', '.join(filled)}" + (f"; anew: {', '.join(anew)}" if anew else ""))
     if not isinstance(gan.average, StyleWaveGAN):
         return
     if init is None:

@@ -19,7 +19,7 @@ def start_from(folder: Path, modules: dict[str, nn.Module]) -> list[str]:
 
     Of a run's folder all networks are taken (generator, its average, critic, encoder), of a model's folder the
     generator. The new networks may have more controls than the old ones: the weights of those start at 0, so that the
-    new generator first makes the same sounds whatever is asked of it.
+    new generator first makes the same sounds whatever is asked of it. A critic of another shape starts anew.
 
     Args:
         folder: of a run or of a model.
@@ -32,9 +32,17 @@ def start_from(folder: Path, modules: dict[str, nn.Module]) -> list[str]:
         CreativeMLError: no such folder, or networks of another shape.
     """
     known = _networks_of(folder)
-    for name in known.keys() & modules.keys():
-        _fill(modules[name], known[name], f"{folder}: '{name}'")
-    return sorted(known.keys() & modules.keys())
+    filled = []
+    for name in sorted(known.keys() & modules.keys()):
+        try:
+            _fill(modules[name], known[name], f"{folder}: '{name}'")
+        except CreativeMLError:
+            # A critic soon learns what the sounds are like; a generator would have to begin again.
+            if name != "critic":
+                raise
+        else:
+            filled.append(name)
+    return filled
 
 
 def heard_by(folder: Path) -> list[str]:
@@ -77,7 +85,9 @@ def _fill(module: nn.Module, weights: dict[str, Tensor], whose: str) -> None:
         name: _widened(weights[name], value, f"{whose}, '{name}'") for name, value in own.items() if name in weights
     }
     # What the old network did not have (the usual controls) stays as it is in the new one.
-    missing = [name for name in own if name not in weights and name in dict(module.named_parameters())]
+    # (Past the fabric's wrapper, whose parameters have other names than its state.)
+    trained = dict(getattr(module, "module", module).named_parameters())
+    missing = [name for name in own if name not in weights and name in trained]
     if missing:
         raise CreativeMLError(f"{whose} lacks '{missing[0]}', which the new network has; start from a like model")
     module.load_state_dict({**own, **fitted})

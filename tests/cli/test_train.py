@@ -50,6 +50,27 @@ def test_dry_run_writes_nothing(starter, tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
+def test_single_fields_are_set_told_kept_and_resumed(starter, tmp_path, capsys):
+    out = tmp_path / "run"
+    arguments = ["train", "drum_gan", "--data", str(starter), "--out", str(out), "--accelerator", "cpu"]
+    chosen = ["--set", "critic.periods=2,3", "--set", "augmentation.limit=0"]
+    assert run([*arguments, *chosen, "--dry-run"]) == 0
+    told = capsys.readouterr().err
+    assert "changed: critic.periods=2,3 (preset: )" in told and "changed: augmentation.limit=0.0 (preset: 0.8)" in told
+    assert not out.exists()
+    short = ["--batch-size", "3", "--steps", "1", "--checkpoint-every", "1"]
+    assert run([*arguments, *chosen, *short]) == 0
+    stored = json.loads((out / "config.json").read_text())
+    assert stored["critic"]["periods"] == [2, 3] and stored["augmentation"]["limit"] == 0.0
+    capsys.readouterr()
+    assert run([*arguments, "--set", "critic.periods=5", "--resume", "--steps", "2"]) == 1
+    told = capsys.readouterr().err
+    assert "was started with critic.periods=2,3, not 5" in told and f"--init {out}" in told
+    again = ["--set", "critic.periods=2,3", "--resume", "--steps", "2", "--checkpoint-every", "2"]
+    assert run([*arguments, *again]) == 0
+    assert json.loads((out / "last/config.json").read_text())["info"]["step"] == 2
+
+
 def relabelled(starter: Path, folder: Path, change) -> Path:
     shutil.copytree(starter, folder)
     with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
@@ -85,6 +106,8 @@ def other_rate(rows, about):
         (["--data", "{data}", "--out", "{out}", "--resume"], 1, "holds no run to resume"),
         (["--data", "{unknown}", "--out", "{out}"], 1, "no sound whose kind is known"),
         (["--data", "{rate}", "--out", "{out}"], 1, "22050"),
+        (["--data", "{data}", "--out", "{out}", "--set", "penalty=lp"], 1, "did you mean 'adversarial.penalty'?"),
+        (["--data", "{data}", "--out", "{out}", "--set", "adversarial.penalty=l1"], 1, "must be r1 or lp or gp"),
         (["--data", "{data}"], 2, "--out"),
         (["--data", "{data}", "--out", "{out}", "--stpes", "3"], 2, "--steps"),
         (["--data", "{data}", "--out", "{out}", "--preset", "quick"], 2, "fast"),
