@@ -70,11 +70,12 @@ def train(
         accelerator: device to train on.
         precision: arithmetic of the convolutions.
     """
-    fabric_package = require("lightning_fabric", extra="train")
+    require("lightning_fabric", extra="train")
     # Not at the top: these load torch, which `--help` need not wait for.
     from creativeml.data.one_shots import read_dataset
     from creativeml.training.config import ALL_CONTROLS, training_preset
     from creativeml.training.fit import fit
+    from creativeml.training.replicas import fabric_for
     from creativeml.training.run import FitOptions
 
     _check(steps=steps, checkpoint_every=checkpoint_every, validate_every=validate_every)
@@ -89,14 +90,7 @@ def train(
         # Levels are what the other one has learnt first of all.
         config = replace(config, reconstruction=replace(config.reconstruction, pretrain_steps=0))
     config = _with_changes(config, changes, out if resume else None)
-    try:
-        fabric = fabric_package.Fabric(accelerator=accelerator, devices=1, precision=precision)
-    except (RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise CreativeMLError(
-            f"--accelerator {accelerator} cannot be used here ({reason}); try --accelerator cpu"
-        ) from error
-    fabric.launch()
+    fabric = fabric_for(accelerator, precision)
     options = FitOptions(steps, checkpoint_every, resume, overfit, dry_run, validate_every, init)
     run = fit(config, data, out, fabric, options)
     if run.stopped_by == "SIGINT":

@@ -18,7 +18,8 @@ from creativeml.errors import CreativeMLError
 from creativeml.models.gans.style_wavegan import StyleWaveGAN
 from creativeml.training.config import GANTrainingConfig
 from creativeml.training.gan import NonFiniteLoss, train_step
-from creativeml.training.recorder import Recorder, save_reference
+from creativeml.training.recorder import NoRecorder, Recorder, save_reference
+from creativeml.training.replicas import any_replica, reseed
 from creativeml.training.run import (
     FitOptions,
     Run,
@@ -64,18 +65,20 @@ def fit(config: GANTrainingConfig, data: Path, out: Path, fabric: Fabric, option
         return run
     if not options.resume:
         begin(run)
-    with _stoppable(run), contextlib.closing(Recorder(out, from_step=run.gan.step)) as recorder:
+    recorder = Recorder(out, from_step=run.gan.step) if fabric.is_global_zero else NoRecorder()
+    with _stoppable(run), contextlib.closing(recorder):
         _loop(run, recorder)
     return run
 
 
 def _introduce(run: Run) -> None:
     config, fabric = run.gan.config, run.gan.fabric
+    devices = fabric.device.type if fabric.world_size == 1 else f"each of {fabric.world_size} x {fabric.device.type}"
     sizes = {name: sum(p.numel() for p in m.parameters()) / 1e6 for name, m in run.gan.modules().items()}
     networks = ", ".join(f"{name} {size:.2f} M" for name, size in sizes.items() if name != "average")
     tell(
         f"preset {config.preset}: {len(run.dataset)} training sounds of {len(run.dataset.kinds)} kinds, batches of"
-        f" {config.batch_size} on {fabric.device.type}; {networks} parameters;"
+        f" {config.batch_size} on {devices}; {networks} parameters;"
         f" step {run.gan.step} of {run.options.steps}; results in {run.folder}"
     )
 
@@ -97,12 +100,19 @@ def _stoppable(run: Run) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _loop(run: Run, recorder: Recorder) -> None:
-    means = Means()
-    bar = tqdm(total=run.options.steps, initial=run.gan.step, unit="step", smoothing=0.02, mininterval=1.0)
+def _loop(run: Run, recorder: Recorder | NoRecorder) -> None:
+    means, fabric = Means(), run.gan.fabric
+    bar = tqdm(
+        total=run.options.steps,
+        initial=run.gan.step,
+        unit="step",
+        smoothing=0.02,
+        mininterval=1.0,
+        disable=not fabric.is_global_zero,
+    )
     trouble = Trouble()
     with contextlib.closing(bar):
-        while run.gan.step < run.options.steps and not run.stopped_by:
+        while run.gan.step < run.options.steps and not _stops(run):
             started = time.perf_counter()
             sounds, labels, random = _next_batch(run)
             waited = time.perf_counter() - started
@@ -115,9 +125,10 @@ def _loop(run: Run, recorder: Recorder) -> None:
                 continue
             trouble.skipped = 0
             seconds = time.perf_counter() - started
-            run.sounds_seen += len(sounds)
+            count = len(sounds) * fabric.world_size
+            run.sounds_seen += count
             run.seconds += seconds
-            means.add(figures | {"sounds_per_second": len(sounds) / seconds, "loader_wait_s": waited})
+            means.add(figures | {"sounds_per_second": count / seconds, "loader_wait_s": waited})
             bar.update()
             if run.gan.step % RECORD_EVERY == 0:
                 line = means.take()
@@ -128,8 +139,16 @@ def _loop(run: Run, recorder: Recorder) -> None:
             elif run.validation is not None and run.gan.step % run.options.validate_every == 0:
                 _look(run, recorder)
         if run.stopped_by:
-            save(run)
+            if fabric.is_global_zero:
+                save(run)
             tell(f"stopped by {run.stopped_by} at step {run.gan.step}; continue with --resume")
+
+
+def _stops(run: Run) -> bool:
+    """Whether a signal has asked to stop, in whichever process."""
+    if any_replica(run.gan.fabric, bool(run.stopped_by)):
+        run.stopped_by = run.stopped_by or signal.SIGTERM.name
+    return bool(run.stopped_by)
 
 
 class Means:
@@ -183,6 +202,7 @@ class Trouble:
         set_rate_factor(run, 0.5 * factor)
         # Other latents than those that led there.
         torch.manual_seed(run.gan.config.seed + at)
+        reseed(run.gan.fabric, run.gan.config.seed, at)
         tell(f"warning: {SKIPS_BEFORE_ROLLBACK} steps in a row; back to step {run.gan.step} at half the learning rate")
         return True
 
@@ -191,27 +211,33 @@ def _next_batch(run: Run) -> tuple[Tensor, Tensor, torch.Generator]:
     sounds, labels = run.dataset.batch(next(run.sampler))
     config = run.gan.config
     # One generator per step, made from seed and step: what a batch looks like does not depend on how it was reached.
-    random = torch.Generator().manual_seed((config.seed << 32) + run.gan.step)
+    own = run.gan.fabric.global_rank << 24
+    random = torch.Generator().manual_seed((config.seed << 32) + own + run.gan.step)
     if not run.options.overfit:
         sounds = run.augment(sounds, generator=random, probability=config.augmentation.data_probability)
     device = run.gan.fabric.device
     return sounds.to(device), labels.to(device), random
 
 
-def _checkpoint(run: Run, recorder: Recorder) -> None:
+def _checkpoint(run: Run, recorder: Recorder | NoRecorder) -> None:
     """Save the state first, so that nothing that follows can lose it; then validate, keep the best, draw pictures."""
     with _same_random_numbers():
         _settle(run)
-        save(run)
-        replace_model(run, "last", _validated(run, recorder))
-        _draw_reference(run)
+        if run.gan.fabric.is_global_zero:
+            save(run)
+            replace_model(run, "last", _validated(run, recorder))
+            _draw_reference(run)
+    run.gan.fabric.barrier()
+    reseed(run.gan.fabric, run.gan.config.seed, run.gan.step)
 
 
-def _look(run: Run, recorder: Recorder) -> None:
+def _look(run: Run, recorder: Recorder | NoRecorder) -> None:
     """Validate between two checkpoints, and keep the best."""
     with _same_random_numbers():
         _settle(run)
-        _validated(run, recorder)
+        if run.gan.fabric.is_global_zero:
+            _validated(run, recorder)
+    run.gan.fabric.barrier()
 
 
 @contextlib.contextmanager
@@ -229,7 +255,7 @@ def _settle(run: Run) -> None:
         run.gan.average.estimate_mean_style()
 
 
-def _validated(run: Run, recorder: Recorder) -> dict[str, Any]:
+def _validated(run: Run, recorder: Recorder | NoRecorder) -> dict[str, Any]:
     """Examine the averaged generator, log it, keep it as the best if it is; returns what is stored with a model."""
     gan, started = run.gan, time.perf_counter()
     figures: dict[str, Any] = {"seconds": run.seconds, "sounds_seen": run.sounds_seen}
@@ -255,7 +281,7 @@ def _validated(run: Run, recorder: Recorder) -> dict[str, Any]:
     return info
 
 
-def _watch_variety(run: Run, recorder: Recorder, figures: dict[str, Any]) -> None:
+def _watch_variety(run: Run, recorder: Recorder | NoRecorder, figures: dict[str, Any]) -> None:
     """Say, and log, when the sounds of a kind have become one sound, and when they have not any more."""
     now = tuple(figures.get(ALARMS, ()))
     risen = [kind for kind in now if kind not in run.collapsed]

@@ -28,6 +28,7 @@ from creativeml.models.gans.style_wavegan import StyleWaveGAN, StyleWaveGANConfi
 from creativeml.models.gans.wavegan import WaveGAN, WaveGANConfig, WaveGANCritic
 from creativeml.training.config import GANTrainingConfig, OptimizerConfig
 from creativeml.training.controls import Obedience, measured, perturbed
+from creativeml.training.replicas import average_over_replicas
 
 
 class NonFiniteLoss(ArithmeticError):
@@ -142,14 +143,17 @@ def train_step(gan: GAN, real: Tensor, labels: Tensor, random: torch.Generator) 
         _set_momentum(gan, gan.config.generator_optimizer.beta1)
         latent = torch.randn(len(real), gan.config.generator.latent_dim, device=real.device)
         fake = gan.generator(latent, wanted)
-        log = _critic_step(gan, real, fake.detach(), condition, wanted, random)
+        # Critic and generator are updated on the same views: to make them again costs a tenth of the step.
+        seen = gan.critic.views(_adaptive(gan, fake, random))
+        log = _critic_step(gan, real, [view.detach() for view in seen], condition, wanted, random)
         for _ in range(gan.config.critic_steps - 1):
             with torch.no_grad():
                 again = gan.generator(torch.randn_like(latent), wanted)
-            log = _critic_step(gan, real, again, condition, wanted, random)
-        log |= _generator_step(gan, real, fake, condition, wanted, asked, random)
+                views = gan.critic.views(_adaptive(gan, again, random))
+            log = _critic_step(gan, real, views, condition, wanted, random)
+        log |= _generator_step(gan, real, fake, seen, condition, wanted, asked)
     gan.step += 1
-    _average(gan, len(real))
+    _average(gan, len(real) * gan.fabric.world_size)
     return log
 
 
@@ -214,11 +218,9 @@ def _set_momentum(gan: GAN, beta1: float) -> None:
 
 
 def _critic_step(
-    gan: GAN, real: Tensor, fake: Tensor, condition: Tensor, wanted: Tensor, random: torch.Generator
+    gan: GAN, real: Tensor, seen_fake: list[Tensor], condition: Tensor, wanted: Tensor, random: torch.Generator
 ) -> dict[str, float]:
-    views = gan.critic.views
-    seen_real = views(_adaptive(gan, real, random))
-    seen_fake = views(_adaptive(gan, fake, random))
+    seen_real = gan.critic.views(_adaptive(gan, real, random))
     both = [torch.cat([r, f]) for r, f in zip(seen_real, seen_fake, strict=True)]
     on_real, on_fake = gan.critic(both, torch.cat([condition, wanted])).chunk(2)
     terms = gan.loss.critic(on_real, on_fake)
@@ -228,12 +230,12 @@ def _critic_step(
         with gan.fabric.autocast():
             terms |= gan.loss.penalty(lambda v: critic(v, condition), seen_real, seen_fake)
     log = _update(gan, gan.critic_optimizer, terms)
-    signs = on_real.detach().sign().mean()
-    _adapt(gan, float(signs), len(real))
+    signs = average_over_replicas(gan.fabric, [], [float(on_real.detach().sign().mean())])[0]
+    _adapt(gan, signs, len(real) * gan.fabric.world_size)
     return log | {
         "verdict/real": float(on_real.detach().mean()),
         "verdict/fake": float(on_fake.detach().mean()),
-        "verdict/sign": float(signs),
+        "verdict/sign": signs,
         "augment/probability": gan.probability,
     }
 
@@ -242,14 +244,14 @@ def _generator_step(
     gan: GAN,
     real: Tensor,
     fake: Tensor,
+    seen: list[Tensor],
     condition: Tensor,
     wanted: Tensor,
     asked: dict[str, Tensor],
-    random: torch.Generator,
 ) -> dict[str, float]:
     # The critic's weights need no gradient here; switching them off saves that half of its backward pass.
     gan.critic.requires_grad_(False)
-    terms = gan.loss.generator(gan.critic(gan.critic.views(_adaptive(gan, fake, random)), wanted), fake)
+    terms = gan.loss.generator(gan.critic(seen, wanted), fake)
     if gan.obedience is not None and gan.obedience.is_due(gan.step):
         terms |= gan.obedience.terms(fake, asked)
     every = gan.config.reconstruction.every
@@ -279,6 +281,8 @@ def _update(gan: GAN, optimizer: torch.optim.Optimizer, terms: dict[str, Tensor]
     gan.fabric.backward(total)
     values = {name: float(term.detach()) for name, term in terms.items()}
     gradients = [p.grad.detach() for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+    means = average_over_replicas(gan.fabric, gradients, list(values.values()))
+    values = dict(zip(values, means, strict=True))
     norm = torch.nn.utils.get_total_norm(gradients)
     if not all(map(math.isfinite, (*values.values(), float(norm)))):
         optimizer.zero_grad(set_to_none=True)

@@ -58,6 +58,19 @@ class Recorder:
         self._writer.close()
 
 
+class NoRecorder:
+    """What every process but the first records: nothing."""
+
+    def forget_after(self, step: int) -> None:
+        """Nothing."""
+
+    def record(self, step: int, figures: dict[str, Any]) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+
 def save_reference(folder: Path, sounds: Tensor, names: list[str], sample_rate: int) -> None:
     """Write the reference sounds as one 24-bit wav (half a second of silence between them) and one picture.
 

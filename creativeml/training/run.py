@@ -10,6 +10,7 @@ OUT/log.jsonl, OUT/tensorboard/, OUT/reference/
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ from creativeml.training.controls import data_ranges, measured_dataset, usual_co
 from creativeml.training.gan import GAN, build_gan
 from creativeml.training.levels import estimate_levels
 from creativeml.training.recorder import last_line_with
+from creativeml.training.replicas import reseed
 from creativeml.training.state import latest_state, load_state, save_state
 from creativeml.training.validation import ALARMS, DISTANCE, SCORE, Rank, Validator, rank_of, usable_kinds
 from creativeml.training.warm_start import heard_by, start_from
@@ -92,8 +94,9 @@ class Run:
 
 
 def tell(message: str) -> None:
-    """Say something past the progress bar, on stderr; stdout is for results."""
-    tqdm.write(message, file=sys.stderr)
+    """Say something past the progress bar, on stderr; stdout is for results. Of several processes the first speaks."""
+    if os.environ.get("RANK", "0") == "0":
+        tqdm.write(message, file=sys.stderr)
 
 
 def open_run(config: GANTrainingConfig, data: Path, out: Path, fabric: Fabric, options: FitOptions) -> Run:
@@ -102,8 +105,6 @@ def open_run(config: GANTrainingConfig, data: Path, out: Path, fabric: Fabric, o
     Raises:
         CreativeMLError: data or folder cannot be used as they are; the message says what to do.
     """
-    if fabric.world_size > 1:
-        raise CreativeMLError("training works on one device only for now; start a single process")
     if out.exists() and not out.is_dir():
         raise CreativeMLError(f"{out} is a file; choose another --out")
     has_run = any((out / "checkpoints").glob("step-*.json"))
@@ -134,7 +135,9 @@ def open_run(config: GANTrainingConfig, data: Path, out: Path, fabric: Fabric, o
         _start(gan, dataset, values, options.init)
     # All in one class are drawn as often as they come.
     classes = dataset.labels if config.balance_kinds else torch.zeros_like(dataset.labels)
-    sampler = ClassBalancedSampler(classes, config.batch_size, config.seed)
+    sampler = ClassBalancedSampler(
+        classes, config.batch_size, config.seed, replica=fabric.global_rank, replicas=fabric.world_size
+    )
     augment = DrumAugment(AugmentConfig(sample_rate=dataset.sample_rate), only=config.augmentation.data_only)
     best = {"distance": None, "step": None}
     return Run(out, gan, dataset, validation, sampler, options, augment, about, info, best)
@@ -220,6 +223,14 @@ def _first_of_each_kind(dataset: OneShotDataset, count: int) -> OneShotDataset:
 
 def begin(run: Run) -> None:
     """Write the first files of a new run."""
+    # All processes have looked at the folder before the first one fills it.
+    run.gan.fabric.barrier()
+    if run.gan.fabric.is_global_zero:
+        _write_beginning(run)
+    reseed(run.gan.fabric, run.gan.config.seed, run.gan.step)
+
+
+def _write_beginning(run: Run) -> None:
     run.folder.mkdir(parents=True, exist_ok=True)
     save_json(run.gan.config, run.folder / "config.json")
     atomic_write_json(run.folder / "run.json", run.about)
@@ -250,6 +261,7 @@ def restore(run: Run) -> None:
     set_rate_factor(run, values.get("rate_factor", 1.0))
     run.best, run.best_rank = _best_so_far(run.folder)
     run.collapsed = tuple(last_line_with(run.folder, ALARMS, step).get(ALARMS, ()))
+    reseed(run.gan.fabric, run.gan.config.seed, step)
 
 
 def _best_so_far(folder: Path) -> tuple[dict[str, Any], Rank | None]:

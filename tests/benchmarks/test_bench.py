@@ -26,7 +26,7 @@ KINDS = ("kick", "snare")
 
 
 def tiny_fast():
-    generator = StyleWaveGANConfig(kinds=KINDS, latent_dim=4, style_dim=4, channels=(4,) * 6)
+    generator = StyleWaveGANConfig(kinds=KINDS, latent_dim=4, style_dim=4, channels=(4,) * 5)
     critic = CriticConfig(2, spectral_channels=(4, 4), wave_channels=(4, 4), feature_dim=4)
     rebuilt = ReconstructionConfig(pretrain_steps=10, every=4)
     return GANTrainingConfig("fast", generator, critic, reconstruction=rebuilt, batch_size=2)

@@ -55,7 +55,13 @@ def small() -> GANTrainingConfig:
     return GANTrainingConfig(
         preset="fast",
         generator=StyleWaveGANConfig(
-            kinds=KINDS, length_samples=LENGTH, latent_dim=8, style_dim=24, channels=(24, 24, 16), hop_samples=64, convs_per_level=1
+            kinds=KINDS,
+            length_samples=LENGTH,
+            latent_dim=8,
+            style_dim=24,
+            channels=(24, 24, 16),
+            hop_samples=64,
+            convs_per_level=1,
         ),
         critic=CriticConfig(
             2,

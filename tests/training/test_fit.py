@@ -251,7 +251,7 @@ def test_a_signal_saves_after_the_step_and_the_run_goes_on_exactly(number, drums
         " FitOptions(100000, checkpoint_every=50000))"
     )
     config = dataclasses.replace(training_preset("fast", ("kick", "snare")), batch_size=2)
-    generator = dataclasses.replace(config.generator, length_samples=8192, channels=(16, 16, 12))
+    generator = dataclasses.replace(config.generator, length_samples=8192, channels=(16, 12))
     config = dataclasses.replace(config, generator=generator, critic=dataclasses.replace(config.critic, views=()))
     arguments = [sys.executable, "-c", script, json.dumps(to_dict(config)), str(drums), str(tmp_path / "run")]
     with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) as process:

@@ -18,7 +18,7 @@ CONTROLS = ("brightness", "decay_time_20")
 def generator(controls=(), kinds=KINDS, seed=0):
     torch.manual_seed(seed)
     made = StyleWaveGAN(
-        StyleWaveGANConfig(kinds=kinds, controls=controls, latent_dim=4, style_dim=4, channels=(4,) * 6)
+        StyleWaveGANConfig(kinds=kinds, controls=controls, latent_dim=4, style_dim=4, channels=(4,) * 5)
     )
     for parameter in made.parameters():
         torch.nn.init.normal_(parameter)
@@ -70,7 +70,9 @@ def test_all_networks_of_a_run(tmp_path):
         torch.testing.assert_close(new["critic"](views, more), old["critic"](views, kinds), rtol=1e-4, atol=1e-4)
         for a, b in zip(new["encoder"](heard, more), old["encoder"](heard, kinds), strict=True):
             torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(sounds_of(new["average"], more), sounds_of(old["average"], kinds), rtol=1e-3, atol=1e-3)
+    expected = sounds_of(old["average"], kinds)
+    largest = float(expected.abs().max())
+    torch.testing.assert_close(sounds_of(new["average"], more), expected, rtol=1e-4, atol=1e-4 * largest)
 
 
 def test_other_shapes_are_refused(tmp_path):

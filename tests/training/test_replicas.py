@@ -1,0 +1,55 @@
+"""Training in two processes: real ones, started by torchrun as a user starts them, connected by gloo."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from creativeml.config import save_json
+
+SCRIPT = Path(__file__).parent / "in_two_processes.py"
+
+
+def start(folder: Path, config, data: Path, out: Path, steps: int, *, resume: bool = False) -> list[dict]:
+    told = folder / f"told-{out.name}-{steps}-{resume}"
+    told.mkdir()
+    save_json(config, folder / "small.json")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(SCRIPT)]
+    arguments = [folder / "small.json", data, out, steps, "resume" if resume else "new", told]
+    done = subprocess.run(
+        [*command, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=400,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return [json.loads((told / f"{rank}.json").read_text(encoding="utf-8")) for rank in (0, 1)]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("replicas")
+
+
+def test_two_processes_train_one_model_and_resume_exactly(folder, drums, small):
+    whole = start(folder, small, drums, folder / "whole", 8)
+    for found in whole:
+        # Means over both processes, against the same by hand.
+        assert found["gradients"] == [[[1.5] * 3] * 2, [0.0] * 4] and found["values"] == [5.0]
+        assert found["any"] == [True, False]
+        assert found["step"] == 8 and found["sounds_seen"] == 8 * 4 * 2
+    assert whole[0]["weights"] == whole[1]["weights"] and whole[0]["probability"] == whole[1]["probability"]
+    assert whole[0]["random"] != whole[1]["random"], "both draw the same latents"
+
+    lines = [json.loads(line) for line in (folder / "whole" / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert len([line for line in lines if "validation/distance" in line or "sounds_seen" in line]) == len(
+        {line["step"] for line in lines if "sounds_seen" in line}
+    ), "one process alone writes the log"
+
+    start(folder, small, drums, folder / "halves", 6)
+    again = start(folder, small, drums, folder / "halves", 8, resume=True)
+    assert again[0]["weights"] == again[1]["weights"] == whole[0]["weights"]
