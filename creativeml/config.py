@@ -31,7 +31,7 @@ def from_dict(cls: type[T], values: Mapping[str, Any], *, where: str = "config")
     """Build the dataclass `cls` from plain values.
 
     Args:
-        cls: a dataclass type; nested dataclasses, tuples, unions and literals are understood.
+        cls: a dataclass type; nested dataclasses, tuples, mappings, unions and literals are understood.
         values: keys are field names.
         where: how errors name the place, e.g. the file read.
 
@@ -70,9 +70,15 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
             return tuple(_convert(arguments[0], v, f"{where}[{i}]") for i, v in enumerate(value))
         _check(len(value) == len(arguments), value, f"a list of {len(arguments)}", where)
         return tuple(_convert(a, v, f"{where}[{i}]") for i, (a, v) in enumerate(zip(arguments, value, strict=True)))
+    if origin is Mapping:
+        _check(isinstance(value, Mapping), value, "an object", where)
+        return {_convert(arguments[0], k, where): _convert(arguments[1], v, f"{where}.{k}") for k, v in value.items()}
     if kind is float:
         _check(isinstance(value, (int, float)) and not isinstance(value, bool), value, "a number", where)
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise ConfigError(f"{where}: expected a number that a float can hold") from error
     if kind is int:
         return _check(isinstance(value, int) and not isinstance(value, bool), value, "a whole number", where)
     if isinstance(kind, type):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from types import ModuleType
+from typing import Any
 
 
 class CreativeMLError(Exception):
@@ -29,3 +30,9 @@ def require(module: str, *, extra: str) -> ModuleType:
     except (ImportError, OSError) as error:
         remedy = f"pip install 'creativeml[{extra}]'"
         raise MissingExtra(f"this needs the package '{module}' ({error}); install it with: {remedy}") from error
+
+
+def quoted(value: Any) -> str:
+    """A wrong value as an error shows it: cut short, as what came in over a network may be of any length."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,5 +1,6 @@
 """Strict conversion of frozen dataclasses to JSON and back."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -22,14 +23,16 @@ class Outer:
     pair: tuple[int, int] = (1, 2)
     maybe: str | None = None
     flag: bool = False
+    weights: Mapping[str, float] = field(default_factory=dict)
 
 
 def test_round_trip(tmp_path):
-    value = Outer(3, "y", Inner(2.5, ("b", "c")), (5, 6), "word", True)
+    value = Outer(3, "y", Inner(2.5, ("b", "c")), (5, 6), "word", True, {"a": 0.5})
     save_json(value, tmp_path / "c.json")
     assert load_json(Outer, tmp_path / "c.json") == value
     assert from_dict(Outer, {"count": 3}) == Outer(3)
     assert from_dict(Inner, {"rate": 2}) == Inner(2.0)
+    assert from_dict(Outer, {"count": 3, "weights": {"a": 2}}).weights == {"a": 2.0}
 
 
 @pytest.mark.parametrize(
@@ -44,6 +47,9 @@ def test_round_trip(tmp_path):
         ({"count": 1, "pair": [1, 2, 3]}, "list of 2"),
         ({"count": 1, "inner": {"names": [1]}}, r"names\[0\]"),
         ({"count": 1, "flag": 1}, "bool"),
+        ({"count": 1, "weights": [["a", 1.0]]}, r"weights: expected an object"),
+        ({"count": 1, "weights": {"a": "1"}}, r"weights\.a: expected a number"),
+        ({"count": 1, "inner": {"rate": 10**400}}, r"inner\.rate: expected a number"),
         ([1], "expected an object"),
     ],
 )

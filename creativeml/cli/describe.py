@@ -17,7 +17,7 @@ from creativeml.errors import CreativeMLError
 
 if TYPE_CHECKING:
     from creativeml.audio.descriptors.registry import Descriptor
-    from creativeml.data.descriptor_ranges import DescriptorRanges
+    from creativeml.data.joint_distribution import DescriptorRanges
 
 _LONGEST_S = 60.0
 
@@ -179,8 +179,9 @@ def shown(value: float, descriptor: Descriptor) -> str:
 
 
 def _describe_dataset(data: Path, wanted: Sequence[Descriptor], *, json: bool) -> int:
-    from creativeml.data.descriptor_ranges import SHOWN_LEVELS, measure_ranges
+    from creativeml.data.descriptor_ranges import measure_ranges
     from creativeml.data.descriptor_table import describe_dataset
+    from creativeml.data.joint_distribution import SHOWN_LEVELS
 
     with Bars() as bars:
         kept = describe_dataset(data, on_step=bars.step)
@@ -200,7 +201,7 @@ def _describe_dataset(data: Path, wanted: Sequence[Descriptor], *, json: bool) -
 
 def range_table(ranges: DescriptorRanges, wanted: Sequence[Descriptor]) -> str:
     """A block of lines per descriptor: of every kind, the values at 5, 20, 50, 80 and 95 % of its training sounds."""
-    from creativeml.data.descriptor_ranges import SHOWN_LEVELS
+    from creativeml.data.joint_distribution import SHOWN_LEVELS
 
     width = max(len(ranges_of.kind) for ranges_of in ranges.kinds)
     lines = []

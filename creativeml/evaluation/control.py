@@ -19,9 +19,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from creativeml.audio.descriptors.registry import DESCRIPTORS, TIMBRE, chosen
-from creativeml.data.descriptor_ranges import LEAST_SOUNDS, DescriptorRanges
+from creativeml.audio.descriptors.registry import DESCRIPTORS, chosen
+from creativeml.audio.descriptors.scales import TIMBRE
 from creativeml.data.descriptor_table import read_descriptors
+from creativeml.data.joint_distribution import LEAST_SOUNDS, DescriptorRanges
 from creativeml.data.one_shots import read_dataset, select_rows
 from creativeml.errors import CreativeMLError
 from creativeml.evaluation.descriptor_values import in_jnds, measured

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import creativeml
-from creativeml.config import ConfigError, read_json
-from creativeml.errors import CreativeMLError, MissingExtra, require
+from creativeml.config import ConfigError, from_dict, read_json
+from creativeml.data.joint_distribution import DescriptorRanges
+from creativeml.errors import CreativeMLError, MissingExtra, quoted, require
 from creativeml.files import sha256_file
+from creativeml.kinds import Kind, shares_of
 
 DEFAULT_MODEL = "drums"
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 CARD = "MODEL_CARD.md"
+RANGES = "descriptor_ranges"
+"""Entry of a model's information: the `DescriptorRanges` of the recordings that it was trained on."""
 
 LAST_SEED = 2**32 - 1
 MAX_COUNT = 1024
 MAX_TRUNCATION = 1.5
+_LARGEST_VALUE = 1e9
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,7 @@ class ModelInfo:
         sample_rate: in Hz.
         length_samples: samples in every sound.
         details: whatever else was saved with the model (training data, steps, ...).
+        controls: descriptors that it can be asked for.
     """
 
     name: str
@@ -50,6 +57,23 @@ class ModelInfo:
     sample_rate: int
     length_samples: int
     details: dict[str, Any]
+    controls: tuple[str, ...] = ()
+
+    @cached_property
+    def ranges(self) -> DescriptorRanges | None:
+        """What descriptors its training sounds had, with all kinds that it knows; None if that did not come with it.
+
+        Raises:
+            ConfigError: it is damaged.
+        """
+        stored = self.details.get(RANGES)
+        if stored is None:
+            return None
+        ranges = from_dict(DescriptorRanges, stored, where=f"{self.folder / CONFIG}: {RANGES}")
+        found = {known.kind for known in ranges.kinds}
+        # Of a kind without recordings the data know nothing: it is judged as one of which there are few.
+        unheard = [replace(ranges.overall, kind=kind, sounds=0) for kind in self.kinds if kind not in found]
+        return replace(ranges, kinds=(*ranges.kinds, *unheard))
 
 
 def find_model(name: str | Path = DEFAULT_MODEL) -> ModelInfo:
@@ -72,6 +96,7 @@ def find_model(name: str | Path = DEFAULT_MODEL) -> ModelInfo:
         shape = values["config"]
         kinds = tuple(str(k) for k in shape["kinds"])
         sample_rate, length_samples = int(shape["sample_rate"]), int(shape["length_samples"])
+        controls = tuple(str(c) for c in shape.get("controls", ()))
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"{folder / CONFIG}: not the configuration of a model that makes sounds") from error
     # A card called README.md is how the hub keeps it.
@@ -88,6 +113,7 @@ def find_model(name: str | Path = DEFAULT_MODEL) -> ModelInfo:
         sample_rate=sample_rate,
         length_samples=length_samples,
         details=details,
+        controls=controls,
     )
 
 
@@ -128,32 +154,50 @@ def _fetch(name: str) -> Path:
 
 
 def check_request(
-    kinds: Sequence[str], *, kind: str, count: int, seed: int, truncation: float, most: int = MAX_COUNT
+    kinds: Sequence[str], *, kind: Kind, count: int, seed: int, truncation: float, most: int = MAX_COUNT
 ) -> None:
     """Refuse a request for sounds that cannot be met; `most` is the largest count.
 
     Raises:
         CreativeMLError: with the allowed values, and the nearest kind if there is one.
     """
-    if kind not in kinds:
-        near = difflib.get_close_matches(str(kind)[:40].lower().replace("-", "_"), kinds, n=1, cutoff=0.5)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise CreativeMLError(f"the kind {_quoted(kind)} is not known{hint} (kinds: {', '.join(kinds)})")
+    shares_of(kind, kinds)
     if not _is_whole(count) or not 1 <= count <= most:
-        raise CreativeMLError(f"count must be a whole number from 1 to {most}, got {_quoted(count)}")
+        raise CreativeMLError(f"count must be a whole number from 1 to {most}, got {quoted(count)}")
     if not _is_whole(seed) or not 0 <= seed <= LAST_SEED - (count - 1):
         most = LAST_SEED - (count - 1)
-        raise CreativeMLError(f"seed must be a whole number from 0 to {most} for {count} sounds, got {_quoted(seed)}")
+        raise CreativeMLError(f"seed must be a whole number from 0 to {most} for {count} sounds, got {quoted(seed)}")
     number = isinstance(truncation, (int, float)) and not isinstance(truncation, bool)
     if not number or not 0 <= truncation <= MAX_TRUNCATION:
-        raise CreativeMLError(f"truncation must be a number from 0 to {MAX_TRUNCATION}, got {_quoted(truncation)}")
+        raise CreativeMLError(f"truncation must be a number from 0 to {MAX_TRUNCATION}, got {quoted(truncation)}")
+
+
+def check_controls(info: ModelInfo, controls: Mapping[str, float]) -> None:
+    """Refuse controls that a model does not have, and values that are no numbers.
+
+    Raises:
+        CreativeMLError: with the controls that it has, or the models that have some.
+    """
+    for name, value in controls.items():
+        if not info.controls:
+            raise CreativeMLError(
+                f"the model '{info.name}' has no controls, so it cannot be asked for {quoted(name)}; {_who_has()}"
+            )
+        if name not in info.controls:
+            near = difflib.get_close_matches(str(name)[:40], info.controls, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"it has: {', '.join(info.controls)}"
+            raise CreativeMLError(f"the model '{info.name}' has no control {quoted(name)}; {hint}")
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or not -_LARGEST_VALUE < value < _LARGEST_VALUE:
+            raise CreativeMLError(f"{name} must be a finite number, got {quoted(value)}")
+
+
+def _who_has() -> str:
+    having = [name for name in bundled_models() if find_model(name).controls]
+    if having:
+        return f"models that have some: {', '.join(having)}"
+    return "none of the bundled models has any; `creativeml train drum_gan --controls all` trains one that has"
 
 
 def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _quoted(value: Any) -> str:
-    # Cut short: what came in over the network may be of any length.
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

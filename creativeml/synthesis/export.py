@@ -3,44 +3,39 @@
 from __future__ import annotations
 
 import json
-import math
 import re
-import unicodedata
 import zipfile
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from creativeml.audio.io import wav_bytes
 from creativeml.config import ConfigError, from_dict, read_json, to_dict
 from creativeml.errors import CreativeMLError
 from creativeml.files import atomic_write_bytes, atomic_write_json, sha256_bytes, sha256_file
-from creativeml.synthesis.catalog import check_request
+from creativeml.kinds import Kind, kind_text, shares_of
+from creativeml.synthesis.catalog import check_controls, check_request
+from creativeml.synthesis.request import Request, file_name
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from creativeml.synthesis.generate import Instrument
 
 MANIFEST = "manifest.json"
 FORMAT = 1
 BIT_DEPTH = 24
-# Names that Windows keeps for itself, whatever the ending.
-_RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{p}{i}" for p in ("COM", "LPT") for i in range(10))}
-
-
-@dataclass(frozen=True)
-class Request:
-    """The name of one sound: what to ask an instrument for."""
-
-    kind: str
-    seed: int
-    truncation: float = 1.0
 
 
 @dataclass(frozen=True)
 class SoundRecord:
-    """One line of a manifest. `peak` is linear (1 is full scale), `sha256` that of the whole file."""
+    """One line of a manifest. `peak` is linear (1 is full scale), `sha256` that of the whole file.
+
+    Of models with controls: `controls` are those that were asked for, `given` is what the model was told, feasible and
+    with the others filled in, and `measured` what the sound has of what was asked for, as `creativeml describe` says.
+    """
 
     file: str
     kind: str
@@ -49,11 +44,14 @@ class SoundRecord:
     peak: float
     duration_s: float
     sha256: str
+    controls: Mapping[str, float] = field(default_factory=dict)
+    given: Mapping[str, float] = field(default_factory=dict)
+    measured: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def request(self) -> Request:
         """What to ask an instrument for to get this sound."""
-        return Request(self.kind, self.seed, self.truncation)
+        return Request(self.kind, self.seed, self.truncation, self.controls)
 
 
 @dataclass(frozen=True)
@@ -79,42 +77,31 @@ class Manifest:
     remake: str = field(default=f"creativeml generate --from {MANIFEST} --out FOLDER")
 
 
+def plain(manifest: Manifest) -> dict[str, Any]:
+    """A manifest as JSON values: of a sound without controls, nothing about controls."""
+    values = to_dict(manifest)
+    for sound in values["sounds"]:
+        for name in ("controls", "given", "measured"):
+            if not sound[name]:
+                del sound[name]
+    return values
+
+
 def requests_for(
-    instrument: Instrument, kinds: Sequence[str], count: int, seed: int, truncation: float
+    instrument: Instrument,
+    kinds: Sequence[Kind],
+    count: int,
+    seed: int,
+    truncation: float,
+    controls: Mapping[str, float] | None = None,
 ) -> list[Request]:
-    """A row of `count` sounds for each kind, seeds counting up; CreativeMLError on a value out of range."""
+    """A row of `count` sounds for each kind or mixture, seeds counting up; CreativeMLError on a value out of range."""
+    check_controls(instrument.info, controls or {})
     for kind in kinds:
         check_request(instrument.kinds, kind=kind, count=count, seed=seed, truncation=truncation)
-    return [Request(kind, seed + i, float(truncation)) for kind in kinds for i in range(count)]
-
-
-def file_name(request: Request) -> str:
-    """Name for a sampler's browser, e.g. `Kick_s0007.wav`, `HatClosed_s0007_v080.wav` (truncation 0.8).
-
-    ASCII, at most 63 characters, safe on every system, different for different kinds and seeds, and for
-    truncations that differ by 0.00001 or more.
-    """
-    variation = "" if request.truncation == 1 else f"_v{_percent(request.truncation)}"
-    return f"{_kind_word(request.kind)}_s{request.seed:04d}{variation}.wav"
-
-
-def _percent(truncation: float) -> str:
-    hundredths = truncation * 100
-    if math.isclose(hundredths, round(hundredths), abs_tol=1e-9):
-        return f"{round(hundredths):03d}"
-    return f"{hundredths:07.3f}".replace(".", "p")
-
-
-def _kind_word(kind: str) -> str:
-    plain = unicodedata.normalize("NFKD", kind).encode("ascii", "ignore").decode()
-    words = re.findall(r"[A-Za-z0-9]+", plain)
-    word = "".join(w[:1].upper() + w[1:] for w in words)[:24]
-    # A kind may be whatever a user's folder is called: where letters were lost, two kinds could become one
-    # word.
-    exact = "_".join(words).lower() == kind and len(word) == sum(map(len, words))
-    if not exact or word.upper() in _RESERVED:
-        word = f"{word or 'Sound'}{sha256_bytes(kind.encode())[:4]}"
-    return word
+    names = [kind_text(shares_of(kind, instrument.kinds)) for kind in kinds]
+    asked = {name: float(value) for name, value in (controls or {}).items()}
+    return [Request(name, seed + i, float(truncation), asked) for name in names for i in range(count)]
 
 
 def export_sounds(
@@ -155,7 +142,7 @@ def export_sounds(
             # Also after Ctrl+C: what was written so far shall be listed.
             manifest = manifest_of(instrument, list(records.values()))
             if records:
-                atomic_write_json(folder / MANIFEST, to_dict(manifest))
+                atomic_write_json(folder / MANIFEST, plain(manifest))
     except OSError as error:
         raise CreativeMLError(
             f"{folder}: cannot be written ({error.strerror or error}); choose another --out"
@@ -174,32 +161,61 @@ def manifest_of(instrument: Instrument, sounds: Sequence[SoundRecord]) -> Manife
     )
 
 
-def render(instrument: Instrument, request: Request) -> tuple[bytes, SoundRecord]:
+def render(instrument: Instrument, request: Request, *, measure: bool = True) -> tuple[bytes, SoundRecord]:
     """One sound as the content of a 24-bit wav, and its line in a manifest.
 
-    The wav's LIST INFO says which program, model, kind, seed and truncation made it.
+    The wav's LIST INFO says which program, model, kind, seed, truncation and controls made it.
+
+    Args:
+        instrument: makes it.
+        request: which sound.
+        measure: the descriptors that were asked for, which takes longer than the sound itself.
     """
-    sound = instrument.sound(request.kind, request.seed, request.truncation)
-    data = wav_bytes(sound.numpy(), instrument.sample_rate, bits=BIT_DEPTH, info=_info(instrument, request))
+    r = request
+    sound = instrument.sound(r.kind, r.seed, r.truncation, r.controls)
+    data = wav_bytes(sound.numpy(), instrument.sample_rate, bits=BIT_DEPTH, info=_info(instrument, r))
     record = SoundRecord(
-        file=file_name(request),
-        kind=request.kind,
-        seed=request.seed,
-        truncation=request.truncation,
+        file=file_name(r),
+        kind=r.kind,
+        seed=r.seed,
+        truncation=r.truncation,
         peak=round(float(sound.abs().max()), 6),
         duration_s=round(sound.shape[-1] / instrument.sample_rate, 6),
         sha256=sha256_bytes(data),
+        controls=dict(r.controls),
+        given=instrument.given(r.kind, r.seed, r.truncation, r.controls),
+        measured=measured(sound, instrument.sample_rate, r.controls) if measure and r.controls else {},
     )
     return data, record
+
+
+def measured(sound: Tensor, sample_rate: int, names: Iterable[str], *, smooth: bool = False) -> dict[str, float]:
+    """Descriptors of a sound `(samples,)` as manifests and pages say them: name → value, to five digits.
+
+    Args:
+        sound: one channel.
+        sample_rate: in Hz.
+        names: which.
+        smooth: by the fast faces, which are nearly right, instead of the exact ones.
+    """
+    # Not at the top: torch loads for a second, which pages need not wait for.
+    from creativeml.audio.descriptors.registry import describe
+    from creativeml.threads import threads
+
+    # One thread: the next sound may be wanted meanwhile.
+    with threads(1):
+        values = describe(sound, sample_rate, names, smooth=smooth)
+    return {name: float(f"{float(value):.5g}") for name, value in values.items()}
 
 
 def _info(instrument: Instrument, request: Request) -> dict[str, str]:
     info = instrument.info
     made = f"model={info.name} weights={info.sha256[:16]} kind={request.kind} seed={request.seed} "
+    asked = "".join(f" {name}={value:g}" for name, value in request.controls.items())
     return {
         "INAM": Path(file_name(request)).stem,
         "ISFT": f"creativeml {info.version}",
-        "ICMT": made + f"truncation={request.truncation:g}",
+        "ICMT": made + f"truncation={request.truncation:g}{asked}",
     }
 
 
@@ -280,12 +296,11 @@ def remake(
             f"{manifest.model.sha256[:12]}...), not by '{instrument.info.name}' "
             f"({instrument.info.sha256[:12]}...); name the right one with --model"
         )
-    for s in manifest.sounds:
-        check_request(instrument.kinds, kind=s.kind, count=1, seed=s.seed, truncation=s.truncation)
-    requests = [s.request for s in manifest.sounds]
+    requests = _checked(instrument, [s.request for s in manifest.sounds])
     made = export_sounds(instrument, requests, folder, overwrite=overwrite, on_file=on_file)
-    hashes = {(s.request): s.sha256 for s in made.sounds}
-    return made, [s.file for s in manifest.sounds if hashes[s.request] != s.sha256]
+    hashes = {s.request: s.sha256 for s in made.sounds}
+    pairs = zip(manifest.sounds, requests, strict=True)
+    return made, [s.file for s, request in pairs if hashes[request] != s.sha256]
 
 
 def zip_sounds(instrument: Instrument, requests: Sequence[Request]) -> bytes:
@@ -294,8 +309,7 @@ def zip_sounds(instrument: Instrument, requests: Sequence[Request]) -> bytes:
     Raises:
         CreativeMLError: a request is out of range.
     """
-    for r in requests:
-        check_request(instrument.kinds, kind=r.kind, count=1, seed=r.seed, truncation=r.truncation)
+    requests = _checked(instrument, requests)
     archive = BytesIO()
     # Stored and undated: sounds hardly shrink, and the bytes then depend on nothing but the sounds.
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as bundle:
@@ -304,8 +318,16 @@ def zip_sounds(instrument: Instrument, requests: Sequence[Request]) -> bytes:
             records[record.file] = record
             bundle.writestr(_entry(record.file), data)
         manifest = manifest_of(instrument, list(records.values()))
-        bundle.writestr(_entry(MANIFEST), json.dumps(to_dict(manifest), indent=2) + "\n")
+        bundle.writestr(_entry(MANIFEST), json.dumps(plain(manifest), indent=2) + "\n")
     return archive.getvalue()
+
+
+def _checked(instrument: Instrument, requests: Iterable[Request]) -> list[Request]:
+    """The requests with mixtures by their one name, once each can be met."""
+    for r in requests:
+        check_request(instrument.kinds, kind=r.kind, count=1, seed=r.seed, truncation=r.truncation)
+        check_controls(instrument.info, r.controls)
+    return [replace(r, kind=kind_text(shares_of(r.kind, instrument.kinds))) for r in requests]
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-import math
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -13,16 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from creativeml.config import from_dict
-from creativeml.data.descriptor_ranges import DescriptorRanges, Feasible
+from creativeml.data.joint_distribution import DescriptorRanges, Feasible
 from creativeml.errors import CreativeMLError
+from creativeml.kinds import Kind, kind_text, shares_of
 from creativeml.models.checkpoint import from_pretrained
-from creativeml.synthesis.catalog import DEFAULT_MODEL, ModelInfo, check_request, find_model
+from creativeml.synthesis.catalog import DEFAULT_MODEL, ModelInfo, check_controls, check_request, find_model
 from creativeml.synthesis.finish import finish
 from creativeml.threads import threads
-
-RANGES = "descriptor_ranges"
-"""Entry of a model's information: the `DescriptorRanges` of the recordings that it was trained on."""
 
 
 @runtime_checkable
@@ -31,9 +25,11 @@ class SoundModel(Protocol):
 
     config: Any
 
-    def condition_for(self, kinds: Sequence[str]) -> Tensor:
-        """Conditioning vectors, shape (batch, condition_dim). Models whose configuration names controls take those
-        too: `controls`, descriptor → (batch,) values in its unit."""
+    def condition_for(self, kinds: Sequence[Kind]) -> Tensor:
+        """Conditioning vectors, shape (batch, condition_dim); a kind may be a mixture.
+
+        Models whose configuration names controls take those too: `controls`, descriptor → (batch,) values in its unit.
+        """
         ...
 
     def noise_shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -48,11 +44,14 @@ class SoundModel(Protocol):
 class Instrument:
     """A model that is ready to be played. Make one with `load`.
 
-    Every sound is named by its kind, its seed and its truncation. Its random numbers (first the latent
-    vector, then the noise inputs in the model's order) come from a CPU generator of its own, seeded with
-    that one number, and it is computed alone: so a sound has the same bytes whether it is made singly or as
-    one of many, and sound number `i` of seed `s` is sound number 0 of seed `s + i`. The same model file,
+    Every sound is named by its kind, its seed, its truncation and the controls that were asked for. Its random
+    numbers (first the latent vector, then the noise inputs in the model's order) come from a CPU generator of its
+    own, seeded with that one number, and it is computed alone: so a sound has the same bytes whether it is made
+    singly or as one of many, and sound number `i` of seed `s` is sound number 0 of seed `s + i`. The same model file,
     seed, device type and version give the same samples; other processors and devices give nearly the same.
+
+    The kind and the controls take no part in those random numbers: the same seed with a control moved is the same
+    sound, changed. Controls that are left free follow the seed too: see `given`.
     """
 
     def __init__(self, model: torch.nn.Module, info: ModelInfo) -> None:
@@ -93,48 +92,64 @@ class Instrument:
         """Descriptors that the model can be asked for, e.g. "brightness"; empty for models without controls."""
         return tuple(getattr(self._model.config, "controls", ()))
 
-    @cached_property
+    @property
     def ranges(self) -> DescriptorRanges | None:
         """What descriptors the sounds had that the model was trained on; None if that did not come with it."""
-        stored = self._info.details.get(RANGES)
-        return None if stored is None else from_dict(DescriptorRanges, stored)
+        return self._info.ranges
 
-    def feasible(self, kind: str, controls: Mapping[str, float]) -> Feasible:
+    def feasible(self, kind: Kind, controls: Mapping[str, float]) -> Feasible:
         """The nearest values to `controls` that occur among recordings of a kind, and one line on what was changed.
 
+        Of a mixture, by its shares in between those of its kinds (see `creativeml.data.joint_distribution`).
+
         Raises:
-            CreativeMLError: unknown kind or control, or a value that is not finite.
+            CreativeMLError: unknown kind or control, or a value that is not a finite number.
         """
         check_request(self.kinds, kind=kind, count=1, seed=0, truncation=1.0)
-        for name, value in controls.items():
-            if name not in self.controls:
-                near = difflib.get_close_matches(name, self.controls, n=1)
-                known = f"it has: {', '.join(self.controls)}" if self.controls else "it has none"
-                hint = f"did you mean '{near[0]}'?" if near else known
-                raise CreativeMLError(f"the model '{self._info.name}' has no control '{name}'; {hint}")
-            if not math.isfinite(value):
-                raise CreativeMLError(f"{name} must be a finite number, not {value}")
-        return Feasible(dict(controls), "") if self.ranges is None else self.ranges.feasible(kind, controls)
+        check_controls(self._info, controls)
+        if self.ranges is None:
+            return Feasible({name: float(value) for name, value in controls.items()}, "")
+        # In the model's order: the same values in another one must not be rounded otherwise.
+        ordered = {name: float(controls[name]) for name in self.controls if name in controls}
+        known = {name: value for name, value in ordered.items() if name in self.ranges.descriptors}
+        values, message = self.ranges.feasible(kind, known)
+        return Feasible({name: _rounded(values.get(name, v), unless=v) for name, v in ordered.items()}, message)
+
+    def given(
+        self, kind: Kind, seed: int, truncation: float = 1.0, controls: Mapping[str, float] | None = None
+    ) -> dict[str, float]:
+        """What the model is told for a sound: each of its controls in its unit; none for a model without.
+
+        Those that were asked for are brought to the nearest `feasible` values. The others are drawn as they go with
+        them among the recordings. That draw is decided by the seed alone, as the latent is: a free control stays at
+        its own quantile of what goes with the others, wherever they are moved, and stays where it is if another one is
+        fixed where it was. Models that came without ranges are told what was asked for only.
+
+        Raises:
+            CreativeMLError: unknown kind or control, or a number out of its range.
+        """
+        check_request(self.kinds, kind=kind, count=1, seed=seed, truncation=truncation)
+        return self._given(kind, seed, truncation, self.feasible(kind, controls or {}).values)
 
     def generate(
         self,
-        kind: str = "kick",
+        kind: Kind = "kick",
         count: int = 8,
         seed: int = 0,
         truncation: float = 1.0,
         controls: Mapping[str, float] | None = None,
     ) -> Tensor:
-        """Make sounds of one kind.
+        """Make sounds of one kind, or of a mixture of kinds.
 
         Args:
-            kind: one of `kinds`.
+            kind: one of `kinds`, or a mixture: kind → share, e.g. `{"snare": 0.7, "clap": 0.3}`.
             count: how many sounds, 1 to 1,024.
             seed: number of the first sound, from 0; the others follow with seed + 1, seed + 2, ...
             truncation: how far sounds may lie from the kind's average, 0 (the average itself) to 1.5; 1 is
                 as trained.
             controls: descriptor → value in its unit, e.g. `{"brightness": 60.0}`. What no recording of the kind has is
                 brought to the nearest that occurs (see `feasible`). Controls left out vary from sound to sound as they
-                do among the recordings that have the others.
+                do among the recordings that have the others (see `given`).
 
         Returns:
             Sounds in [-1, 1], float32 on the CPU, shape (count, samples): peak at -1 dBFS, no DC, end faded
@@ -148,22 +163,29 @@ class Instrument:
         return torch.stack([self._make(kind, seed + i, truncation, asked) for i in range(count)])
 
     def sound(
-        self, kind: str, seed: int, truncation: float = 1.0, controls: Mapping[str, float] | None = None
+        self, kind: Kind, seed: int, truncation: float = 1.0, controls: Mapping[str, float] | None = None
     ) -> Tensor:
         """The one sound of that name, shape (samples,): `generate(kind, 1, seed, truncation, controls)[0]`."""
         return self.generate(kind, 1, seed, truncation, controls)[0]
 
-    def _condition(self, kind: str, seed: int, truncation: float, asked: Mapping[str, float]) -> Tensor:
-        if not self.controls:
-            return self._model.condition_for([kind])
-        values = dict(asked)
-        if self.ranges is not None:
-            # The free ones are part of what the seed decides, as the latent is.
-            values = self.ranges.complete(kind, asked, np.random.default_rng([seed, 1]), truncation)
-        controls = {name: torch.tensor([values[name]]) for name in self.controls if name in values}
-        return cast(Any, self._model).condition_for([kind], controls)
+    def _given(self, kind: Kind, seed: int, truncation: float, asked: Mapping[str, float]) -> dict[str, float]:
+        if not self.controls or self.ranges is None:
+            return dict(asked)
+        known = {name: value for name, value in asked.items() if name in self.ranges.descriptors}
+        values = self.ranges.complete(kind, known, np.random.default_rng([seed, 1]), truncation)
+        found = {**{name: _rounded(value) for name, value in values.items()}, **asked}
+        return {name: found[name] for name in self.controls if name in found}
 
-    def _make(self, kind: str, seed: int, truncation: float, asked: Mapping[str, float]) -> Tensor:
+    def _condition(self, kind: Kind, seed: int, truncation: float, asked: Mapping[str, float]) -> Tensor:
+        # By its name, so that every spelling of a mixture makes the same sound.
+        shares = shares_of(kind, self.kinds)
+        whole: Kind = shares if len(shares) > 1 else kind_text(shares)
+        if not self.controls:
+            return self._model.condition_for([whole])
+        values = self._given(whole, seed, truncation, asked)
+        return cast(Any, self._model).condition_for([whole], {name: torch.tensor([v]) for name, v in values.items()})
+
+    def _make(self, kind: Kind, seed: int, truncation: float, asked: Mapping[str, float]) -> Tensor:
         latent, *noise = self._draw(seed)
         # Sums are rounded in another order for every number of threads, and a sound's bytes must not depend on how
         # many cores a machine has. One thread also keeps its pace beside a busy DAW, where several wait for each other.
@@ -187,6 +209,11 @@ class Instrument:
         generator = torch.Generator().manual_seed(seed)
         shapes = ((int(self._model.config.latent_dim),), *self._model.noise_shapes())
         return [torch.randn((1, *shape), generator=generator) for shape in shapes]
+
+
+def _rounded(value: float, unless: float | None = None) -> float:
+    # Few digits, more than can be heard: what is told to a person is just what the model was told.
+    return float(f"{value:.5g}") if value != unless else value
 
 
 def load(name: str | Path = DEFAULT_MODEL, *, device: str | torch.device = "cpu") -> Instrument:

@@ -21,7 +21,7 @@ from creativeml.synthesis.catalog import find_model
 def model_folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "tiny"
     torch.manual_seed(0)
-    net = build("style_wavegan", kinds=["kick", "hat_closed"], latent_dim=8, style_dim=8, channels=[8] * 6)
+    net = build("style_wavegan", kinds=["kick", "hat_closed"], latent_dim=8, style_dim=8, channels=[8] * 5)
     net.estimate_mean_style(samples=32)
     save_pretrained(net, folder, info={"licence": "CC0-1.0"})
     return folder

@@ -7,11 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 
+import creativeml
+from creativeml.audio.descriptors.scales import SCALES
 from creativeml.cli import run
 from creativeml.models import build, save_pretrained
+from creativeml.synthesis.export import read_manifest
 
 KINDS = ["kick", "snare", "hat_closed"]
 
@@ -20,7 +25,7 @@ KINDS = ["kick", "snare", "hat_closed"]
 def model(tmp_path_factory) -> str:
     folder = tmp_path_factory.mktemp("models") / "tiny"
     torch.manual_seed(0)
-    net = build("style_wavegan", kinds=KINDS, latent_dim=8, style_dim=8, channels=[8] * 6)
+    net = build("style_wavegan", kinds=KINDS, latent_dim=8, style_dim=8, channels=[8] * 5)
     net.estimate_mean_style(samples=32)
     save_pretrained(net, folder)
     return str(folder)
@@ -105,3 +110,77 @@ def test_wrong_usage_is_exit_code_2(capsys):
     assert run(["generate", "--cuont", "3"]) == 2
     assert run(["generate"]) == 2
     capsys.readouterr()
+
+
+def generate(folder: Path, out: Path, *arguments: str) -> int:
+    return run(["generate", "--model", str(folder), "--out", str(out), *arguments])
+
+
+def test_controls_are_asked_for_by_flags_of_their_names(controls_folder, tmp_path, capsys):
+    arguments = ["--kind", "snare", "--count", "2", "--brightness", "65", "--decay-time-20", "60"]
+    assert generate(controls_folder, tmp_path, *arguments) == 0
+    said = capsys.readouterr()
+    assert said.err == "" and "brightness [points]: asked 65, measured " in said.out
+    assert "decay_time_20 [ms]: asked 60, measured " in said.out
+    instrument = creativeml.load(controls_folder)
+    manifest = read_manifest(tmp_path / "manifest.json")
+    for seed, sound in enumerate(manifest.sounds):
+        samples, _ = soundfile.read(tmp_path / sound.file)
+        expected = instrument.sound("snare", seed, controls={"brightness": 65.0, "decay_time_20": 60.0}).numpy()
+        assert np.abs(samples - expected).max() <= 2**-23
+
+
+def test_what_is_not_feasible_is_said_and_made_as_near_as_it_occurs(controls_folder, tmp_path, capsys):
+    arguments = ["--kind", "all", "--count", "1", "--warmth", "-40", "--boominess", "-5", "--json"]
+    assert generate(controls_folder, tmp_path, *arguments) == 0
+    said = capsys.readouterr()
+    answer = json.loads(said.out)
+    assert said.err.splitlines() == [f"note: {note}" for note in answer["notes"]]
+    assert "has no control 'boominess', it is left out (it has: brightness, warmth" in answer["notes"][0]
+    assert [note.split(" has ")[0] for note in answer["notes"][1:]] == [
+        *(f"no {kind} in the data" for kind in ("kick", "snare", "tom")),
+        "no sound of any kind (there are only 1 of clap) in the data",
+        "no sound of any kind (there are only 0 of perc2) in the data",
+    ]
+    for sound in answer["manifest"]["sounds"]:
+        assert sound["controls"] == {"warmth": -40.0} and sound["given"]["warmth"] > 0
+        assert set(sound["measured"]) == {"warmth"}
+
+
+def test_mixtures_by_their_shares(controls_folder, tmp_path, capsys):
+    assert generate(controls_folder, tmp_path / "a", "--kind", "clap:0.3,snare:0.7", "--count", "1") == 0
+    assert set(files(tmp_path / "a")) == {"Snare70_Clap30_s0000.wav", "manifest.json"}
+    capsys.readouterr()
+    assert generate(controls_folder, tmp_path / "b", "--kind", "snare:0.7,klap:0.3") == 1
+    assert "did you mean 'clap'" in capsys.readouterr().err
+
+
+def test_controls_travel_with_the_manifest(controls_folder, tmp_path, capsys):
+    arguments = ["--kind", "snare:0.7,clap:0.3", "--count", "2", "--warmth", "900", "--truncation", "0.7"]
+    assert generate(controls_folder, tmp_path / "a", *arguments) == 0
+    program = [sys.executable, "-m", "creativeml", "generate", "--model", str(controls_folder)]
+    program += ["--from", str(tmp_path / "a/manifest.json"), "--out", str(tmp_path / "b")]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0 and "same bytes" in done.stdout, done.stderr
+    assert files(tmp_path / "a") == files(tmp_path / "b")
+    capsys.readouterr()
+    assert generate(controls_folder, tmp_path / "c", "--from", str(tmp_path / "a/manifest.json"), "--warmth", "3") == 1
+    assert "leave --warmth out, or --from" in capsys.readouterr().err
+
+
+def test_a_model_without_controls_refuses_them(model, tmp_path, capsys):
+    assert generate(Path(model), tmp_path / "out", "--brightness", "60") == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: the model 'tiny' has no controls") and error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_help_names_every_descriptor_with_its_unit_without_loading_torch():
+    code = (
+        "import sys; from creativeml.cli import run; run(['generate', '--help']);"
+        "print(sorted({'torch', 'soundfile'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0 and done.stdout.rstrip().endswith("[]"), done.stderr
+    for scale in SCALES.values():
+        assert f"--{scale.name.replace('_', '-')} {scale.unit.upper()}" in done.stdout

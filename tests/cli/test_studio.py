@@ -30,7 +30,7 @@ def test_a_taken_port_is_said(tmp_path, capsys, monkeypatch):
     # The temporary folder of this run is given to later tests of this process otherwise.
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     torch.manual_seed(0)
-    model = build("style_wavegan", kinds=["kick"], latent_dim=8, style_dim=8, channels=[8] * 6)
+    model = build("style_wavegan", kinds=["kick"], latent_dim=8, style_dim=8, channels=[8] * 5)
     save_pretrained(model, tmp_path / "tiny")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -14,8 +14,9 @@ import torch
 from creativeml.audio.descriptors.registry import DESCRIPTORS, describe
 from creativeml.config import load_json, save_json
 from creativeml.data import descriptor_table
-from creativeml.data.descriptor_ranges import COVERAGE, LEAST_SOUNDS, DescriptorRanges, measure_ranges, ranges_of
+from creativeml.data.descriptor_ranges import measure_ranges, ranges_of
 from creativeml.data.descriptor_table import TABLE, describe_dataset, read_descriptors
+from creativeml.data.joint_distribution import COVERAGE, LEAST_SOUNDS, DescriptorRanges
 from creativeml.data.one_shots import DatasetError, read_dataset
 from creativeml.errors import CreativeMLError
 from creativeml.files import sha256_file
@@ -238,23 +239,23 @@ def test_values_that_occur_only_apart_are_brought_together(ranges):
 
 def test_the_nearest_point_is_the_nearest(ranges):
     """Against a search over the boundary of the ellipse."""
-    from creativeml.data.descriptor_ranges import _chi_square, _into_ellipsoid
+    from creativeml.data.joint_distribution import _into_ellipsoid, chi_square
 
     correlation = np.array([[1.0, -0.8], [-0.8, 1.0]])
     point = np.array([2.0, 1.5])
     angle = np.linspace(0, 2 * np.pi, 100_000)
-    boundary = np.linalg.cholesky(correlation) @ np.stack([np.cos(angle), np.sin(angle)]) * np.sqrt(_chi_square(2))
+    boundary = np.linalg.cholesky(correlation) @ np.stack([np.cos(angle), np.sin(angle)]) * np.sqrt(chi_square(2))
     best = boundary[:, np.square(boundary - point[:, None]).sum(0).argmin()]
-    assert _into_ellipsoid(point, correlation, _chi_square(2)) == pytest.approx(best, abs=1e-3)
+    assert _into_ellipsoid(point, correlation, chi_square(2)) == pytest.approx(best, abs=1e-3)
 
 
 @pytest.mark.parametrize("freedom", [1, 2, 7, 14])
 def test_the_ellipsoid_holds_what_it_says(freedom):
     from scipy.stats import chi2
 
-    from creativeml.data.descriptor_ranges import _chi_square
+    from creativeml.data.joint_distribution import chi_square
 
-    assert _chi_square(freedom) == pytest.approx(chi2.ppf(COVERAGE, freedom), rel=0.025)
+    assert chi_square(freedom) == pytest.approx(chi2.ppf(COVERAGE, freedom), rel=0.025)
 
 
 def test_of_few_sounds_those_of_all_kinds_decide_and_the_message_says_so(ranges):

@@ -130,7 +130,7 @@ def test_controls_extend_the_condition_vector():
 
 
 def test_mistakes_are_named():
-    with pytest.raises(CreativeMLError, match=r"no kind 'kik'.*kick, snare"):
+    with pytest.raises(CreativeMLError, match=r"kind 'kik' is not known.*kick, snare"):
         tiny().condition_for(["kik"])
     with pytest.raises(ValueError, match="needs 128"):
         tiny(channels=(16, 16))

@@ -85,7 +85,7 @@ def test_kind_latent_and_truncation_reach_the_sound():
     assert (kick - snare).abs().max() > 1e-4
     calm = model(torch.randn(2, 8), model.condition_for(["kick", "kick"]), truncation=0.0)
     assert torch.equal(calm[0], calm[1])
-    with pytest.raises(CreativeMLError, match="knows: kick, snare"):
+    with pytest.raises(CreativeMLError, match="kinds: kick, snare"):
         model.condition_for(["gong"])
 
 

@@ -17,7 +17,7 @@ KINDS = ["kick", "snare", "hat_closed"]
 def save_tiny(folder: Path, seed: int = 0, **overrides) -> Path:
     """Randomly initialised StyleWaveGAN of few channels, full length, saved to `folder`."""
     torch.manual_seed(seed)
-    model = build("style_wavegan", kinds=KINDS, latent_dim=8, style_dim=8, channels=[8] * 6, **overrides)
+    model = build("style_wavegan", kinds=KINDS, latent_dim=8, style_dim=8, channels=[8] * 5, **overrides)
     model.estimate_mean_style(samples=32)
     save_pretrained(model, folder, info={"licence": "CC0-1.0"})
     return folder

@@ -5,14 +5,18 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import soundfile
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import creativeml
+from creativeml.audio.descriptors import describe
+from creativeml.audio.io import read_audio
 from creativeml.errors import CreativeMLError
 from creativeml.files import sha256_file
 from creativeml.synthesis import export
@@ -179,3 +183,119 @@ def test_requests_for_counts_seeds_up(tiny):
     assert export.requests_for(tiny, ["kick", "snare"], 2, 5, 1) == [
         Request("kick", 5), Request("kick", 6), Request("snare", 5), Request("snare", 6)
     ]  # fmt: skip
+
+
+ASKED = {"brightness": 50.0, "decay_time_20": 0.5}
+SHAPED_ROW = [
+    Request("snare", 0),
+    Request("snare", 0, 1.0, {"warmth": 45.0}),
+    Request("snare", 0, 1.0, ASKED),
+    Request("snare:0.7,clap:0.3", 0, 0.8, ASKED),
+]
+
+
+@pytest.fixture(scope="module")
+def shaped(controls_folder):
+    return creativeml.load(controls_folder)
+
+
+def test_controls_and_mixtures_are_named_in_the_file():
+    assert file_name(Request("snare:0.7,clap:0.3", 7)) == "Snare70_Clap30_s0007.wav"
+    assert file_name(Request("snare:0.703,clap:0.297", 7)).startswith("Snare70_Clap30_")
+    names = {
+        file_name(Request(kind, 7, 0.8, controls))
+        for kind in ("snare", "snare:0.7,clap:0.3", "snare:0.703,clap:0.297", "snare:0.701,clap:0.299")
+        for controls in ({}, {"warmth": 40.0}, {"warmth": 40.001}, {"depth": 40.0}, {"warmth": 40.0, "depth": 1.0})
+    }
+    assert len(names) == 20
+    one, other = ({"warmth": 40.0, "depth": 1.0}, {"depth": 1, "warmth": 40})
+    assert file_name(Request("kick", 0, 1.0, one)) == file_name(Request("kick", 0, 1.0, other))
+    long = file_name(Request(",".join(f"{'x' * 30}{i}:0.1" for i in range(10)), 2**32 - 1, 0.123456, one))
+    assert len(long) < 64 and long.isascii()
+    for odd in ("a:e", "a:..", "a:9999999999999", ":1", "a:1e999", ","):
+        assert file_name(Request(odd, 0)).endswith("_s0000.wav")
+
+
+def test_the_manifest_says_what_was_asked_given_and_measured(shaped, tmp_path):
+    made = export_sounds(shaped, SHAPED_ROW, tmp_path)
+    assert read_manifest(tmp_path / "manifest.json") == made
+    assert [s.request for s in made.sounds] == SHAPED_ROW
+    assert len({s.file for s in made.sounds}) == 4
+    for sound in made.sounds:
+        assert sound.given == shaped.given(sound.kind, sound.seed, sound.truncation, sound.controls)
+        assert set(sound.measured) == set(sound.controls)
+        audio = read_audio(tmp_path / sound.file)
+        found = describe(torch.from_numpy(audio.samples[0]), audio.sample_rate, sound.controls)
+        assert sound.measured == pytest.approx({name: float(value) for name, value in found.items()}, rel=0.01)
+    clamped = made.sounds[2]
+    assert clamped.controls["decay_time_20"] == 0.5 < clamped.given["decay_time_20"]
+    with soundfile.SoundFile(tmp_path / clamped.file) as file:
+        assert file.comment.endswith("kind=snare seed=0 truncation=1 brightness=50 decay_time_20=0.5")
+    plain = json.loads((tmp_path / "manifest.json").read_text())["sounds"]
+    assert "controls" not in plain[0] and plain[1]["controls"] == {"warmth": 45.0}
+
+
+def test_sounds_with_controls_are_made_again_to_the_byte(shaped, tmp_path):
+    made = export_sounds(shaped, SHAPED_ROW, tmp_path / "a")
+    again, differing = remake(read_manifest(tmp_path / "a/manifest.json"), shaped, tmp_path / "b")
+    assert again == made and differing == []
+    for path in (tmp_path / "a").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
+    with zipfile.ZipFile(io.BytesIO(zip_sounds(shaped, SHAPED_ROW))) as archive:
+        for path in (tmp_path / "a").iterdir():
+            assert path.read_bytes() == archive.read(path.name)
+
+
+def test_a_mixture_spelled_by_hand_is_made_under_its_one_name(shaped, tmp_path):
+    export_sounds(shaped, [Request("snare:0.7,clap:0.3", 1)], tmp_path / "a")
+    path = tmp_path / "a" / "manifest.json"
+    path.write_text(path.read_text().replace("snare:0.7,clap:0.3", "clap:30, snare:70"))
+    again, differing = remake(read_manifest(path), shaped, tmp_path / "b")
+    assert again.sounds[0].kind == "snare:0.7,clap:0.3" and differing == []
+
+
+def test_manifests_from_before_there_were_controls_are_read(tiny, tmp_path):
+    """Content of a manifest as version 0.1 wrote it."""
+    made = export_sounds(tiny, ROW[:1], tmp_path)
+    sound = made.sounds[0]
+    old = {
+        "model": {"name": "tiny", "sha256": tiny.info.sha256, "licence": "CC0-1.0"},
+        "sample_rate": 44100,
+        "sounds": [
+            {
+                "file": "Kick_s0000.wav",
+                "kind": "kick",
+                "seed": 0,
+                "truncation": 1.0,
+                "peak": sound.peak,
+                "duration_s": sound.duration_s,
+                "sha256": sound.sha256,
+            }
+        ],
+        "format": 1,
+        "made_by": "creativeml generate",
+        "version": creativeml.__version__,
+        "bit_depth": 24,
+        "remake": "creativeml generate --from manifest.json --out FOLDER",
+    }
+    assert json.loads((tmp_path / "manifest.json").read_text()) == old, "without controls nothing has changed"
+    (tmp_path / "old.json").write_text(json.dumps(old))
+    manifest = read_manifest(tmp_path / "old.json")
+    assert manifest.sounds[0].request == ROW[0]
+    assert remake(manifest, tiny, tmp_path / "b")[1] == []
+
+
+@pytest.mark.parametrize("controls", [{"warmt": 1.0}, {"warmth": float("inf")}])
+def test_wrong_controls_make_no_file(shaped, tmp_path, controls):
+    with pytest.raises(CreativeMLError, match="warmt"):
+        zip_sounds(shaped, [Request("snare", 0, 1.0, controls)])
+    manifest = export_sounds(shaped, SHAPED_ROW[:1], tmp_path / "a")
+    broken = replace(manifest, sounds=(replace(manifest.sounds[0], controls=controls),))
+    with pytest.raises(CreativeMLError, match="warmt"):
+        remake(broken, shaped, tmp_path / "b")
+    assert not (tmp_path / "b").exists()
+
+
+def test_requests_for_gives_mixtures_one_name(shaped):
+    requests = export.requests_for(shaped, [{"clap": 1, "snare": 1}], 1, 0, 1.0, {"warmth": 40})
+    assert requests == [Request("clap:0.5,snare:0.5", 0, 1.0, {"warmth": 40.0})]

@@ -25,7 +25,24 @@ kinds; the exact faces follow within 0.5:
 The medians of the smooth faces are those within 0.6, their largest changes those within 7 (roughness 14).
 """
 
-from creativeml.audio.descriptors.loss import DescriptorLoss
-from creativeml.audio.descriptors.registry import DESCRIPTORS, TIMBRE, Descriptor, describe
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from creativeml.audio.descriptors.scales import TIMBRE
+
+if TYPE_CHECKING:
+    from creativeml.audio.descriptors.loss import DescriptorLoss
+    from creativeml.audio.descriptors.registry import DESCRIPTORS, Descriptor, describe
 
 __all__ = ["DESCRIPTORS", "TIMBRE", "Descriptor", "DescriptorLoss", "describe"]
+
+# What needs torch is imported on first use: `scales` is for those who must not wait for it.
+_HOMES = {"DescriptorLoss": "loss", "DESCRIPTORS": "registry", "Descriptor": "registry", "describe": "registry"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"creativeml.audio.descriptors.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'creativeml.audio.descriptors' has no attribute '{name}'")

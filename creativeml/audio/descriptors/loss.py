@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from creativeml.audio.descriptors.registry import TIMBRE, chosen, describe
+from creativeml.audio.descriptors.registry import chosen, describe
+from creativeml.audio.descriptors.scales import TIMBRE
 from creativeml.errors import CreativeMLError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
@@ -29,6 +29,8 @@ from creativeml.audio.descriptors import (
     warmth,
 )
 from creativeml.audio.descriptors.front_end import Prepared
+from creativeml.audio.descriptors.scales import SCALES, Scale
+from creativeml.audio.descriptors.scales import TIMBRE as TIMBRE
 from creativeml.errors import CreativeMLError
 
 FORMAT = 1
@@ -44,31 +46,17 @@ class Face(Protocol):
     def __call__(self, sounds: Tensor, sample_rate: int, *, prepared: Prepared | None = None) -> Tensor: ...
 
 
-@dataclass(frozen=True)
-class Descriptor:
-    """One perceptual quantity.
+@dataclass(frozen=True, kw_only=True)
+class Descriptor(Scale):
+    """One perceptual quantity: its scale, and the functions that measure it.
 
     Attributes:
-        name: as in tables, files and flags.
-        unit: "points" (of the AudioCommons scales: mostly 0 to 100, but not bounded), "LUFS", "ms" or "Hz".
         exact: face that follows the definition step by step; no gradient is promised.
         smooth: face with a gradient to every part of the sound that matters; its module says how far it is off.
-        jnd: just-noticeable difference; a ratio (1.25 = a quarter more) for logarithmic descriptors, from a few times
-            `low` on: towards it and below it counts for less and less (half at `low`).
-        low, high: what drum sounds usually span.
-        logarithmic: differences are heard as ratios. What is far below `low` is then all the same.
-        doc: what it says about a sound, in a line.
     """
 
-    name: str
-    unit: str
     exact: Face
     smooth: Face
-    jnd: float
-    low: float
-    high: float
-    doc: str
-    logarithmic: bool = False
 
     def in_jnds(self, values: Tensor) -> Tensor:
         """Values on a scale on which a distance of 1 is one just-noticeable difference (any shape)."""
@@ -77,85 +65,35 @@ class Descriptor:
         return values / self.jnd
 
 
-def _points(name: str, exact: Face, smooth: Face, doc: str) -> Descriptor:
-    """A scale of the AudioCommons models, of which about five points can be told apart."""
-    return Descriptor(name, "points", exact, smooth, 5.0, 0.0, 100.0, doc)
+def _decay(face: Callable[..., Tensor], fall_db: int) -> Face:
+    return functools.partial(face, fall_db=float(fall_db))
 
 
-def _decay(fall_db: int) -> Descriptor:
-    exact = functools.partial(decay_time.exact, fall_db=float(fall_db))
-    smooth = functools.partial(decay_time.smooth, fall_db=float(fall_db))
-    doc = f"time from the end of the attack until what is left of the sound is {fall_db} dB down"
-    return Descriptor(f"decay_time_{fall_db}", "ms", exact, smooth, 1.25, 10.0, 10_000.0, doc, True)
+_FACES: Mapping[str, tuple[Face, Face]] = {
+    "brightness": (brightness.exact, brightness.smooth),
+    "depth": (depth.exact, depth.smooth),
+    "warmth": (warmth.exact, warmth.smooth),
+    "hardness": (hardness.exact, hardness.smooth),
+    "roughness": (roughness.exact, roughness.smooth),
+    "sharpness": (sharpness.exact, sharpness.smooth),
+    "boominess": (boominess.exact, boominess.smooth),
+    "loudness": (loudness.exact, loudness.smooth),
+    "attack_time": (attack_time.exact, attack_time.smooth),
+    "decay_time_20": (_decay(decay_time.exact, 20), _decay(decay_time.smooth, 20)),
+    "decay_time_60": (_decay(decay_time.exact, 60), _decay(decay_time.smooth, 60)),
+    "spectral_centroid": (spectral_centroid.exact, spectral_centroid.smooth),
+    "noisiness": (noisiness.exact, noisiness.smooth),
+    "fundamental": (fundamental.exact, fundamental.smooth),
+}
 
 
-_AUDIO_COMMONS = (
-    _points("brightness", brightness.exact, brightness.smooth, "how much of the energy lies above 2 kHz, and how high"),
-    _points("depth", depth.exact, depth.smooth, "how much lies below 500 Hz, how low it reaches, how long it lasts"),
-    _points("warmth", warmth.exact, warmth.smooth, "weight of the low middle (100 to 400 Hz) against the treble"),
-    _points("hardness", hardness.exact, hardness.smooth, "how sudden, wide and high the attack is"),
-    _points("roughness", roughness.exact, roughness.smooth, "how fast neighbouring partials beat"),
-    _points("sharpness", sharpness.exact, sharpness.smooth, "how high the loudness lies on the ear's scale"),
-    _points("boominess", boominess.exact, boominess.smooth, "how much of the loudness lies below 280 Hz"),
-)
+def _descriptor(scale: Scale) -> Descriptor:
+    exact, smooth = _FACES[scale.name]
+    return Descriptor(**vars(scale), exact=exact, smooth=smooth)
 
-# Just-noticeable differences: of level about 1 dB (W. Jesteadt, C. Wier, D. Green 1977), of rise and decay times about
-# a quarter (V. van Heuven, M. van den Broecke 1979). For the others there is no figure for drum sounds; these are this
-# project's choice: 5 % of the centroid, a semitone, and 5 points as above.
-_ACOUSTIC = (
-    Descriptor("loudness", "LUFS", loudness.exact, loudness.smooth, 1.0, -60.0, 0.0, "loudness after ITU-R BS.1770"),
-    Descriptor(
-        name="attack_time",
-        unit="ms",
-        exact=attack_time.exact,
-        smooth=attack_time.smooth,
-        jnd=1.25,
-        low=2.0,
-        high=200.0,
-        doc="time in which the amplitude rises from 10 % to 90 % of its maximum",
-        logarithmic=True,
-    ),
-    _decay(20),
-    _decay(60),
-    Descriptor(
-        name="spectral_centroid",
-        unit="Hz",
-        exact=spectral_centroid.exact,
-        smooth=spectral_centroid.smooth,
-        jnd=1.05,
-        low=100.0,
-        high=12_000.0,
-        doc="mean frequency of the magnitude spectrum",
-        logarithmic=True,
-    ),
-    Descriptor(
-        name="noisiness",
-        unit="points",
-        exact=noisiness.exact,
-        smooth=noisiness.smooth,
-        jnd=5.0,
-        low=0.0,
-        high=100.0,
-        doc="flatness of the spectrum within octaves: 0 a steady tone, 56 noise, 100 a click",
-    ),
-    Descriptor(
-        name="fundamental",
-        unit="Hz",
-        exact=fundamental.exact,
-        smooth=fundamental.smooth,
-        jnd=2 ** (1 / 12),
-        low=20.0,
-        high=5000.0,
-        doc="frequency of the pitch; of sounds without one (noisiness above 25) arbitrary",
-        logarithmic=True,
-    ),
-)
 
-DESCRIPTORS: Mapping[str, Descriptor] = MappingProxyType({d.name: d for d in (*_AUDIO_COMMONS, *_ACOUSTIC)})
+DESCRIPTORS: Mapping[str, Descriptor] = MappingProxyType({name: _descriptor(s) for name, s in SCALES.items()})
 """All descriptors by name, in the order of every table: the seven of AudioCommons, then the others."""
-
-TIMBRE: tuple[str, ...] = tuple(d.name for d in _AUDIO_COMMONS)
-"""The seven of AudioCommons, all in points: brightness, depth, warmth, hardness, roughness, sharpness, boominess."""
 
 
 def chosen(names: Iterable[str] | None) -> tuple[Descriptor, ...]:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from creativeml.audio.descriptors.registry import Descriptor, chosen
-from creativeml.errors import CreativeMLError
-
-Kind = str | Mapping[str, float]
-"""A kind by name, or a mixture: kind → share, e.g. `{"snare": 0.7, "clap": 0.3}`."""
+from creativeml.kinds import Kind, shares_of
 
 _JNDS_PER_UNIT = 4.0
 """One unit of a control's entry is 4 just-noticeable differences: about as much as drum sounds vary."""
@@ -30,14 +26,8 @@ def kind_shares(wanted: Sequence[Kind], known: Sequence[str], device: torch.devi
     """
     condition = torch.zeros(len(wanted), len(known), device=device)
     for row, kind in enumerate(wanted):
-        shares = {kind: 1.0} if isinstance(kind, str) else dict(kind)
-        total = sum(shares.values())
-        if not all(math.isfinite(share) and share >= 0 for share in shares.values()) or not total > 0:
-            raise CreativeMLError(f"the shares of a mixture of kinds must be 0 or more and not all 0, not {shares}")
-        for name, share in shares.items():
-            if name not in known:
-                raise CreativeMLError(f"the model has no kind '{name}' (it knows: {', '.join(known)})")
-            condition[row, known.index(name)] = share / total
+        for name, share in shares_of(kind, known).items():
+            condition[row, known.index(name)] = share
     return condition
 
 

@@ -1,0 +1,42 @@
+"""What tests of several parts need: a real model that can be asked for descriptors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+CONTROLS = ("brightness", "warmth", "hardness", "decay_time_20")
+
+
+@pytest.fixture(scope="session")
+def controls_folder(tmp_path_factory) -> Path:
+    """An untrained StyleWaveGAN of few channels with controls, and what the starter pack's recordings have of them.
+
+    Of its kind clap there is one recording, of perc2 none.
+    """
+    import numpy as np
+    import torch
+
+    from creativeml.audio.descriptors.registry import describe
+    from creativeml.audio.io import read_audio
+    from creativeml.config import to_dict
+    from creativeml.data.descriptor_ranges import ranges_of
+    from creativeml.files import project_folder
+    from creativeml.models import build, save_pretrained
+
+    values, labels = [], []
+    for kind in ("kick", "snare", "tom", "clap"):
+        for path in sorted((project_folder("datasets") / "starter" / kind).glob("*.flac"))[:24]:
+            audio = read_audio(path)
+            found = describe(torch.from_numpy(audio.samples.mean(0)), audio.sample_rate, CONTROLS)
+            values.append([float(found[name]) for name in CONTROLS])
+            labels.append(kind)
+    ranges = ranges_of(CONTROLS, np.array(values), np.array(labels), ("kick", "snare", "tom", "clap"))
+    torch.manual_seed(0)
+    kinds = ["kick", "snare", "tom", "clap", "perc2"]
+    model = build("style_wavegan", kinds=kinds, controls=list(CONTROLS), latent_dim=8, style_dim=8, channels=[8] * 5)
+    model.estimate_mean_style(samples=32)
+    folder = tmp_path_factory.mktemp("models") / "with_controls"
+    save_pretrained(model, folder, info={"licence": "CC0-1.0", "descriptor_ranges": to_dict(ranges)})
+    return folder
