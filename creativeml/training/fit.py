@@ -261,7 +261,7 @@ def _validated(run: Run, recorder: Recorder | NoRecorder) -> dict[str, Any]:
     figures: dict[str, Any] = {"seconds": run.seconds, "sounds_seen": run.sounds_seen}
     figures |= {f"gate/{n}": g for n, g in enumerate(gan.critic.gates())}
     if run.validation is not None:
-        figures |= run.validation.examine(gan.average)
+        figures |= run.validation.examine(gan.average, run.ranges)
         if gan.pretraining:
             # Levels alone are learnt there: nothing can differ yet.
             figures[ALARMS] = []
@@ -301,7 +301,7 @@ def _watch_variety(run: Run, recorder: Recorder | NoRecorder, figures: dict[str,
 def _draw_reference(run: Run) -> None:
     kinds = run.gan.config.generator.kinds
     names = [kind for kind in kinds for _ in range(REFERENCE_PER_KIND)]
-    sounds = generate(run.gan.average, REFERENCE_PER_KIND, seed=1)
+    sounds = generate(run.gan.average, REFERENCE_PER_KIND, seed=1, ranges=run.ranges)
     try:
         save_reference(run.folder / "reference" / f"step-{run.gan.step:08d}", sounds, names, run.dataset.sample_rate)
     except (OSError, CreativeMLError) as error:

@@ -23,7 +23,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from creativeml.audio.augment import AugmentConfig, DrumAugment
-from creativeml.config import load_json, read_json, save_json, to_dict
+from creativeml.config import from_dict, load_json, read_json, save_json, to_dict
+from creativeml.data.joint_distribution import DescriptorRanges
 from creativeml.data.one_shots import OneShotDataset
 from creativeml.data.samplers import ClassBalancedSampler
 from creativeml.errors import CreativeMLError
@@ -89,6 +90,8 @@ class Run:
     seconds: float = 0.0
     rate_factor: float = 1.0
     """On both learning rates; halved at every roll-back."""
+    ranges: DescriptorRanges | None = None
+    """Descriptors of the training sounds, for generators with controls."""
     stopped_by: str = ""
     """Name of the signal that asked the run to stop."""
 
@@ -139,8 +142,9 @@ def open_run(config: GANTrainingConfig, data: Path, out: Path, fabric: Fabric, o
         classes, config.batch_size, config.seed, replica=fabric.global_rank, replicas=fabric.world_size
     )
     augment = DrumAugment(AugmentConfig(sample_rate=dataset.sample_rate), only=config.augmentation.data_only)
+    ranges = from_dict(DescriptorRanges, info["descriptor_ranges"]) if controls else None
     best = {"distance": None, "step": None}
-    return Run(out, gan, dataset, validation, sampler, options, augment, about, info, best)
+    return Run(out, gan, dataset, validation, sampler, options, augment, about, info, best, ranges=ranges)
 
 
 def _start(gan: GAN, dataset: OneShotDataset, values: dict[str, Tensor], init: Path | None) -> None:

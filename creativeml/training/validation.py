@@ -17,10 +17,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from creativeml.audio.descriptors.registry import DESCRIPTORS
+from creativeml.data.joint_distribution import DescriptorRanges
 from creativeml.data.one_shots import OneShotDataset
 from creativeml.evaluation.descriptor_values import in_jnds, measured
 from creativeml.evaluation.distances import kernel_distance
@@ -98,12 +100,14 @@ class Validator:
         self._asked = _questions(recordings, members, names) if names else None
         self._ceiling = self._noise_distance(recordings, members) if names else math.nan
 
-    def examine(self, model: StyleWaveGAN | WaveGAN) -> dict[str, Any]:
+    def examine(self, model: StyleWaveGAN | WaveGAN, ranges: DescriptorRanges | None = None) -> dict[str, Any]:
         """Figures for the log; those that cannot be had (identical recordings) are left out.
 
         Args:
             model: the averaged generator. With controls, its `condition_for` takes `controls` too: name -> `(b,)`
                 values in the descriptor's unit.
+            ranges: of the training recordings. Sounds that are compared are asked for what occurs together among
+                them, as users get them; without, or without controls, for each kind's medians.
 
         Returns:
             `DISTANCE`, and `DISTANCE/<kind>`: kernel distance on log-mel statistics. (A distance of all kinds thrown
@@ -115,7 +119,9 @@ class Validator:
         """
         figures: dict[str, Any] = {}
         if self._bandwidth > 0:
-            made = generate(model, SOUNDS_PER_KIND, seed=2).unflatten(0, (-1, SOUNDS_PER_KIND))[self._labels]
+            made = generate(model, SOUNDS_PER_KIND, seed=2, ranges=ranges).unflatten(0, (-1, SOUNDS_PER_KIND))[
+                self._labels
+            ]
             points = [self._points(embed(sounds, self._rate)) for sounds in made]
             distances = self._distances(points)
             spreads = [float(torch.pdist(own).mean()) for own in points]
@@ -191,7 +197,20 @@ def _play(model: StyleWaveGAN | WaveGAN, condition: Tensor, random: torch.Genera
 
 
 @torch.no_grad()
-def generate(model: StyleWaveGAN | WaveGAN, per_kind: int, *, seed: int) -> Tensor:
-    """Sounds of every kind from fixed latents: `(kinds * per_kind, samples)`, on the CPU."""
+def generate(
+    model: StyleWaveGAN | WaveGAN, per_kind: int, *, seed: int, ranges: DescriptorRanges | None = None
+) -> Tensor:
+    """Sounds of every kind from fixed latents: `(kinds * per_kind, samples)`, on the CPU.
+
+    With `ranges` the controls are drawn as they occur together, otherwise they are each kind's medians.
+    """
     random = torch.Generator().manual_seed(seed)
-    return torch.cat([_play(model, model.condition_for([kind] * per_kind), random) for kind in model.config.kinds])
+    made = []
+    for kind in model.config.kinds:
+        controls = {}
+        if ranges is not None:
+            drawn = [ranges.complete(kind, {}, np.random.default_rng([seed, n])) for n in range(per_kind)]
+            names = [name for name in getattr(model.config, "controls", ()) if name in ranges.descriptors]
+            controls = {"controls": {name: torch.tensor([one[name] for one in drawn]) for name in names}}
+        made.append(_play(model, model.condition_for([kind] * per_kind, **controls), random))
+    return torch.cat(made)

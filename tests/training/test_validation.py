@@ -9,8 +9,11 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from creativeml.audio.descriptors import describe
+from creativeml.config import from_dict
+from creativeml.data.joint_distribution import DescriptorRanges
 from creativeml.data.one_shots import OneShotDataset
 from creativeml.training import validation
+from creativeml.training.controls import data_ranges, measured_dataset
 from creativeml.training.fit import fit
 from creativeml.training.recorder import last_line_with
 from creativeml.training.run import FitOptions
@@ -121,6 +124,24 @@ def test_controls_are_examined_where_a_model_has_them(recorded):
     assert f"{ERROR}/something of another sort" not in good
     # Both shares are 1 for what needs neither model nor control: the score of such a thing is about 1.
     assert bad[SCORE] > 0.7
+
+
+def test_models_with_controls_are_asked_for_what_occurs_together(recorded):
+    held_out, train = recorded
+    names = ("loudness", "decay_time_60")
+    time = torch.arange(8192) / 44100
+
+    def obedient(latent, label, asked):
+        loudness, decay = asked or (-20.0, 100.0)
+        sound = torch.sin(2 * math.pi * 400 * time) * torch.exp(-time * 6907.8 / max(decay, 10.0))
+        return sound * 10 ** ((loudness + 20) / 20)
+
+    ranges = from_dict(DescriptorRanges, data_ranges(train, measured_dataset(train, names)))
+    model, validator = Playing(train.kinds, obedient, names), Validator(held_out, names)
+    medians, drawn = validator.examine(model), validator.examine(model, ranges)
+    assert medians[VARIETY] == pytest.approx(0, abs=1e-6), "all its variety is in the controls"
+    assert drawn[VARIETY] > 0.1 and drawn == validator.examine(model, ranges)
+    assert drawn[ERROR] == medians[ERROR], "these questions are about recordings"
 
 
 @pytest.fixture
