@@ -41,6 +41,7 @@ def generate(
     count: int = 8,
     seed: int = 0,
     truncation: float = 1.0,
+    tuning: int = 12,
     model: str = "drums",
     from_: Annotated[Path | None, tyro.conf.arg(name="from")] = None,
     overwrite: bool = False,
@@ -60,6 +61,8 @@ def generate(
         count: sounds per kind, 1 to 1024.
         seed: number of the first sound, 0 to 4294967295; the others count up from it.
         truncation: variation, 0 (every sound near the kind's average) to 1.5 (wild); 1 is as trained.
+        tuning: with controls, steps that bring each sound nearer to what was asked, 0 to 100; a step takes about as
+            long as ten sounds.
         model: a bundled model, a folder of a trained one, or user/name on the Hugging Face hub.
         from_: a manifest.json: make its sounds again (kind, count, seed and truncation are then not looked
             at).
@@ -86,7 +89,7 @@ def generate(
     else:
         kinds = list(instrument.kinds) if kind == "all" else [kind]
         known, notes = _answerable(instrument, kinds, asked)
-        requests = export.requests_for(instrument, kinds, count, seed, truncation, known)
+        requests = export.requests_for(instrument, kinds, count, seed, truncation, known, tuning)
         for note in notes:
             print(f"note: {note}", file=sys.stderr)
         with _progress(len(requests)) as bar:

@@ -26,6 +26,7 @@ RANGES = "descriptor_ranges"
 LAST_SEED = 2**32 - 1
 MAX_COUNT = 1024
 MAX_TRUNCATION = 1.5
+MAX_TUNING = 100
 _LARGEST_VALUE = 1e9
 
 
@@ -154,7 +155,14 @@ def _fetch(name: str) -> Path:
 
 
 def check_request(
-    kinds: Sequence[str], *, kind: Kind, count: int, seed: int, truncation: float, most: int = MAX_COUNT
+    kinds: Sequence[str],
+    *,
+    kind: Kind,
+    count: int,
+    seed: int,
+    truncation: float,
+    tuning: int = 0,
+    most: int = MAX_COUNT,
 ) -> None:
     """Refuse a request for sounds that cannot be met; `most` is the largest count.
 
@@ -170,6 +178,8 @@ def check_request(
     number = isinstance(truncation, (int, float)) and not isinstance(truncation, bool)
     if not number or not 0 <= truncation <= MAX_TRUNCATION:
         raise CreativeMLError(f"truncation must be a number from 0 to {MAX_TRUNCATION}, got {quoted(truncation)}")
+    if not _is_whole(tuning) or not 0 <= tuning <= MAX_TUNING:
+        raise CreativeMLError(f"tuning must be a whole number from 0 to {MAX_TUNING}, got {quoted(tuning)}")
 
 
 def check_controls(info: ModelInfo, controls: Mapping[str, float]) -> None:

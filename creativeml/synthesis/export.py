@@ -34,7 +34,8 @@ class SoundRecord:
     """One line of a manifest. `peak` is linear (1 is full scale), `sha256` that of the whole file.
 
     Of models with controls: `controls` are those that were asked for, `given` is what the model was told, feasible and
-    with the others filled in, and `measured` what the sound has of what was asked for, as `creativeml describe` says.
+    with the others filled in, and `measured` what the sound has of what was asked for, as `creativeml describe` says;
+    `tuning` counts the steps towards it.
     """
 
     file: str
@@ -47,11 +48,12 @@ class SoundRecord:
     controls: Mapping[str, float] = field(default_factory=dict)
     given: Mapping[str, float] = field(default_factory=dict)
     measured: Mapping[str, float] = field(default_factory=dict)
+    tuning: int = 0
 
     @property
     def request(self) -> Request:
         """What to ask an instrument for to get this sound."""
-        return Request(self.kind, self.seed, self.truncation, self.controls)
+        return Request(self.kind, self.seed, self.truncation, self.controls, self.tuning)
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def plain(manifest: Manifest) -> dict[str, Any]:
     """A manifest as JSON values: of a sound without controls, nothing about controls."""
     values = to_dict(manifest)
     for sound in values["sounds"]:
-        for name in ("controls", "given", "measured"):
+        for name in ("controls", "given", "measured", "tuning"):
             if not sound[name]:
                 del sound[name]
     return values
@@ -94,14 +96,17 @@ def requests_for(
     seed: int,
     truncation: float,
     controls: Mapping[str, float] | None = None,
+    tuning: int = 0,
 ) -> list[Request]:
     """A row of `count` sounds for each kind or mixture, seeds counting up; CreativeMLError on a value out of range."""
     check_controls(instrument.info, controls or {})
     for kind in kinds:
-        check_request(instrument.kinds, kind=kind, count=count, seed=seed, truncation=truncation)
+        check_request(instrument.kinds, kind=kind, count=count, seed=seed, truncation=truncation, tuning=tuning)
     names = [kind_text(shares_of(kind, instrument.kinds)) for kind in kinds]
     asked = {name: float(value) for name, value in (controls or {}).items()}
-    return [Request(name, seed + i, float(truncation), asked) for name in names for i in range(count)]
+    # Nothing to tune by is no tuning: the same sound has one name.
+    steps = tuning if asked else 0
+    return [Request(name, seed + i, float(truncation), asked, steps) for name in names for i in range(count)]
 
 
 def export_sounds(
@@ -172,7 +177,7 @@ def render(instrument: Instrument, request: Request, *, measure: bool = True) ->
         measure: the descriptors that were asked for, which takes longer than the sound itself.
     """
     r = request
-    sound = instrument.sound(r.kind, r.seed, r.truncation, r.controls)
+    sound = instrument.sound(r.kind, r.seed, r.truncation, r.controls, r.tuning)
     data = wav_bytes(sound.numpy(), instrument.sample_rate, bits=BIT_DEPTH, info=_info(instrument, r))
     record = SoundRecord(
         file=file_name(r),
@@ -185,6 +190,7 @@ def render(instrument: Instrument, request: Request, *, measure: bool = True) ->
         controls=dict(r.controls),
         given=instrument.given(r.kind, r.seed, r.truncation, r.controls),
         measured=measured(sound, instrument.sample_rate, r.controls) if measure and r.controls else {},
+        tuning=r.tuning,
     )
     return data, record
 
@@ -212,6 +218,7 @@ def _info(instrument: Instrument, request: Request) -> dict[str, str]:
     info = instrument.info
     made = f"model={info.name} weights={info.sha256[:16]} kind={request.kind} seed={request.seed} "
     asked = "".join(f" {name}={value:g}" for name, value in request.controls.items())
+    asked += f" tuning={request.tuning}" if request.tuning else ""
     return {
         "INAM": Path(file_name(request)).stem,
         "ISFT": f"creativeml {info.version}",
@@ -325,7 +332,7 @@ def zip_sounds(instrument: Instrument, requests: Sequence[Request]) -> bytes:
 def _checked(instrument: Instrument, requests: Iterable[Request]) -> list[Request]:
     """The requests with mixtures by their one name, once each can be met."""
     for r in requests:
-        check_request(instrument.kinds, kind=r.kind, count=1, seed=r.seed, truncation=r.truncation)
+        check_request(instrument.kinds, kind=r.kind, count=1, seed=r.seed, truncation=r.truncation, tuning=r.tuning)
         check_controls(instrument.info, r.controls)
     return [replace(r, kind=kind_text(shares_of(r.kind, instrument.kinds))) for r in requests]
 

@@ -25,12 +25,14 @@ class Request:
         seed: see `creativeml.synthesis.generate.Instrument`.
         truncation: the same.
         controls: descriptor → value in its unit, as asked for, whether or not it is feasible.
+        tuning: steps towards what was asked for.
     """
 
     kind: str
     seed: int
     truncation: float = 1.0
     controls: Mapping[str, float] = field(default_factory=dict, hash=False)
+    tuning: int = 0
 
 
 def file_name(request: Request) -> str:
@@ -44,6 +46,7 @@ def file_name(request: Request) -> str:
     """
     variation = "" if request.truncation == 1 else f"_v{_percent(request.truncation)}"
     asked = json.dumps(sorted((name, float(value)) for name, value in request.controls.items()))
+    asked += f" tuned {request.tuning}" if request.tuning else ""
     controls = f"_c{sha256_bytes(asked.encode())[:8]}" if request.controls else ""
     return f"{kind_word(request.kind)}_s{request.seed:04d}{variation}{controls}.wav"
 

@@ -9,7 +9,7 @@ seed decided, and with it the sound's identity.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -23,8 +23,17 @@ GOOD_ENOUGH = 0.1
 """Mean distance in just-noticeable differences at which nothing is left to do."""
 
 
+@runtime_checkable
 class StyledModel(Protocol):
     """What a model must offer to be tuned (`creativeml.models.gans.style_wavegan.StyleWaveGAN` does)."""
+
+    def map(self, latent: Tensor, condition: Tensor) -> Tensor:
+        """Styles `(b, style_dim)` of latents `(b, latent_dim)`."""
+        ...
+
+    def truncate(self, style: Tensor, condition: Tensor, truncation: float) -> Tensor:
+        """Styles moved towards the mean style of their condition."""
+        ...
 
     def synthesize(self, style: Tensor, condition: Tensor, noise: Sequence[Tensor]) -> Tensor:
         """Sounds `(b, samples)` of styles `(b, style_dim)` and conditions `(b, condition_dim)`."""

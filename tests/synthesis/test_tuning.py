@@ -4,7 +4,12 @@ import pytest
 import torch
 
 from creativeml.audio.descriptors import DESCRIPTORS, describe
+from creativeml.errors import CreativeMLError
+from creativeml.models.checkpoint import from_pretrained, read_config, save_pretrained
 from creativeml.models.gans.style_wavegan import StyleWaveGAN, StyleWaveGANConfig
+from creativeml.synthesis.export import render, requests_for
+from creativeml.synthesis.generate import load
+from creativeml.synthesis.request import file_name
 from creativeml.synthesis.tuning import tuned
 
 CONTROLS = ("brightness", "warmth")
@@ -70,3 +75,26 @@ def test_what_is_met_already_is_left_alone(drawn):
     plain = model.synthesize(style[:1], condition[:1], one)
     met = {"brightness": float(describe(plain, 44100, ("brightness",), smooth=True)["brightness"])}
     assert torch.equal(tuned(model, style[:1], condition[:1], one, met, 44100, steps=12), plain)
+
+
+def test_an_instrument_tunes_and_the_steps_are_part_of_a_sounds_name(controls_folder, tmp_path):
+    model = from_pretrained(controls_folder)
+    with torch.no_grad():
+        for level in model.levels:
+            level.to_gain.weight.normal_(0, 1.0)  # 0 in an untrained model, whose levels nothing can move then
+    save_pretrained(model, tmp_path / "model", info=read_config(controls_folder)["info"])
+    instrument = load(tmp_path / "model")
+    asked = instrument.feasible("snare", {"brightness": 70.0}).values
+    plain, nearer = (instrument.sound("snare", 3, controls=asked, tuning=steps) for steps in (0, 16))
+    assert float(misses(nearer[None], asked)) < 0.7 * float(misses(plain[None], asked))
+    assert torch.equal(nearer, instrument.generate("snare", 2, 2, controls=asked, tuning=16)[1])
+    free, tuned_one, untuned = (
+        requests_for(instrument, ["snare"], 1, 3, 1.0, controls, steps)[0]
+        for controls, steps in (({}, 16), (asked, 16), (asked, 0))
+    )
+    assert free.tuning == 0, "nothing to tune by"
+    assert len({file_name(request) for request in (free, tuned_one, untuned)}) == 3
+    _, record = render(instrument, tuned_one)
+    assert record.request == tuned_one and record.measured.keys() == asked.keys()
+    with pytest.raises(CreativeMLError, match="tuning must be a whole number from 0 to 100"):
+        instrument.sound("snare", 3, controls=asked, tuning=101)
