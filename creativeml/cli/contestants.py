@@ -39,6 +39,7 @@ class Plan:
         reference: splits that make up the reference recordings.
         count: sounds to generate per kind.
         seed: of everything random.
+        tuning: steps by which sounds of models with controls are brought nearer to what was asked.
     """
 
     data: Path
@@ -47,6 +48,7 @@ class Plan:
     reference: Sequence[str]
     count: int
     seed: int
+    tuning: int = 0
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ def evaluate(
     judge: Path | None = None,
     resamples: int = 200,
     controls: bool = True,
+    tuning: int = 12,
     seed: int = 0,
     json: bool = False,
 ) -> int:
@@ -55,12 +56,15 @@ def evaluate(
         resamples: bootstrap draws for the intervals, 2 to 10000.
         controls: ask for sounds of given descriptors too, if `creativeml describe --data` has measured those of the
             recordings. It takes longest (--no-controls leaves it out).
+        tuning: steps by which a model with controls brings those sounds nearer to what was asked, 0 to 100, as
+            `creativeml generate` does.
         seed: of generated sounds, noise and bootstrap, 0 to 1000000.
         json: print the report as JSON instead of the tables.
     """
     _check("count", count, 2, 1024)
     _check("resamples", resamples, 2, 10_000)
     _check("seed", seed, 0, 1_000_000)
+    _check("tuning", tuning, 0, 100)
     if out.exists() and not out.is_dir():
         raise CreativeMLError(f"{out} is a file; --out names a folder for the report")
     # Not at the top: torch loads for a second, which `--help` need not wait for.
@@ -73,7 +77,7 @@ def evaluate(
     from creativeml.evaluation.tables import markdown
 
     heard_by = load_judge() if judge is None else load_judge(judge)
-    plan = Plan(data, model, against, reference.split("+"), count, seed)
+    plan = Plan(data, model, against, reference.split("+"), count, seed, tuning)
     about = {"data": data.resolve().name, "count_per_kind": count, "seed": seed, "version": __version__}
     staged = stage(plan, heard_by, _outside(embedding), about, resamples=resamples, controls=controls)
     paths = write_report(staged.report, out)

@@ -65,7 +65,7 @@ def examine(
         progress: told a row's name and how many more of its sounds have been measured.
 
     Returns:
-        row -> figures of `creativeml.evaluation.obedience`, and under `answered` "asked" or "searched".
+        row -> figures of `creativeml.evaluation.obedience`, and under `answered` "asked" (and how tuned) or "searched".
     """
     found = {}
     for row in players.rows():
@@ -73,9 +73,9 @@ def examine(
             continue
         if _obeys(row):
             known = _answerable(row, examination)
-            answers = _ask(row, known, plan.seed, players, progress)
+            answers = _ask(row, known, plan, players, progress)
             found[row.name] = {
-                "answered": "asked",
+                "answered": f"asked, tuned {plan.tuning} steps" if plan.tuning else "asked",
                 **obedience(known, answers, resamples=resamples, seed=plan.seed),
             }
             continue
@@ -100,7 +100,7 @@ def _answerable(source: Source, examination: control.Examination) -> control.Exa
 def _ask(
     source: Source,
     examination: control.Examination,
-    seed: int,
+    plan: Plan,
     players: Cast,
     progress: Callable[[str, int], object],
 ) -> Tensor:
@@ -108,10 +108,10 @@ def _ask(
     assert instrument is not None
 
     def make(kind: str, targets: Mapping[str, float], count: int, first: int) -> Tensor:
-        return instrument.generate(kind, count, first, controls=targets)
+        return instrument.generate(kind, count, first, controls=targets, tuning=plan.tuning)
 
     return control.answer(
-        make, examination, players.sample_rate, seed=seed, progress=lambda count: progress(source.name, count)
+        make, examination, players.sample_rate, seed=plan.seed, progress=lambda count: progress(source.name, count)
     )
 
 

@@ -200,7 +200,8 @@ def _controls(report: Mapping[str, Any]) -> list[str]:
         return []
     text = (
         f"Errors against the values asked for, in {unit}; inaudible is one up to 5 points, what is just heard. "
-        "A model with controls is asked; other rows are searched for the nearest of their sounds, at most 32 of a "
+        "A model with controls is asked (and its sound brought nearer by gradient steps, where it says tuned); other "
+        "rows are searched for the nearest of their sounds, at most 32 of a "
         "kind, and recordings for the nearest of all training recordings of another drum: what browsing reaches."
     )
     return ["## Descriptors asked for", text, table(["", "how", "for what", *CONTROL_FIGURES.values()], rows)]

@@ -245,15 +245,16 @@ def described(corpus, tmp_path_factory):
 
 def test_a_model_with_controls_is_asked_and_others_are_searched(described, judge_folder, tmp_path, capsys):
     torch.manual_seed(0)
-    shape = {"latent_dim": 4, "style_dim": 8, "channels": (4, 4, 4, 4), "length_samples": 16384}
+    shape = {"latent_dim": 4, "style_dim": 8, "channels": (4, 4, 4), "length_samples": 16384}
     net = build("style_wavegan", kinds=("kick", "snare", "hat_closed"), controls=TIMBRE, **shape)
     save_pretrained(net, tmp_path / "obedient")
-    command = [*arguments(tmp_path / "obedient", described, judge_folder, tmp_path / "out"), "--json"]
+    command = [*arguments(tmp_path / "obedient", described, judge_folder, tmp_path / "out"), "--json", "--tuning", "2"]
     command[command.index("--count") + 1] = "2"
     assert run(command) == 0
     report = json.loads(capsys.readouterr().out)
     own = report["obedience"]["controls"]
-    assert own["answered"] == "asked" and report["against"]["real"]["obedience"]["controls"]["answered"] == "searched"
+    assert own["answered"] == "asked, tuned 2 steps"
+    assert report["against"]["real"]["obedience"]["controls"]["answered"] == "searched"
     # Untrained, it does not do as asked, and is told so.
     assert own["sweeps"]["overall"]["mean_absolute_error"]["value"] > 5
     assert abs(own["sweeps"]["overall"]["spearman"]["value"]) < 0.5
