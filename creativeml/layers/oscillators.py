@@ -15,7 +15,10 @@ from torch import Tensor, nn
 from creativeml.layers.equalized import EqualLinear
 
 TUNING_NEPERS = 0.4
-"""Spread of the frequencies over styles at the start: 0.4 nepers are 7 semitones."""
+"""Spread of the frequencies over styles at the start, before `REACH_NEPERS` bounds it."""
+REACH_NEPERS = 0.25
+"""How far a frequency can be tuned from where it rests, 4 semitones. Oscillators that rest twice as far apart never meet:
+two at nearly the same frequency beat, which turns a kick into a wobble."""
 SWEEP_NEPERS = 0.5
 SWEEP_S = 0.02
 
@@ -38,7 +41,7 @@ class OscillatorBank(nn.Module):
 
     def frequencies(self, style: Tensor, samples: int) -> Tensor:
         """`style (b, style_dim)` → frequency of each oscillator over time, `(b, oscillators, samples)` in Hz."""
-        tuning = self.resting + TUNING_NEPERS * self.to_tuning(style)
+        tuning = self.resting + REACH_NEPERS * torch.tanh(self.to_tuning(style) * (TUNING_NEPERS / REACH_NEPERS))
         depth, speed = self.to_sweep(style).unbind(1)
         time_constant = SWEEP_S * torch.exp(speed.clamp(-3, 3))
         time = torch.arange(samples, device=style.device) / self.sample_rate

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from creativeml.layers.oscillators import SWEEP_NEPERS, OscillatorBank
+from creativeml.layers.oscillators import REACH_NEPERS, SWEEP_NEPERS, OscillatorBank
 
 RATE = 2756.25
 
@@ -39,6 +39,18 @@ def test_sweeps_fall_to_the_resting_frequency_and_never_alias():
     frequency = bank.frequencies(torch.zeros(1, 4), 4096)[0, 0]
     assert abs(float(frequency[0]) / 60 - math.exp(SWEEP_NEPERS * math.log(2))) < 0.01
     assert abs(float(frequency[-1]) - 60) < 1e-3
+
+
+def test_oscillators_are_tuned_by_the_style_within_their_reach_and_never_meet():
+    torch.manual_seed(0)
+    resting = [50.0 * math.exp(2 * REACH_NEPERS * place) for place in range(3)]
+    bank = OscillatorBank(tuple(resting), 4, sample_rate=RATE)
+    torch.nn.init.constant_(bank.to_sweep.bias, -40.0)
+    torch.nn.init.zeros_(bank.to_sweep.weight)
+    frequency = bank.frequencies(20 * torch.randn(256, 4), 8)[:, :, -1].log()
+    away = frequency - torch.tensor(resting).log()
+    assert float(away.abs().max()) <= REACH_NEPERS + 1e-5 and float(away.std()) > 0.1
+    assert bool((frequency.diff(dim=1) > -1e-5).all())
 
 
 def test_gradients_reach_tuning_sweep_and_amplitudes():

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from creativeml.audio.filterbanks import interpolation_matrix, mel_centres_hz
 from creativeml.layers.modulated import ModulatedConv
-from creativeml.layers.oscillators import OscillatorBank
+from creativeml.layers.oscillators import REACH_NEPERS, OscillatorBank
 from creativeml.layers.pqmf import PQMF
 from creativeml.layers.resampling import SincUpsample, upsample
 
@@ -29,8 +29,8 @@ FLOOR_NEPERS = math.log(1e-4)
 """Levels below -80 dB count as silent."""
 LEVEL_HOP_SAMPLES = 64
 """Time step of the level tables."""
-RESTING_HZ = (55.0, 90.0, 150.0, 250.0, 420.0, 700.0)
-"""Frequencies around which the oscillators of `StftHead` start to learn: kicks to cowbells."""
+RESTING_HZ = tuple(50.0 * math.exp(2 * REACH_NEPERS * place) for place in range(6))
+"""Frequencies around which the oscillators of `StftHead` are tuned: 50 to 609 Hz, from kicks to cowbells."""
 OSCILLATOR_FALL = 0.4
 """In nepers from one oscillator to the next at the start: the lowest leads."""
 BASS_SAMPLES_GAIN = 0.3
