@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from creativeml.errors import CreativeMLError, require
 
-DEFAULT = ("fast", "fast-pqmf", "paper", "wavegan")
+DEFAULT = ("fast", "fast-pqmf", "paper", "wavegan", "stylegan2", "rave")
 
 
 def bench(
@@ -26,15 +26,16 @@ def bench(
 ) -> int:
     """Measure speed and memory on this machine, all contestants in one run, taking turns.
 
-    Generation is in float32, training in bf16 with all penalties at their real cadence. Weights are
-    untrained: speed does not depend on them. A full run takes several minutes, most of them for WaveGAN's
-        training steps.
+    Generation is in float32 and, where the processor has it, in bfloat16; the faster one counts, for every contestant.
+    Training is in bf16 with everything on, penalties at their real cadence, `fast` with all controls from the bundled
+    weights. Otherwise weights are untrained. A full run takes several minutes, most of them for WaveGAN's training.
 
     With --descriptors, measures instead how many sounds per second the seven timbre descriptors take, exact, smooth,
     and smooth with gradients.
 
     Args:
-        models: presets to compare: fast, fast-pqmf, paper, wavegan.
+        models: presets to compare (fast, fast-pqmf, paper, wavegan) and peers of which only the shape is known here:
+            stylegan2 (one-dimensional), rave (decoder of RAVE v2).
         repetitions: turns of each contestant, 1 to 100; medians are printed.
         quick: one turn each, and no memory figures.
         training: measure training steps too (--no-training leaves them out).
@@ -54,9 +55,10 @@ def bench(
         figures = run_descriptor_bench(1 if quick else repetitions, original)
         print(json_format.dumps(figures, indent=2) if json else descriptor_tables(figures))
         return 0
+    from creativeml.synthesis.catalog import DEFAULT_MODEL, find_model
     from creativeml.training.speed import contestants
 
-    entries = contestants(models)
+    entries = contestants(models, find_model(DEFAULT_MODEL).folder)
     figures = run_bench(entries, 1 if quick else repetitions, training=training, memory=not quick)
     print(json_format.dumps(figures, indent=2) if json else tables(figures))
     return 0
@@ -66,8 +68,10 @@ def run_bench(entries: Sequence[Any], repetitions: int, *, training: bool, memor
     """All measurements of the given contestants (`creativeml.training.speed.Contestant`), as plain values."""
     from creativeml.training import speed
 
-    works = ("one", "training") if training else ("one",)
-    total = repetitions * (len(entries) * (3 if training else 2) + 4) + memory * len(entries) * len(works)
+    trained = [entry for entry in entries if training and entry.config is not None]
+    pieces = [(entry, work) for work in ("one", "training") for entry in (entries if work == "one" else trained)]
+    turns = repetitions * (2 * len(speed.formats()) * len(entries) + len(trained) + 4)
+    total = turns + memory * len(pieces)
     with tqdm(total=total, unit="turn", disable=None, leave=False) as bar:
         figures: dict[str, Any] = {"machine": speed.machine(), "repetitions": repetitions}
         figures["generation"] = speed.measure_generation(entries, repetitions, bar.update)
@@ -76,11 +80,9 @@ def run_bench(entries: Sequence[Any], repetitions: int, *, training: bool, memor
         figures["memory"] = {}
         if memory:
             figures["memory"]["torch alone"] = {"one": speed.memory_mb(None, "one")}
-            for entry in entries:
-                peaks = figures["memory"][entry.name] = {}
-                for work in works:
-                    peaks[work] = speed.memory_mb(entry.config, work)
-                    bar.update()
+            for entry, work in pieces:
+                figures["memory"].setdefault(entry.name, {})[work] = speed.memory_mb(entry, work)
+                bar.update()
     return figures
 
 
@@ -91,7 +93,7 @@ def tables(figures: Mapping[str, Any]) -> str:
     m = figures["machine"]
     parts = [
         f"{m['processor']}, {m['cores']} cores, {m['threads']} threads, torch {m['torch']}, allocator: "
-        f"{m['allocator']}; generation {m['generation_dtype']}, training {m['training_precision']}; "
+        f"{m['allocator']}; training {m['training_precision']}; "
         f"{figures['repetitions']} turns each, medians. One sound is 1.486 s."
     ]
     memory = figures["memory"]
@@ -99,11 +101,14 @@ def tables(figures: Mapping[str, Any]) -> str:
         "generation",
         "M par.",
         "GFLOP",
+        "first ms",
         "1: p50 ms",
         "p95 ms",
         "x real time",
         "16: ms/sound",
         "x real time",
+        "share of limit",
+        "format",
         "peak MB",
     ]
     rows = [
@@ -111,24 +116,32 @@ def tables(figures: Mapping[str, Any]) -> str:
             name,
             f"{g['parameters_m']:.1f}",
             f"{g['gflop']:.2f}",
+            f"{g['first_ms']:.0f}",
             f"{g['one_p50_ms']:.1f}",
             f"{g['one_p95_ms']:.1f}",
             f"{g['one_times_real_time']:.0f}",
-            f"{g['batch_ms_per_sound']:.1f}",
+            f"{g['batch_ms_per_sound']:.2f}",
             f"{g['batch_times_real_time']:.0f}",
+            f"{100 * g['share_of_limit']:.0f} %",
+            " / ".join(dict.fromkeys((g["one_format"], g["batch_format"]))),
             _megabytes(memory, name, "one"),
         ]
         for name, g in figures["generation"].items()
     ]
     parts.append(table(head, rows))
+    parts.append(
+        "The first call prepares weights and kernels. The limit is the speed of one large convolution, measured in this"
+        " run. The format is that which was faster, of one sound / of 16.\n\n" + _ratios(figures)
+    )
     if figures["training"]:
-        head = ["training", "batch", "critic steps", "penalty every", "sounds/s", "range", "peak MB"]
+        head = ["training", "batch", "critic steps", "every: penalty, reconstruction, controls", "sounds/s"]
+        head += ["range", "peak MB"]
         rows = [
             [
                 name,
                 f"{t['batch_size']:.0f}",
                 f"{t['critic_steps']:.0f}",
-                f"{t['penalty_every']:.0f}",
+                ", ".join(str(t[f"{term}_every"] or "–") for term in ("penalty", "reconstruction", "control")),
                 f"{t['sounds_per_second']:.1f}",
                 f"{t['slowest']:.1f} to {t['fastest']:.1f}",
                 _megabytes(memory, name, "training"),
@@ -147,6 +160,20 @@ def tables(figures: Mapping[str, Any]) -> str:
         alone = _megabytes(memory, "torch alone", "one")
         parts.append(f"Peak memory is of a process of its own; Python and torch alone take {alone} MB of it.")
     return "\n\n".join(parts)
+
+
+def _ratios(figures: Mapping[str, Any]) -> str:
+    """How many times as fast as each of the others the first contestant is."""
+    generation, training = figures["generation"], figures["training"]
+    first, *others = generation
+    parts = []
+    for name in others:
+        one, batch = (generation[name][k] / generation[first][k] for k in ("one_p50_ms", "batch_ms_per_sound"))
+        part = f"{name} {one:.1f} (one sound), {batch:.1f} (16)"
+        if first in training and name in training:
+            part += f", {training[first]['sounds_per_second'] / training[name]['sounds_per_second']:.1f} (training)"
+        parts.append(part)
+    return f"{first} is so many times as fast as: " + "; ".join(parts) + "." if parts else ""
 
 
 def _megabytes(memory: Mapping[str, Any], name: str, work: str) -> str:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from creativeml.errors import CreativeMLError
+from creativeml.layers.packed import can_pack
 from creativeml.memory import keep_large_blocks
 from creativeml.models.checkpoint import from_pretrained
 
@@ -132,9 +134,20 @@ def play_model(model: Any, count: int) -> Tensor:
 
 def macs(model: Any) -> float:
     """Multiply-accumulate operations of one sound; Fourier transforms are not counted."""
-    with FlopCounterMode(display=False) as counter:
+    with FlopCounterMode(display=False, custom_mapping=_packed_flops()) as counter:
         play_model(model, 1)
     return counter.get_total_flops() / 2
+
+
+def _packed_flops() -> dict[Any, Any]:
+    """How the counter is to count packed convolutions (`creativeml.layers.packed`), which it does not know."""
+    if not can_pack():
+        return {}
+
+    def count(x: Sequence[int], weight: Sequence[int], *_: Any, out_shape: Sequence[int], **__: Any) -> int:
+        return 2 * math.prod(out_shape) * math.prod(weight[1:])
+
+    return {torch.ops.mkldnn._convolution_pointwise: count}
 
 
 def in_turns(

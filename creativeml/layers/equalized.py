@@ -83,9 +83,9 @@ class EqualConv(nn.Module):
 class BlockConv(EqualConv):
     """Strided convolution of one channel by a kernel twice as long as the stride.
 
-    The same as `EqualConv` with that stride, computed over blocks of `stride` samples as channels: such a convolution of
-    length 2 leaves the channels-last layout that the next layers want, and the whole of a waveform critic trains 1.6
-    times as fast.
+    The same as `EqualConv` with that stride, computed over blocks of `stride` samples as channels: a convolution of
+    length 2, which leaves the channels-last layout that the next layers want. A whole waveform critic trains 1.6 times
+    as fast.
     """
 
     def __init__(self, outputs: int, stride: int) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from creativeml.layers.equalized import GAIN, EqualConv, EqualLinear
 from creativeml.layers.frozen import Remembered
+from creativeml.layers.packed import PackedConv
 
 
 class ModulatedConv(nn.Module):
@@ -36,9 +37,8 @@ class ModulatedConv(nn.Module):
         self.scale = 1.0 / math.sqrt(inputs * kernel)
         self.to_scale = EqualLinear(style_dim, inputs, bias=1.0)
         self.demodulate = demodulate
-        self.padding = (0, kernel // 2)
-        # Means nothing for a kernel of 1, but makes torch take its fast kernels on one thread too (twice as fast).
-        self.dilation = 2 if kernel == 1 else 1
+        # Dilation means nothing for a kernel of 1, but makes torch take its fast kernels on one thread too.
+        self._conv = PackedConv((0, kernel // 2), 2 if kernel == 1 else 1)
         self._scaled = Remembered[tuple[Tensor, Tensor]]()
         self.register_buffer("least_power", torch.full((outputs,), 1e-8), persistent=False)
 
@@ -64,7 +64,7 @@ class ModulatedConv(nn.Module):
 
     def _convolve(self, x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
         if len(x) > 1 or weight.shape[-1] > 1:
-            return F.conv2d(x * scale, weight, padding=self.padding, dilation=self.dilation)
+            return self._conv(x * scale, weight)
         # A single sound: the weight is the smaller of the two, and torch has no fast convolution of length 1.
         return F.linear(x.permute(0, 2, 3, 1), (weight * scale).flatten(1)).permute(0, 3, 1, 2)
 

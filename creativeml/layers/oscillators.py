@@ -17,8 +17,8 @@ from creativeml.layers.equalized import EqualLinear
 TUNING_NEPERS = 0.4
 """Spread of the frequencies over styles at the start, before `REACH_NEPERS` bounds it."""
 REACH_NEPERS = 0.25
-"""How far a frequency can be tuned from where it rests, 4 semitones. Oscillators that rest twice as far apart never meet:
-two at nearly the same frequency beat, which turns a kick into a wobble."""
+"""How far a frequency can be tuned from where it rests, 4 semitones. Oscillators that rest twice as far apart never
+meet: two at nearly the same frequency beat, which turns a kick into a wobble."""
 SWEEP_NEPERS = 0.5
 SWEEP_S = 0.02
 

@@ -7,12 +7,14 @@ medians are reported. Every figure comes from the code that users run: the prese
 
 from __future__ import annotations
 
+import copy
 import csv
 import json
 import math
 import os
 import platform
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,10 +30,14 @@ from creativeml.config import from_dict, to_dict
 from creativeml.data.one_shots import OneShotDataset
 from creativeml.errors import CreativeMLError
 from creativeml.evaluation.cost import in_turns, macs, parameter_count, peak_memory_mb, play_model
+from creativeml.evaluation.peers import PEERS
 from creativeml.kinds import KINDS
 from creativeml.memory import keep_large_blocks
-from creativeml.training.config import GANTrainingConfig, training_preset
+from creativeml.models.gans.style_wavegan import StyleWaveGAN
+from creativeml.precision import fastest_dtype
+from creativeml.training.config import ALL_CONTROLS, GANTrainingConfig, training_preset
 from creativeml.training.gan import GAN, build_gan, train_step
+from creativeml.training.warm_start import start_from
 
 PRECISION = "bf16-mixed"
 AUGMENT_PROBABILITY = 0.2
@@ -41,39 +47,54 @@ LARGE_BATCH = 16
 
 @dataclass(frozen=True)
 class Contestant:
-    """A model with its way of training.
+    """A model, with its way of training if it has one here.
 
     Attributes:
         name: in the tables.
-        config: of generator, critic and training.
+        config: of generator, critic and training; None for a peer that is played only.
+        peer: its name in `creativeml.evaluation.peers.PEERS`.
+        start: folder of trained weights that a timed training goes on from; None for random ones. What an untrained
+            generator makes is noise throughout, of which the descriptors would measure more than of drums.
     """
 
     name: str
-    config: GANTrainingConfig
+    config: GANTrainingConfig | None
+    peer: str = ""
+    start: Path | None = None
 
 
-# Name of the preset, what the tables call it, and the batch size in training (None: the preset's own).
-CONTESTANTS: tuple[tuple[str, str, int | None], ...] = (
-    ("fast", "fast (inverse STFT head)", None),
-    ("fast-pqmf", "fast-pqmf (PQMF head)", None),
-    ("paper", "paper (waveform head)", None),
-    ("wavegan", "WaveGAN", 8),
+# Name of the preset, what the tables call it, the batch size in training (None: the preset's own), and its controls.
+CONTESTANTS: tuple[tuple[str, str, int | None, tuple[str, ...]], ...] = (
+    ("fast", "fast (inverse STFT head, all controls)", None, ALL_CONTROLS),
+    ("fast-pqmf", "fast-pqmf (PQMF head)", None, ()),
+    ("paper", "paper (waveform head)", None, ()),
+    ("wavegan", "WaveGAN", 8, ()),
 )
+PEER_FLAGS: dict[str, str] = {"stylegan2": "1-D StyleGAN2", "rave": "RAVE v2 decoder"}
+"""Names on the command line of `creativeml.evaluation.peers.PEERS`."""
 
 
-def contestants(presets: Sequence[str]) -> tuple[Contestant, ...]:
-    """Contestants by the name of their preset.
+def contestants(names: Sequence[str], start: Path | None = None) -> tuple[Contestant, ...]:
+    """Contestants by the name of their preset or peer.
+
+    Args:
+        names: of presets and of `PEER_FLAGS`.
+        start: trained weights for `fast`.
 
     Raises:
         CreativeMLError: an unknown name.
     """
-    known = {preset: (label, batch_size) for preset, label, batch_size in CONTESTANTS}
+    known = {preset: own for preset, *own in CONTESTANTS}
     chosen = []
-    for preset in presets:
-        if preset not in known:
-            raise CreativeMLError(f"no contestant is called '{preset}' (known: {', '.join(known)})")
-        label, batch_size = known[preset]
-        chosen.append(Contestant(label, training_preset(preset, KINDS, batch_size=batch_size)))
+    for name in names:
+        if name in PEER_FLAGS:
+            chosen.append(Contestant(PEER_FLAGS[name], None, PEER_FLAGS[name]))
+        elif name in known:
+            label, batch_size, controls = known[name]
+            config = training_preset(name, KINDS, controls=controls, batch_size=batch_size)
+            chosen.append(Contestant(label, config, start=start if name == "fast" else None))
+        else:
+            raise CreativeMLError(f"no contestant is called '{name}' (known: {', '.join([*known, *PEER_FLAGS])})")
     return tuple(chosen)
 
 
@@ -85,7 +106,6 @@ def machine() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "generation_dtype": "float32",
         "training_precision": PRECISION,
         "allocator": "keeps large blocks" if keep_large_blocks() else "system default",
     }
@@ -103,35 +123,83 @@ def _processor() -> str:
 
 def measure_generation(
     entries: Sequence[Contestant], repetitions: int, tick: Callable[[], object]
-) -> dict[str, dict[str, float]]:
-    """Time for one sound and for a batch of 16, untrained weights, float32; by contestant."""
-    results: dict[str, dict[str, float]] = {}
-    singles: dict[str, Callable[[], object]] = {}
-    batches: dict[str, Callable[[], object]] = {}
-    for entry in entries:
-        gan = _build(entry.config)
-        model = gan.average
-        results[entry.name] = {
-            "parameters_m": parameter_count(model) / 1e6,
-            "gflop": 2 * macs(model) / 1e9,
-        }
-        singles[entry.name] = lambda model=model: play_model(model, 1)
-        batches[entry.name] = lambda model=model: play_model(model, LARGE_BATCH)
-    ones = in_turns(singles, repetitions, 8, tick)
-    many = in_turns(batches, repetitions, 1, tick)
-    for entry in entries:
-        c = entry.config.generator
-        duration = c.length_samples / c.sample_rate
-        p50, p95 = np.percentile(ones[entry.name], [50, 95])
-        per_sound = float(np.median(many[entry.name])) / LARGE_BATCH
-        results[entry.name] |= {
+) -> dict[str, dict[str, Any]]:
+    """Time for one sound and for a batch of 16, untrained weights, each in the number format that is faster for it.
+
+    Returns:
+        By contestant: size, work, the first call's time (which prepares weights and kernels), percentiles of one
+        sound, speed of a batch, and the share of the machine's speed of convolutions that the batch reaches.
+    """
+    models = {entry.name: _model_of(entry) for entry in entries}
+    results: dict[str, dict[str, Any]] = {}
+    for name, model in models.items():
+        began = time.perf_counter()
+        _player(model, fastest_dtype(), 1)()
+        first = time.perf_counter() - began
+        results[name] = {"parameters_m": parameter_count(model) / 1e6, "gflop": 2 * macs(model) / 1e9}
+        results[name]["first_ms"] = 1e3 * first
+    limit, timed = _convolution_limit(), {}
+    # One network for each format: weights are prepared for one of them.
+    players = {(name, f): copy.deepcopy(model) for name, model in models.items() for f in formats()}
+    for count, calls in ((1, 8), (LARGE_BATCH, 3)):
+        tasks = {(name, f): _player(model, f, count) for (name, f), model in players.items()}
+        named = {json.dumps([n, str(f)]): task for (n, f), task in tasks.items()}
+        seconds = in_turns(named, repetitions, calls, tick)
+        for name in models:
+            found = {f: seconds[json.dumps([name, str(f)])] for f in formats()}
+            timed[name, count] = min(found.items(), key=lambda pair: float(np.median(pair[1])))
+    for name, model in models.items():
+        duration = model.config.length_samples / model.config.sample_rate
+        (one_format, one), (format_, batch) = timed[name, 1], timed[name, LARGE_BATCH]
+        p50, p95 = np.percentile(one, [50, 95])
+        per_sound = float(np.median(batch)) / LARGE_BATCH
+        results[name] |= {
+            "one_format": str(one_format).removeprefix("torch."),
             "one_p50_ms": 1e3 * float(p50),
             "one_p95_ms": 1e3 * float(p95),
             "one_times_real_time": duration / float(p50),
+            "batch_format": str(format_).removeprefix("torch."),
             "batch_ms_per_sound": 1e3 * per_sound,
             "batch_times_real_time": duration / per_sound,
+            "share_of_limit": results[name]["gflop"] / per_sound / limit,
         }
     return results
+
+
+def _model_of(entry: Contestant) -> Any:
+    if entry.config is None:
+        torch.manual_seed(0)
+        return PEERS[entry.peer]().eval()
+    return _build(entry.config).average
+
+
+def _player(model: Any, dtype: torch.dtype, count: int) -> Callable[[], object]:
+    def play() -> object:
+        if isinstance(model, StyleWaveGAN):
+            model.dtype = dtype
+            return play_model(model, count)
+        with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+            return play_model(model, count)
+
+    return play
+
+
+def formats() -> tuple[torch.dtype, ...]:
+    """Number formats in which every contestant is played."""
+    return tuple(dict.fromkeys((torch.float32, fastest_dtype())))
+
+
+def _convolution_limit() -> float:
+    """GFLOP/s of one large convolution in the layout and format that suit this machine best."""
+    best = 0.0
+    for dtype in formats():
+        x = torch.randn(LARGE_BATCH, 256, 1, 512, dtype=dtype).contiguous(memory_format=torch.channels_last)
+        weight = torch.randn(256, 256, 1, 5, dtype=dtype).contiguous(memory_format=torch.channels_last)
+        for _ in range(8):
+            began = time.perf_counter()
+            torch.nn.functional.conv2d(x, weight, padding=(0, 2))
+            best = max(best, 2e-9 * x.numel() * 256 * 5 / (time.perf_counter() - began))
+    return best
 
 
 # --- training
@@ -142,15 +210,23 @@ def _build(config: GANTrainingConfig) -> GAN:
 
 
 def cycle_steps(config: GANTrainingConfig) -> int:
-    """Steps after which every costly term (penalty, reconstruction) has had its turn."""
-    return math.lcm(config.adversarial.penalty_every, config.reconstruction.every or 1)
+    """Steps after which every costly term (penalty, reconstruction, controls) has had its turn."""
+    control_every = config.control.every if getattr(config.generator, "controls", ()) else 1
+    return math.lcm(config.adversarial.penalty_every, config.reconstruction.every or 1, control_every)
 
 
 class TrainingTask:
-    """Full training steps of one contestant, on noise bursts: time does not depend on what is heard."""
+    """Full training steps of one contestant, on noise bursts that fade as drums do.
 
-    def __init__(self, config: GANTrainingConfig) -> None:
+    Args:
+        config: of the training.
+        start: folder of weights to go on from.
+    """
+
+    def __init__(self, config: GANTrainingConfig, start: Path | None = None) -> None:
         self.config, self.gan = config, _build(config)
+        if start is not None:
+            start_from(start, self.gan.modules())
         self.cycle = cycle_steps(config)
         self.sounds_per_cycle = self.cycle * config.batch_size
         self._random = torch.Generator().manual_seed(0)
@@ -172,7 +248,7 @@ def measure_training(
     entries: Sequence[Contestant], repetitions: int, tick: Callable[[], object]
 ) -> dict[str, dict[str, float]]:
     """Training sounds per second over whole cycles, penalties at the preset's own cadence; by contestant."""
-    tasks = {entry.name: TrainingTask(entry.config) for entry in entries}
+    tasks = {e.name: TrainingTask(e.config, e.start) for e in entries if e.config is not None}
     seconds = in_turns({name: task.run for name, task in tasks.items()}, repetitions, 1, tick)
     results = {}
     for name, task in tasks.items():
@@ -181,6 +257,8 @@ def measure_training(
             "batch_size": task.config.batch_size,
             "critic_steps": task.config.critic_steps,
             "penalty_every": task.config.adversarial.penalty_every,
+            "reconstruction_every": task.config.reconstruction.every,
+            "control_every": task.config.control.every if task.gan.obedience is not None else 0,
             "sounds_per_second": float(np.median(rates)),
             "slowest": min(rates),
             "fastest": max(rates),
@@ -191,26 +269,29 @@ def measure_training(
 # --- memory
 
 
-def memory_mb(config: GANTrainingConfig | None, work: str) -> float | None:
+def memory_mb(entry: Contestant | None, work: str) -> float | None:
     """Peak memory of a fresh process that does one piece of work; None where the system does not tell.
 
     Args:
-        config: of the contestant; None for no work at all (what Python and torch take).
+        entry: the contestant; None for no work at all (what Python and torch take).
         work: "one" sound, a "batch" of 16, or one "training" step with all its terms.
     """
-    request = {"config": None if config is None else to_dict(config), "work": work}
+    request: dict[str, Any] = {"work": "" if entry is None else work}
+    if entry is not None:
+        request |= {"peer": entry.peer, "config": None if entry.config is None else to_dict(entry.config)}
     return peak_memory_mb("creativeml.training.speed:work", request)
 
 
 def work(request: dict[str, Any]) -> None:
     """The work of the process whose memory `memory_mb` measures."""
-    if request["config"] is None:
+    if not request["work"]:
         return
-    config = from_dict(GANTrainingConfig, request["config"])
-    if request["work"] == "training":
+    config = None if request["config"] is None else from_dict(GANTrainingConfig, request["config"])
+    entry = Contestant("", config, request["peer"])
+    if request["work"] != "training":
+        _player(_model_of(entry), fastest_dtype(), 1 if request["work"] == "one" else LARGE_BATCH)()
+    elif config is not None:
         TrainingTask(config).run(1)
-    else:
-        play_model(_build(config).average, 1 if request["work"] == "one" else LARGE_BATCH)
 
 
 # --- data

@@ -9,12 +9,14 @@ import pytest
 from creativeml.cli import run
 from creativeml.cli.bench import run_bench, tables
 from creativeml.evaluation.cost import in_turns
+from creativeml.evaluation.peers import PEERS
 from creativeml.models.gans.critics import CriticConfig
 from creativeml.models.gans.style_wavegan import StyleWaveGANConfig
 from creativeml.models.gans.wavegan import WaveGANConfig
-from creativeml.training.config import GANTrainingConfig, ReconstructionConfig, training_preset
+from creativeml.training.config import ALL_CONTROLS, GANTrainingConfig, ReconstructionConfig, training_preset
 from creativeml.training.speed import (
     CONTESTANTS,
+    PEER_FLAGS,
     Contestant,
     TrainingTask,
     contestants,
@@ -40,16 +42,24 @@ def tiny_wavegan():
 
 @pytest.fixture(scope="module")
 def figures():
-    entries = [Contestant("tiny", tiny_fast()), Contestant("base", tiny_wavegan())]
+    entries = [
+        Contestant("tiny", tiny_fast()),
+        Contestant("base", tiny_wavegan()),
+        Contestant("peer", None, "RAVE v2 decoder"),
+    ]
     return run_bench(entries, 2, training=True, memory=False)
 
 
 def test_every_figure_is_there(figures):
-    for name in ("tiny", "base"):
+    assert figures["training"].keys() == {"tiny", "base"}, "peers are played only"
+    for name in ("tiny", "base", "peer"):
         made = figures["generation"][name]
         assert 0 < made["one_p50_ms"] <= made["one_p95_ms"]
         assert made["one_times_real_time"] == pytest.approx(65536 / 44100 / made["one_p50_ms"] * 1000)
-        assert made["gflop"] > 0 and made["parameters_m"] > 0
+        assert made["gflop"] > 0 and made["parameters_m"] > 0 and made["first_ms"] > 0
+        assert 0 < made["share_of_limit"] < 1.2
+        if name == "peer":
+            continue
         trained = figures["training"][name]
         assert 0 < trained["slowest"] <= trained["sounds_per_second"] <= trained["fastest"]
     assert all(rate > 0 for rate in figures["data"].values())
@@ -59,15 +69,25 @@ def test_every_figure_is_there(figures):
 
 def test_tables(figures):
     text = tables(figures)
-    for word in ("| tiny ", "| base ", "sounds/s", "clips/s", "threads"):
+    for word in (
+        "| tiny ",
+        "| base ",
+        "sounds/s",
+        "clips/s",
+        "threads",
+        "tiny is so many times as fast as: base",
+        "share of limit",
+    ):
         assert word in text
+    ratio = figures["training"]["tiny"]["sounds_per_second"] / figures["training"]["base"]["sounds_per_second"]
+    assert f"{ratio:.1f} (training)" in text
     memory = {"torch alone": {"one": 400.0}, "tiny": {"one": 431.4, "training": None}}
     text = tables({**figures, "memory": memory, "training": {}})
     assert "sounds/s" not in text and "431" in text and "alone take 400 MB" in text
 
 
 def test_peak_memory_is_of_another_process():
-    peak = memory_mb(tiny_fast(), "training")
+    peak = memory_mb(Contestant("tiny", tiny_fast()), "training")
     assert peak is None or 100 < peak < 3000
 
 
@@ -89,9 +109,12 @@ def test_tasks_take_turns():
 
 
 def test_contestants_are_the_presets():
-    entries = contestants([preset for preset, _, _ in CONTESTANTS])
-    assert [entry.config.preset for entry in entries] == ["fast", "fast-pqmf", "paper", "wavegan"]
-    assert len({entry.name for entry in entries}) == 4
+    entries = contestants([preset for preset, *_ in CONTESTANTS] + list(PEER_FLAGS))
+    presets = [entry.config.preset for entry in entries if entry.config is not None]
+    assert presets == ["fast", "fast-pqmf", "paper", "wavegan"]
+    assert entries[0].config.generator.controls == ALL_CONTROLS
+    assert {entry.peer for entry in entries} == {"", *PEERS}
+    assert len({entry.name for entry in entries}) == len(entries)
 
 
 def test_mistakes_are_one_line(capsys):

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from creativeml.errors import CreativeMLError
 from creativeml.kinds import KINDS
 from creativeml.layers.equalized import GAIN, EqualLinear, activate
+from creativeml.layers.frozen import Remembered
 from creativeml.layers.modulated import AdaINConv, ModulatedConv, ShapedNoise, StyleMaps
 from creativeml.layers.resampling import log2_exact, upsample
 from creativeml.models.gans.condition import Kind, control_entries, kind_shares
@@ -337,6 +338,7 @@ class Level(nn.Module):
         self.convs = nn.ModuleList(conv(i, o, config.kernel, style_dim) for i, o in pairs)
         self.noises = nn.ModuleList(ShapedNoise(outputs, frames, shaped=config.shaped_noise) for _ in pairs)
         self.biases = nn.ParameterList(nn.Parameter(torch.zeros(1, outputs, 1, 1)) for _ in pairs)
+        self._cast = Remembered[list[Tensor]]()
         self.to_gain = ModulatedConv(outputs, gains, 1, style_dim, demodulate=False) if gains else None
         if self.to_gain is not None:
             # The class level is the starting point: nothing is added to it until something has been learnt.
@@ -359,7 +361,9 @@ class Level(nn.Module):
         """
         if self.raise_rate:
             x = upsample(x, 2)
-        for n, (conv, shaped, bias) in enumerate(zip(self.convs, self.noises, self.biases, strict=True)):
+        noise = noise.to(x.dtype)
+        biases = self._cast.of(tuple(self.biases), lambda: [bias.to(x.dtype) for bias in self.biases], x.dtype)
+        for n, (conv, shaped, bias) in enumerate(zip(self.convs, self.noises, biases, strict=True)):
             x = activate(shaped(conv.convolve(x, next(styles), bias), noise[:, n]))
         return x, None if self.to_gain is None else self.to_gain.convolve(x, next(styles))
 
