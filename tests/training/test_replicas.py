@@ -1,5 +1,6 @@
 """Training in two processes: real ones, started by torchrun as a user starts them, connected by gloo."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -9,6 +10,11 @@ from pathlib import Path
 import pytest
 
 from creativeml.config import save_json
+from creativeml.evaluation.cost import parameter_count
+from creativeml.files import project_folder
+from creativeml.kinds import KINDS
+from creativeml.models.gans.style_wavegan import StyleWaveGAN
+from creativeml.training.config import ALL_CONTROLS, changed_training, training_preset
 
 SCRIPT = Path(__file__).parent / "in_two_processes.py"
 
@@ -53,3 +59,21 @@ def test_two_processes_train_one_model_and_resume_exactly(folder, drums, small):
     start(folder, small, drums, folder / "halves", 6)
     again = start(folder, small, drums, folder / "halves", 8, resume=True)
     assert again[0]["weights"] == again[1]["weights"] == whole[0]["weights"]
+
+
+def test_the_recipe_for_a_big_machine_asks_for_trainings_that_exist():
+    path = project_folder("examples") / "big_machine.py"
+    spec = importlib.util.spec_from_file_location("big_machine", path)
+    big_machine = sys.modules["big_machine"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(big_machine)
+    sizes = {}
+    for name, recipe in big_machine.RECIPES.items():
+        flags = list(recipe.flags)
+        changes = [flags[place + 1] for place, flag in enumerate(flags) if flag == "--set"]
+        preset = flags[flags.index("--preset") + 1]
+        config = changed_training(training_preset(preset, KINDS, controls=ALL_CONTROLS), changes)
+        sizes[name] = parameter_count(StyleWaveGAN(config.generator))
+        command = big_machine.command(recipe, Path("data"), Path("out"), 8, "cuda", 100)
+        assert command[command.index("--nproc-per-node") + 1] == "8" and "--batch-size" in command
+    fast = parameter_count(StyleWaveGAN(training_preset("fast", KINDS, controls=ALL_CONTROLS).generator))
+    assert 3 * fast < sizes["fast-large"] < 6 * fast
