@@ -11,17 +11,17 @@ import tyro
 from creativeml.errors import CreativeMLError, require
 
 if TYPE_CHECKING:
-    from creativeml.training.config import GANTrainingConfig
+    from creativeml.training.tasks import TrainingConfig
 
 LAST_SEED = 2**31 - 1
 
 
 def train(
-    model: tyro.conf.Positional[Literal["drum_gan"]],
+    model: tyro.conf.Positional[Literal["drum_gan", "drum_vae"]],
     *,
     data: Path,
     out: Path,
-    preset: Literal["fast", "paper", "fast-pqmf", "wavegan"] = "fast",
+    preset: Literal["fast", "paper", "fast-pqmf", "wavegan", "spectral"] | None = None,
     controls: tuple[str, ...] = (),
     changes: Annotated[
         tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(name="set", metavar="FIELD=VALUE")
@@ -47,11 +47,11 @@ def train(
     state to resume from. Ctrl-C and SIGTERM save first.
 
     Args:
-        model: what to train.
+        model: drum_gan, or drum_vae (a baseline without a critic, which has no presets and no controls).
         data: dataset folder made by `creativeml prepare`.
         out: folder of the run.
-        preset: fast (for CPUs), paper (waveform head and WGAN-LP as published), fast-pqmf (fast with multi-band head),
-            wavegan (the baseline).
+        preset: of drum_gan: fast (for CPUs, the default), paper (waveform head and WGAN-LP as published), fast-pqmf
+            (fast with multi-band head), and the baselines wavegan and spectral (after GANSynth).
         controls: descriptors that the generator shall obey, e.g. `brightness warmth`, or `all`: the seven timbre
             descriptors and the decay time to -20 dB. None by default.
         changes: change a field of the preset, e.g. `--set adversarial.penalty=lp --set critic.periods=2,3,5`; entries
@@ -73,6 +73,7 @@ def train(
     require("lightning_fabric", extra="train")
     # Not at the top: these load torch, which `--help` need not wait for.
     from creativeml.data.one_shots import read_dataset
+    from creativeml.training.autoencoder import vae_preset
     from creativeml.training.config import ALL_CONTROLS, training_preset
     from creativeml.training.fit import fit
     from creativeml.training.replicas import fabric_for
@@ -84,11 +85,18 @@ def train(
         _check(batch_size=batch_size)
     if seed > LAST_SEED:
         raise CreativeMLError(f"--seed must be at most {LAST_SEED}, not {seed}")
-    names = ALL_CONTROLS if controls == ("all",) else controls
-    config = training_preset(preset, read_dataset(data).kinds, controls=names, batch_size=batch_size, seed=seed)
-    if init is not None:
-        # Levels are what the other one has learnt first of all.
-        config = replace(config, reconstruction=replace(config.reconstruction, pretrain_steps=0))
+    kinds = read_dataset(data).kinds
+    if model == "drum_vae":
+        for flag, given in (("--preset", preset), ("--controls", controls)):
+            if given:
+                raise CreativeMLError(f"{flag} is for drum_gan; leave it out for drum_vae")
+        config = vae_preset(kinds, batch_size=batch_size, seed=seed)
+    else:
+        names = ALL_CONTROLS if controls == ("all",) else controls
+        config = training_preset(preset or "fast", kinds, controls=names, batch_size=batch_size, seed=seed)
+        if init is not None:
+            # Levels are what the other one has learnt first of all.
+            config = replace(config, reconstruction=replace(config.reconstruction, pretrain_steps=0))
     config = _with_changes(config, changes, out if resume else None)
     fabric = fabric_for(accelerator, precision)
     options = FitOptions(steps, checkpoint_every, resume, overfit, dry_run, validate_every, init)
@@ -100,15 +108,15 @@ def train(
     return 0
 
 
-def _with_changes(config: GANTrainingConfig, changes: tuple[str, ...], resumed: Path | None) -> GANTrainingConfig:
+def _with_changes(config: TrainingConfig, changes: tuple[str, ...], resumed: Path | None) -> TrainingConfig:
     """The configuration with the fields of --set, each of which is told; of a resumed run they must be its own."""
-    from creativeml.config import load_json
     from creativeml.settings import differences
-    from creativeml.training.config import GANTrainingConfig, changed_training
+    from creativeml.training.config import changed_training
     from creativeml.training.run import tell
+    from creativeml.training.tasks import stored_config
 
     if resumed is not None and changes and (resumed / "config.json").is_file():
-        stored = load_json(GANTrainingConfig, resumed / "config.json")
+        stored = stored_config(resumed, type(config))
         for path, own, asked in differences(stored, changed_training(stored, changes)):
             raise CreativeMLError(
                 f"the run in {resumed} was started with {path}={own}, not {asked}; resume it without that --set, or"

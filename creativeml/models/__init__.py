@@ -9,8 +9,10 @@ from creativeml.models.checkpoint import from_pretrained, save_pretrained
 from creativeml.models.registry import build, list, register
 
 if TYPE_CHECKING:
+    from creativeml.models.autoencoders.drum_vae import DrumVAE, DrumVAEConfig
     from creativeml.models.classifiers.drum_classifier import DrumClassifier, DrumClassifierConfig
     from creativeml.models.gans.encoder import SoundEncoder, SoundEncoderConfig
+    from creativeml.models.gans.spectral_gan import SpectralGAN, SpectralGANConfig
     from creativeml.models.gans.style_wavegan import StyleWaveGAN, StyleWaveGANConfig
     from creativeml.models.gans.wavegan import WaveGAN, WaveGANConfig
 
@@ -20,6 +22,10 @@ _HOMES = {
     "SoundEncoderConfig": "gans.encoder",
     "StyleWaveGAN": "gans.style_wavegan",
     "StyleWaveGANConfig": "gans.style_wavegan",
+    "SpectralGAN": "gans.spectral_gan",
+    "SpectralGANConfig": "gans.spectral_gan",
+    "DrumVAE": "autoencoders.drum_vae",
+    "DrumVAEConfig": "autoencoders.drum_vae",
     "WaveGAN": "gans.wavegan",
     "WaveGANConfig": "gans.wavegan",
     "DrumClassifier": "classifiers.drum_classifier",
@@ -29,8 +35,12 @@ _HOMES = {
 __all__ = [
     "DrumClassifier",
     "DrumClassifierConfig",
+    "DrumVAE",
+    "DrumVAEConfig",
     "SoundEncoder",
     "SoundEncoderConfig",
+    "SpectralGAN",
+    "SpectralGANConfig",
     "StyleWaveGAN",
     "StyleWaveGANConfig",
     "WaveGAN",

@@ -27,7 +27,9 @@ class Entry:
 _MODULES: tuple[str, ...] = (
     "creativeml.models.gans.style_wavegan",
     "creativeml.models.gans.wavegan",
+    "creativeml.models.gans.spectral_gan",
     "creativeml.models.gans.encoder",
+    "creativeml.models.autoencoders.drum_vae",
     "creativeml.models.classifiers.drum_classifier",
 )
 _ENTRIES: dict[str, Entry] = {}

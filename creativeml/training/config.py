@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from creativeml.audio.augment import INVARIANT, TRANSFORMS
-from creativeml.audio.descriptors.registry import TIMBRE, chosen
+from creativeml.audio.descriptors.registry import chosen
+from creativeml.audio.descriptors.scales import TIMBRE
 from creativeml.config import check_range
 from creativeml.errors import CreativeMLError
 from creativeml.losses.adversarial import AdversarialConfig
 from creativeml.models.gans import style_wavegan
 from creativeml.models.gans.critics import CriticConfig, SpectralView
+from creativeml.models.gans.spectral_gan import SpectralGANConfig
 from creativeml.models.gans.style_wavegan import StyleWaveGANConfig
 from creativeml.models.gans.wavegan import WaveGANConfig
 from creativeml.settings import changed
+
+C = TypeVar("C")
+
+NO_KINDS = "the dataset has no sound whose kind is known; name folders or files by kind and prepare again"
 
 ALL_CONTROLS = (*TIMBRE, "decay_time_20")
 """What a generator is usually taught to obey: timbre, and how long a sound lasts whatever its level."""
@@ -121,9 +128,9 @@ class GANTrainingConfig:
     """One run. `preset` names where the values came from."""
 
     preset: str
-    generator: StyleWaveGANConfig | WaveGANConfig
+    generator: StyleWaveGANConfig | WaveGANConfig | SpectralGANConfig
     critic: CriticConfig | None
-    """None takes the critic that belongs to the generator (WaveGAN's)."""
+    """None takes the critic that belongs to the generator (WaveGAN's, the spectral GAN's)."""
     adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
     generator_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     critic_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
@@ -143,13 +150,20 @@ class GANTrainingConfig:
     def __post_init__(self) -> None:
         for name in ("batch_size", "critic_steps", "ema_sounds"):
             check_range(name, getattr(self, name), 1)
-        group = self.critic.spread_group if self.critic is not None else 0
+        group = self.critic.spread_group if self.critic is not None else getattr(self.generator, "spread_group", 0)
         if group and self.batch_size % group:
-            raise ValueError(f"critic.spread_group must divide the batch of {self.batch_size}, {group} does not")
+            raise ValueError(f"spread_group must divide the batch of {self.batch_size}, {group} does not")
         if self.adversarial.game == "wasserstein" and self.augmentation.limit > 0:
             raise ValueError(
                 "the sign of a wasserstein critic's verdicts means nothing, so augmentation cannot adapt to it; set"
                 " augmentation.limit=0 too"
+            )
+        if isinstance(self.generator, SpectralGANConfig) and (
+            self.augmentation.limit or self.adversarial.overshoot_weight
+        ):
+            raise ValueError(
+                "the spectral GAN's critic sees pictures, which are neither augmented nor overshoot; leave"
+                " augmentation.limit and adversarial.overshoot_weight at 0"
             )
         if self.reconstruction.every and not isinstance(self.generator, StyleWaveGANConfig):
             raise ValueError("only StyleWaveGAN reconstructs; set reconstruction.every=0")
@@ -171,13 +185,15 @@ _FIXED = {
 """Fields that are not for `changed_training`, and what to do instead."""
 
 
-def changed_training(config: GANTrainingConfig, assignments: Sequence[str]) -> GANTrainingConfig:
-    """A training configuration with single fields changed, e.g. `adversarial.penalty=lp`; see `creativeml.settings`.
+def changed_training(config: C, assignments: Sequence[str]) -> C:
+    """A configuration, of this training or another, with single fields changed, e.g. `adversarial.penalty=lp`.
+
+    How fields are named and given: see `creativeml.settings`.
 
     Raises:
         CreativeMLError: no such field, a value that does not fit, or one that is given in another way.
     """
-    if config.critic is None and any(a.startswith("critic.") for a in assignments):
+    if getattr(config, "critic", ()) is None and any(a.startswith("critic.") for a in assignments):
         raise CreativeMLError(f"the preset {config.preset} brings a critic of its own, which has no fields to set")
     return changed(config, assignments, fixed=_FIXED)
 
@@ -190,24 +206,23 @@ def training_preset(
     `fast`: non-saturating game with R1, two spectrogram critics and a waveform critic, reconstruction.
     `paper`: as published where it is known: WGAN-LP on a waveform critic alone, no encoder.
     `wavegan`: the baseline with the settings of its paper: WGAN-GP, five critic steps, Adam at 1e-4.
+    `spectral`: a baseline after GANSynth, with the settings of its paper: WGAN-GP, Adam at 8e-4, batches of 8.
 
     Args:
         name: of the preset.
         kinds: of sounds.
-        controls: descriptors that the generator shall obey; WaveGAN has none.
+        controls: descriptors that the generator shall obey; the baselines have none.
         batch_size: None for the preset's own.
         seed: of everything random.
 
     Raises:
-        CreativeMLError: unknown name or control, no kind, or controls for WaveGAN.
+        CreativeMLError: unknown name or control, no kind, controls for a baseline, or a batch size that does not suit.
     """
     chosen(controls)
-    if controls and name == "wavegan":
-        raise CreativeMLError("WaveGAN has no controls; leave --controls out")
+    if controls and name in ("wavegan", "spectral"):
+        raise CreativeMLError(f"the preset {name} has no controls; leave --controls out")
     if not kinds:
-        raise CreativeMLError(
-            "the dataset has no sound whose kind is known; name folders or files by kind and prepare again"
-        )
+        raise CreativeMLError(NO_KINDS)
     plain = ReconstructionConfig(pretrain_steps=0, every=0)
     if name in ("fast", "fast-pqmf"):
         generator = style_wavegan.preset(name, kinds, controls)
@@ -252,7 +267,29 @@ def training_preset(
             critic_steps=5,
             seed=seed,
         )
-    raise CreativeMLError(f"no training preset is called '{name}' (known: fast, paper, fast-pqmf, wavegan)")
+    if name == "spectral":
+        picture = SpectralGANConfig(kinds=tuple(kinds))
+        if batch_size and batch_size % picture.spread_group:
+            raise CreativeMLError(
+                f"the critic of the preset spectral compares {picture.spread_group} sounds; --batch-size must be a"
+                f" multiple of that, not {batch_size}"
+            )
+        adam = OptimizerConfig(rate=8e-4)
+        return GANTrainingConfig(
+            name,
+            picture,
+            None,
+            adversarial=AdversarialConfig(
+                game="wasserstein", penalty="gp", penalty_weight=10.0, penalty_every=1, overshoot_weight=0.0
+            ),
+            generator_optimizer=adam,
+            critic_optimizer=adam,
+            augmentation=AugmentationConfig(limit=0.0),
+            reconstruction=plain,
+            batch_size=batch_size or 8,
+            seed=seed,
+        )
+    raise CreativeMLError(f"no training preset is called '{name}' (known: fast, paper, fast-pqmf, wavegan, spectral)")
 
 
 __all__ = [

@@ -16,8 +16,7 @@ from tqdm import tqdm
 
 from creativeml.errors import CreativeMLError
 from creativeml.models.gans.style_wavegan import StyleWaveGAN
-from creativeml.training.config import GANTrainingConfig
-from creativeml.training.gan import NonFiniteLoss, train_step
+from creativeml.training.gan import NonFiniteLoss
 from creativeml.training.recorder import NoRecorder, Recorder, save_reference
 from creativeml.training.replicas import any_replica, reseed
 from creativeml.training.run import (
@@ -31,6 +30,7 @@ from creativeml.training.run import (
     set_rate_factor,
     tell,
 )
+from creativeml.training.tasks import TrainingConfig, train_step
 from creativeml.training.validation import ALARMS, SCORE, VARIETY, generate, rank_of
 
 RECORD_EVERY = 20
@@ -40,7 +40,7 @@ ROLLBACKS = 3
 SHOWN = ("levels", "critic", "adversarial", "reconstruction")
 
 
-def fit(config: GANTrainingConfig, data: Path, out: Path, fabric: Fabric, options: FitOptions) -> Run:
+def fit(config: TrainingConfig, data: Path, out: Path, fabric: Fabric, options: FitOptions) -> Run:
     """Train a generator.
 
     Args:
@@ -259,7 +259,7 @@ def _validated(run: Run, recorder: Recorder | NoRecorder) -> dict[str, Any]:
     """Examine the averaged generator, log it, keep it as the best if it is; returns what is stored with a model."""
     gan, started = run.gan, time.perf_counter()
     figures: dict[str, Any] = {"seconds": run.seconds, "sounds_seen": run.sounds_seen}
-    figures |= {f"gate/{n}": g for n, g in enumerate(gan.critic.gates())}
+    figures |= {f"gate/{n}": g for n, g in enumerate(gan.gates())}
     if run.validation is not None:
         figures |= run.validation.examine(gan.average, run.ranges)
         if gan.pretraining:

@@ -10,6 +10,7 @@ import copy
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +25,7 @@ from creativeml.models.gans.condition import control_entries
 from creativeml.models.gans.critics import EnsembleCritic
 from creativeml.models.gans.encoder import SoundEncoder, SoundEncoderConfig
 from creativeml.models.gans.heads import FLOOR_NEPERS
+from creativeml.models.gans.spectral_gan import SpectralGAN, SpectralGANConfig, SpectralGANCritic
 from creativeml.models.gans.style_wavegan import StyleWaveGAN, StyleWaveGANConfig
 from creativeml.models.gans.wavegan import WaveGAN, WaveGANConfig, WaveGANCritic
 from creativeml.training.config import GANTrainingConfig, OptimizerConfig
@@ -35,6 +37,15 @@ class NonFiniteLoss(ArithmeticError):
     """A loss or gradient was NaN or infinite; the network it belongs to was not changed."""
 
 
+class Averaged(Protocol):
+    """What has a generator and its moving average."""
+
+    config: Any
+    generator: nn.Module
+    average: Any
+    step: int
+
+
 @dataclass
 class GAN:
     """Networks, optimizers and running values of one run."""
@@ -44,7 +55,7 @@ class GAN:
     generator: nn.Module
     critic: nn.Module
     encoder: nn.Module | None
-    average: StyleWaveGAN | WaveGAN
+    average: StyleWaveGAN | WaveGAN | SpectralGAN
     """Moving average of the generator: the one that is shipped."""
     generator_optimizer: torch.optim.Optimizer
     critic_optimizer: torch.optim.Optimizer
@@ -65,6 +76,16 @@ class GAN:
         """Both optimizers by name."""
         return {"generator": self.generator_optimizer, "critic": self.critic_optimizer}
 
+    def draw(self, latent: Tensor, condition: Tensor) -> Tensor:
+        """What the critic is shown of latents: sounds `(b, samples)`, or pictures of a generator that draws those."""
+        if isinstance(self.average, SpectralGAN):
+            return self.generator(latent, condition, as_picture=True)
+        return self.generator(latent, condition)
+
+    def gates(self) -> list[float]:
+        """Openness of the critic's gates, for the log."""
+        return self.critic.gates()
+
     @property
     def pretraining(self) -> bool:
         """Whether this step reconstructs only."""
@@ -81,8 +102,8 @@ def build_gan(config: GANTrainingConfig, fabric: Fabric) -> GAN:
         encoder = SoundEncoder(SoundEncoderConfig(c.latent_dim, c.condition_dim, c.sample_rate, c.length_samples))
     average = copy.deepcopy(generator).eval().requires_grad_(False).to(fabric.device)
     drawn_from = [*generator.parameters(), *(encoder.parameters() if encoder else ())]
-    generator_optimizer = _adam(drawn_from, config.generator_optimizer)
-    critic_optimizer = _adam(critic.parameters(), config.critic_optimizer)
+    generator_optimizer = adam(drawn_from, config.generator_optimizer)
+    critic_optimizer = adam(critic.parameters(), config.critic_optimizer)
     generator, generator_optimizer = fabric.setup(generator, generator_optimizer)
     critic, critic_optimizer = fabric.setup(critic, critic_optimizer)
     return GAN(
@@ -106,8 +127,12 @@ def _obedience(config: GANTrainingConfig) -> Obedience | None:
     return Obedience(config.control, controls, c.sample_rate) if controls else None
 
 
-def _networks(config: GANTrainingConfig) -> tuple[StyleWaveGAN | WaveGAN, EnsembleCritic | WaveGANCritic]:
+def _networks(
+    config: GANTrainingConfig,
+) -> tuple[StyleWaveGAN | WaveGAN | SpectralGAN, EnsembleCritic | WaveGANCritic | SpectralGANCritic]:
     c = config.generator
+    if isinstance(c, SpectralGANConfig):
+        return SpectralGAN(c), SpectralGANCritic(c)
     generator = StyleWaveGAN(c) if isinstance(c, StyleWaveGANConfig) else WaveGAN(c)
     if config.critic is not None:
         return generator, EnsembleCritic(config.critic, length_samples=c.length_samples)
@@ -115,7 +140,8 @@ def _networks(config: GANTrainingConfig) -> tuple[StyleWaveGAN | WaveGAN, Ensemb
     return generator, WaveGANCritic(c)
 
 
-def _adam(parameters: Iterable[nn.Parameter], config: OptimizerConfig) -> torch.optim.Adam:
+def adam(parameters: Iterable[nn.Parameter], config: OptimizerConfig) -> torch.optim.Adam:
+    """The optimizer of a configuration."""
     return torch.optim.Adam(parameters, lr=config.rate, betas=(config.beta1, config.beta2))
 
 
@@ -142,18 +168,18 @@ def train_step(gan: GAN, real: Tensor, labels: Tensor, random: torch.Generator) 
     else:
         _set_momentum(gan, gan.config.generator_optimizer.beta1)
         latent = torch.randn(len(real), gan.config.generator.latent_dim, device=real.device)
-        fake = gan.generator(latent, wanted)
+        fake = gan.draw(latent, wanted)
         # Critic and generator are updated on the same views: to make them again costs a tenth of the step.
         seen = gan.critic.views(_adaptive(gan, fake, random))
         log = _critic_step(gan, real, [view.detach() for view in seen], condition, wanted, random)
         for _ in range(gan.config.critic_steps - 1):
             with torch.no_grad():
-                again = gan.generator(torch.randn_like(latent), wanted)
+                again = gan.draw(torch.randn_like(latent), wanted)
                 views = gan.critic.views(_adaptive(gan, again, random))
             log = _critic_step(gan, real, views, condition, wanted, random)
         log |= _generator_step(gan, real, fake, seen, condition, wanted, asked)
     gan.step += 1
-    _average(gan, len(real) * gan.fabric.world_size)
+    average_weights(gan, len(real) * gan.fabric.world_size)
     return log
 
 
@@ -203,7 +229,7 @@ def _level_step(gan: GAN, real: Tensor, condition: Tensor) -> dict[str, float]:
         "levels": weights.weight * (made.clamp(min=FLOOR_NEPERS) - wanted).abs().mean() / -FLOOR_NEPERS,
         "kl": weights.kl_weight * kl_standard_normal(mean, log_variance).mean(),
     }
-    return _update(gan, gan.generator_optimizer, terms)
+    return update(gan.fabric, gan.generator_optimizer, terms)
 
 
 def _level_frames(gan: GAN) -> int:
@@ -229,7 +255,7 @@ def _critic_step(
         critic = getattr(gan.critic, "module", gan.critic)
         with gan.fabric.autocast():
             terms |= gan.loss.penalty(lambda v: critic(v, condition), seen_real, seen_fake)
-    log = _update(gan, gan.critic_optimizer, terms)
+    log = update(gan.fabric, gan.critic_optimizer, terms)
     signs = average_over_replicas(gan.fabric, [], [float(on_real.detach().sign().mean())])[0]
     _adapt(gan, signs, len(real) * gan.fabric.world_size)
     return log | {
@@ -251,15 +277,16 @@ def _generator_step(
 ) -> dict[str, float]:
     # The critic's weights need no gradient here; switching them off saves that half of its backward pass.
     gan.critic.requires_grad_(False)
-    terms = gan.loss.generator(gan.critic(seen, wanted), fake)
-    if gan.obedience is not None and gan.obedience.is_due(gan.step):
-        terms |= gan.obedience.terms(fake, asked)
-    every = gan.config.reconstruction.every
-    if gan.encoder is not None and gan.step % every == 0:
-        terms |= _reconstruction_terms(gan, real, condition)
-    log = _update(gan, gan.generator_optimizer, terms)
-    gan.critic.requires_grad_(True)
-    return log
+    try:
+        terms = gan.loss.generator(gan.critic(seen, wanted), fake)
+        if gan.obedience is not None and gan.obedience.is_due(gan.step):
+            terms |= gan.obedience.terms(fake, asked)
+        every = gan.config.reconstruction.every
+        if gan.encoder is not None and gan.step % every == 0:
+            terms |= _reconstruction_terms(gan, real, condition)
+        return update(gan.fabric, gan.generator_optimizer, terms)
+    finally:
+        gan.critic.requires_grad_(True)
 
 
 def _adaptive(gan: GAN, sounds: Tensor, random: torch.Generator) -> Tensor:
@@ -275,29 +302,37 @@ def _adapt(gan: GAN, signs: float, sounds: int) -> None:
     gan.probability = min(max(gan.probability + direction * sounds / a.adapt_over_sounds, 0.0), a.limit)
 
 
-def _update(gan: GAN, optimizer: torch.optim.Optimizer, terms: dict[str, Tensor]) -> dict[str, float]:
+def update(fabric: Fabric, optimizer: torch.optim.Optimizer, terms: dict[str, Tensor]) -> dict[str, float]:
+    """One step of an optimizer down the sum of some terms.
+
+    Returns:
+        The terms' values, means over all processes.
+
+    Raises:
+        NonFiniteLoss: a term or the gradient is not finite; no weight has been changed.
+    """
     total = torch.stack([t.float() for t in terms.values()]).sum()
     optimizer.zero_grad(set_to_none=True)
-    gan.fabric.backward(total)
+    fabric.backward(total)
     values = {name: float(term.detach()) for name, term in terms.items()}
     gradients = [p.grad.detach() for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-    means = average_over_replicas(gan.fabric, gradients, list(values.values()))
+    means = average_over_replicas(fabric, gradients, list(values.values()))
     values = dict(zip(values, means, strict=True))
     norm = torch.nn.utils.get_total_norm(gradients)
     if not all(map(math.isfinite, (*values.values(), float(norm)))):
         optimizer.zero_grad(set_to_none=True)
-        gan.critic.requires_grad_(True)
         raise NonFiniteLoss(", ".join(f"{k} {v:.3g}" for k, v in values.items()) + f", gradient {float(norm):.3g}")
     optimizer.step()
     return values
 
 
 @torch.no_grad()
-def _average(gan: GAN, sounds: int) -> None:
+def average_weights(trainee: Averaged, sounds: int) -> None:
+    """Move the averaged generator towards the one that is trained, by as much as belongs to so many sounds."""
     # A short memory at the start, or the average would long remember the first noise.
-    memory = min(gan.config.ema_sounds, 0.1 * gan.step * sounds + 1.0)
+    memory = min(trainee.config.ema_sounds, 0.1 * trainee.step * sounds + 1.0)
     keep = 0.5 ** (sounds / memory)
-    source = gan.generator.module if hasattr(gan.generator, "module") else gan.generator
-    torch._foreach_lerp_(list(gan.average.parameters()), list(source.parameters()), 1.0 - keep)
-    for ours, theirs in zip(gan.average.buffers(), source.buffers(), strict=True):
+    source = getattr(trainee.generator, "module", trainee.generator)
+    torch._foreach_lerp_(list(trainee.average.parameters()), list(source.parameters()), 1.0 - keep)
+    for ours, theirs in zip(trainee.average.buffers(), source.buffers(), strict=True):
         ours.copy_(theirs)

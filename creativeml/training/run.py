@@ -23,7 +23,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from creativeml.audio.augment import AugmentConfig, DrumAugment
-from creativeml.config import from_dict, load_json, read_json, save_json, to_dict
+from creativeml.config import from_dict, read_json, save_json, to_dict
 from creativeml.data.joint_distribution import DescriptorRanges
 from creativeml.data.one_shots import OneShotDataset
 from creativeml.data.samplers import ClassBalancedSampler
@@ -31,13 +31,12 @@ from creativeml.errors import CreativeMLError
 from creativeml.files import atomic_write_json, sha256_file
 from creativeml.models.checkpoint import ENCODER, save_pretrained
 from creativeml.models.gans.style_wavegan import StyleWaveGAN
-from creativeml.training.config import GANTrainingConfig
 from creativeml.training.controls import data_ranges, measured_dataset, usual_controls
-from creativeml.training.gan import GAN, build_gan
 from creativeml.training.levels import estimate_levels
 from creativeml.training.recorder import last_line_with
 from creativeml.training.replicas import reseed
 from creativeml.training.state import latest_state, load_state, save_state
+from creativeml.training.tasks import Trainee, TrainingConfig, build, stored_config
 from creativeml.training.validation import ALARMS, DISTANCE, SCORE, Rank, Validator, rank_of, usable_kinds
 from creativeml.training.warm_start import heard_by, start_from
 
@@ -71,7 +70,8 @@ class Run:
     """A run in progress."""
 
     folder: Path
-    gan: GAN
+    gan: Trainee
+    """What is trained."""
     dataset: OneShotDataset
     validation: Validator | None
     sampler: ClassBalancedSampler
@@ -102,7 +102,7 @@ def tell(message: str) -> None:
         tqdm.write(message, file=sys.stderr)
 
 
-def open_run(config: GANTrainingConfig, data: Path, out: Path, fabric: Fabric, options: FitOptions) -> Run:
+def open_run(config: TrainingConfig, data: Path, out: Path, fabric: Fabric, options: FitOptions) -> Run:
     """Everything of a new or a resumed run, checked; nothing is written yet.
 
     Raises:
@@ -123,7 +123,7 @@ def open_run(config: GANTrainingConfig, data: Path, out: Path, fabric: Fabric, o
         about = _same_data(out, about)
     elif options.init is not None:
         about["heard_before"] = heard_by(options.init)
-    gan = build_gan(config, fabric)
+    gan = build(config, fabric)
     # The sounds that weights came from belong to what the model was trained on, too.
     info: dict[str, Any] = {
         "trained_on_sha256": sorted({*dataset.fingerprints(), *about.get("heard_before", [])}),
@@ -147,7 +147,7 @@ def open_run(config: GANTrainingConfig, data: Path, out: Path, fabric: Fabric, o
     return Run(out, gan, dataset, validation, sampler, options, augment, about, info, best, ranges=ranges)
 
 
-def _start(gan: GAN, dataset: OneShotDataset, values: dict[str, Tensor], init: Path | None) -> None:
+def _start(gan: Trainee, dataset: OneShotDataset, values: dict[str, Tensor], init: Path | None) -> None:
     """Weights that learnt elsewhere, and what is estimated from the data before training begins."""
     networks = (gan.average, gan.generator)
     if init is not None:
@@ -166,8 +166,8 @@ def _start(gan: GAN, dataset: OneShotDataset, values: dict[str, Tensor], init: P
             network.usual_controls.copy_(usual)
 
 
-def _stored_config(out: Path, asked: GANTrainingConfig) -> GANTrainingConfig:
-    stored = load_json(GANTrainingConfig, out / "config.json")
+def _stored_config(out: Path, asked: TrainingConfig) -> TrainingConfig:
+    stored = stored_config(out, type(asked))
     if to_dict(stored) != to_dict(asked):
         differing = [k for k, v in to_dict(stored).items() if to_dict(asked)[k] != v]
         tell(f"note: resuming with the run's own {', '.join(differing)} (stored in {out / 'config.json'})")
@@ -188,7 +188,7 @@ def _same_data(out: Path, about: dict[str, Any]) -> dict[str, Any]:
     return stored
 
 
-def _load_data(config: GANTrainingConfig, data: Path, overfit: int) -> tuple[OneShotDataset, Validator | None]:
+def _load_data(config: TrainingConfig, data: Path, overfit: int) -> tuple[OneShotDataset, Validator | None]:
     dataset = OneShotDataset(data, "train", kinds=config.generator.kinds)
     for name, has, wants, flag in (
         ("samples per sound", dataset.length_samples, config.generator.length_samples, "--length"),
@@ -281,11 +281,8 @@ def _best_so_far(folder: Path) -> tuple[dict[str, Any], Rank | None]:
 def set_rate_factor(run: Run, factor: float) -> None:
     """Scale the learning rates of the configuration."""
     run.rate_factor = factor
-    c = run.gan.config
-    for optimizer, own in (
-        (run.gan.generator_optimizer, c.generator_optimizer),
-        (run.gan.critic_optimizer, c.critic_optimizer),
-    ):
+    for name, optimizer in run.gan.optimizers().items():
+        own = getattr(run.gan.config, f"{name}_optimizer")
         for group in optimizer.param_groups:
             group["lr"] = own.rate * factor
 

@@ -137,3 +137,33 @@ def test_an_accelerator_that_is_not_there_is_said(starter, tmp_path, capsys):
     arguments = ["--data", str(starter), "--out", str(tmp_path / "run"), "--accelerator", "cuda"]
     assert run(["train", "drum_gan", *arguments]) == 1
     assert "--accelerator cpu" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("model", "flags"), [("drum_vae", []), ("drum_gan", ["--preset", "spectral"])])
+def test_baselines_are_trained_and_resumed_by_the_same_flags(model, flags, starter, tmp_path):
+    out = tmp_path / "run"
+    arguments = ["train", model, *flags, "--data", str(starter), "--out", str(out), "--accelerator", "cpu"]
+    small = ["--overfit", "4", "--batch-size", "4", "--checkpoint-every", "1"]
+    assert run([*arguments, *small, "--steps", "1"]) == 0
+    assert run([*arguments, *small, "--steps", "2", "--resume"]) == 0
+    assert json.loads((out / "last/config.json").read_text())["info"]["step"] == 2
+    name = "drum_vae" if model == "drum_vae" else "spectral_gan"
+    assert from_pretrained(out / "best").registry_name == name
+
+
+@pytest.mark.parametrize(
+    ("model", "flags", "message"),
+    [
+        ("drum_vae", ["--preset", "fast"], "--preset is for drum_gan"),
+        ("drum_vae", ["--controls", "warmth"], "--controls is for drum_gan"),
+        ("drum_vae", ["--set", "critic.periods=2"], "no field 'critic.periods'"),
+        ("drum_gan", ["--preset", "spectral", "--controls", "warmth"], "spectral has no controls"),
+        ("drum_gan", ["--preset", "spectral", "--batch-size", "6"], "must be a multiple of that, not 6"),
+        ("drum_gan", ["--preset", "spectral", "--set", "augmentation.limit=0.5"], "augmentation.limit=0 too"),
+    ],
+)
+def test_what_a_baseline_does_not_have_is_said(model, flags, message, starter, tmp_path, capsys):
+    arguments = ["train", model, "--data", str(starter), "--out", str(tmp_path / "run"), "--accelerator", "cpu"]
+    assert run([*arguments, *flags]) == 1
+    told = capsys.readouterr().err
+    assert message in told and "Traceback" not in told and not (tmp_path / "run").exists()

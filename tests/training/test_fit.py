@@ -215,7 +215,7 @@ def test_dry_run_says_what_would_be_done_and_writes_nothing(drums, small, fabric
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("name", ["fast", "fast-pqmf", "paper", "wavegan"])
+@pytest.mark.parametrize("name", ["fast", "fast-pqmf", "paper", "wavegan", "spectral"])
 def test_presets_are_whole_and_survive_json(name):
     from creativeml.config import from_dict
     from creativeml.training.config import GANTrainingConfig

@@ -1,0 +1,47 @@
+"""The trainings there are: which networks belong to a configuration, and what their step is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from creativeml.config import from_dict, read_json
+from creativeml.errors import CreativeMLError
+from creativeml.training import gan
+from creativeml.training.autoencoder import VAE, VAETrainingConfig, build_vae, vae_step
+from creativeml.training.config import GANTrainingConfig
+from creativeml.training.gan import GAN, build_gan
+
+TrainingConfig = GANTrainingConfig | VAETrainingConfig
+Trainee = GAN | VAE
+C = TypeVar("C", GANTrainingConfig, VAETrainingConfig)
+
+
+def build(config: TrainingConfig, fabric: Fabric) -> Trainee:
+    """Fresh networks and optimizers of a configuration."""
+    return build_vae(config, fabric) if isinstance(config, VAETrainingConfig) else build_gan(config, fabric)
+
+
+def train_step(trainee: Trainee, real: Tensor, labels: Tensor, random: torch.Generator) -> dict[str, float]:
+    """One step on one batch; see `training.gan.train_step` and `training.autoencoder.vae_step`."""
+    if isinstance(trainee, VAE):
+        return vae_step(trainee, real, labels)
+    return gan.train_step(trainee, real, labels, random)
+
+
+def stored_config(run: Path, kind: type[C]) -> C:
+    """The configuration of a run, from its folder.
+
+    Raises:
+        CreativeMLError: none there, a damaged one, or that of another training.
+    """
+    path = run / "config.json"
+    values = read_json(path)
+    if isinstance(values, dict) and ("critic" in values) != (kind is GANTrainingConfig):
+        model = "drum_gan" if "critic" in values else "drum_vae"
+        raise CreativeMLError(f"{run} holds a run of {model}; resume it with `creativeml train {model}`")
+    return from_dict(kind, values, where=str(path))
