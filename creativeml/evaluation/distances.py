@@ -19,6 +19,7 @@ from creativeml.evaluation.points import (
     Draw,
     Interval,
     Points,
+    Redrawn,
     Units,
     equal_shares,
     interval_around,
@@ -135,12 +136,26 @@ def kernel_distance_interval(
     seed: int = 0,
 ) -> Interval:
     """`kernel_distance` with its 95 % interval: groups of both sets are resampled within their strata."""
+    options = {"bandwidth": bandwidth, "z_score": z_score, "resamples": resamples, "seed": seed}
+    return kernel_distance_redrawn(reference, evaluated, **options).interval
+
+
+def kernel_distance_redrawn(
+    reference: Points | Tensor,
+    evaluated: Points | Tensor,
+    *,
+    bandwidth: float | None = None,
+    z_score: bool = True,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Redrawn:
+    """`kernel_distance` and its bootstrap draws, in which the same seed draws the same groups of the reference."""
     sets = _prepared(reference, evaluated, z_score)
     sums = _KernelSums(*sets, bandwidth)
     generator = np.random.default_rng([seed, 1])
     units = [Units(points) for points in sets]
     counts = [torch.stack([u.resampled(generator).counts() for _ in range(resamples)]) for u in units]
-    return interval_around(sums.distance(), sums.distances(counts).tolist())
+    return Redrawn(sums.distance(), tuple(sums.distances(counts).tolist()))
 
 
 # --- Fréchet distance

@@ -33,8 +33,8 @@ from torch import Tensor
 from creativeml.evaluation.points import (
     Interval,
     Points,
+    Redrawn,
     Units,
-    interval_around,
     shared_strata,
     standardise,
     to_points,
@@ -86,10 +86,26 @@ def manifold(
     Raises:
         ValueError: different strata in the two sets, or one with a single sound.
     """
+    options = {"neighbours": neighbours, "sizes": sizes, "z_score": z_score, "resamples": resamples, "seed": seed}
+    found = {name: r.interval for name, r in manifold_redrawn(reference, evaluated, **options).items()}
+    return {name: figure if name == "density" else _as_share(figure) for name, figure in found.items()}
+
+
+def manifold_redrawn(
+    reference: Points | Tensor,
+    evaluated: Points | Tensor,
+    *,
+    neighbours: int = NEIGHBOURS,
+    sizes: Sequence[int] | None = None,
+    z_score: bool = True,
+    resamples: int = HALVES,
+    seed: int = 0,
+) -> dict[str, Redrawn]:
+    """The figures of `manifold` and those of halves of the groups; the same seed takes the same halves of the
+    reference, for evaluated sets of the same strata and groups."""
     sets = _prepared(reference, evaluated, z_score)
     sizes = equal_sizes(*sets) if sizes is None else list(sizes)
-    found = _equalised(sets, _Balls(*sets, neighbours), sizes, resamples, seed)
-    return {name: figure if name == "density" else _as_share(figure) for name, figure in found.items()}
+    return _equalised(sets, _Balls(*sets, neighbours), sizes, resamples, seed)
 
 
 def variety(
@@ -116,7 +132,7 @@ def variety(
     """
     sets = _prepared(reference, evaluated, z_score)
     sizes = equal_sizes(*sets) if sizes is None else list(sizes)
-    return _equalised(sets, _Spreads(*sets), sizes, resamples, seed)
+    return {name: r.interval for name, r in _equalised(sets, _Spreads(*sets), sizes, resamples, seed).items()}
 
 
 def _prepared(reference: Points | Tensor, evaluated: Points | Tensor, z_score: bool) -> tuple[Points, Points]:
@@ -139,8 +155,8 @@ class _Statistic(Protocol):
 
 def _equalised(
     sets: tuple[Points, Points], statistic: _Statistic, sizes: list[int], resamples: int, seed: int
-) -> dict[str, Interval]:
-    """Figures of subsets of equal sizes: means over draws, and intervals from halves of the groups."""
+) -> dict[str, Redrawn]:
+    """Figures of subsets of equal sizes: means over draws, and what they are for halves of the groups."""
     units = (Units(sets[0]), Units(sets[1]))
     generator = np.random.default_rng([seed, 0])
     everything = [u.everything() for u in units]
@@ -157,7 +173,7 @@ def _equalised(
         spread.append(torch.stack(parts).mean(0))
     columns = torch.stack(spread).T.tolist() if spread else [[] for _ in values]
     return {
-        name: interval_around(value, column)
+        name: Redrawn(value, tuple(column))
         for name, value, column in zip(statistic.names, values, columns, strict=True)
     }
 

@@ -61,6 +61,37 @@ class Interval:
         return Interval(value, value + self.low - self.value, value + self.high - self.value)
 
 
+@dataclass(frozen=True)
+class Redrawn:
+    """A figure, and what it becomes when what it rests on is drawn anew, time and again.
+
+    Figures that were redrawn with the same seed, of sets with the same strata and groups, correspond draw by draw:
+    their differences have intervals of their own (`minus`).
+    """
+
+    value: float
+    draws: tuple[float, ...]
+
+    @property
+    def interval(self) -> Interval:
+        """The figure with its 95 % interval."""
+        return interval_around(self.value, self.draws)
+
+    def minus(self, other: Redrawn) -> Interval:
+        """The difference of two figures with its 95 % interval.
+
+        What both rest on, the recordings they are compared with, is drawn alike for both and drops out. Two intervals
+        of single figures overlap much longer.
+
+        Raises:
+            ValueError: they were not redrawn equally often.
+        """
+        if len(self.draws) != len(other.draws):
+            raise ValueError(f"{len(self.draws)} draws cannot be paired with {len(other.draws)}")
+        pairs = zip(self.draws, other.draws, strict=True)
+        return interval_around(self.value - other.value, [a - b for a, b in pairs])
+
+
 def to_points(values: Points | Tensor) -> Points:
     """Points as they are, or a plain tensor (n, dimensions) as one stratum of independent points."""
     return values if isinstance(values, Points) else Points(values)
