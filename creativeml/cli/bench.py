@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from creativeml.errors import CreativeMLError, require
 
-DEFAULT = ("fast", "fast-pqmf", "paper", "wavegan", "stylegan2", "rave")
+DEFAULT = ("fast", "fast-pqmf", "paper", "wavegan", "spectral", "drum_vae", "stylegan2", "rave")
 
 
 def bench(
@@ -34,8 +34,8 @@ def bench(
     and smooth with gradients.
 
     Args:
-        models: presets to compare (fast, fast-pqmf, paper, wavegan) and peers of which only the shape is known here:
-            stylegan2 (one-dimensional), rave (decoder of RAVE v2).
+        models: presets to compare (fast, fast-pqmf, paper, wavegan, spectral), drum_vae, and peers of which only the
+            shape is known here: stylegan2 (one-dimensional), rave (decoder of RAVE v2).
         repetitions: turns of each contestant, 1 to 100; medians are printed.
         quick: one turn each, and no memory figures.
         training: measure training steps too (--no-training leaves them out).

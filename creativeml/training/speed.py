@@ -35,8 +35,9 @@ from creativeml.kinds import KINDS
 from creativeml.memory import keep_large_blocks
 from creativeml.models.gans.style_wavegan import StyleWaveGAN
 from creativeml.precision import fastest_dtype
+from creativeml.training.autoencoder import VAETrainingConfig, vae_preset
 from creativeml.training.config import ALL_CONTROLS, GANTrainingConfig, training_preset
-from creativeml.training.gan import GAN, build_gan, train_step
+from creativeml.training.tasks import Trainee, TrainingConfig, build, train_step
 from creativeml.training.warm_start import start_from
 
 PRECISION = "bf16-mixed"
@@ -58,10 +59,12 @@ class Contestant:
     """
 
     name: str
-    config: GANTrainingConfig | None
+    config: TrainingConfig | None
     peer: str = ""
     start: Path | None = None
 
+
+VAE_NAME = "drum_vae"
 
 # Name of the preset, what the tables call it, the batch size in training (None: the preset's own), and its controls.
 CONTESTANTS: tuple[tuple[str, str, int | None, tuple[str, ...]], ...] = (
@@ -69,6 +72,8 @@ CONTESTANTS: tuple[tuple[str, str, int | None, tuple[str, ...]], ...] = (
     ("fast-pqmf", "fast-pqmf (PQMF head)", None, ()),
     ("paper", "paper (waveform head)", None, ()),
     ("wavegan", "WaveGAN", 8, ()),
+    ("spectral", "spectral GAN", None, ()),
+    (VAE_NAME, "VAE", None, ()),
 )
 PEER_FLAGS: dict[str, str] = {"stylegan2": "1-D StyleGAN2", "rave": "RAVE v2 decoder"}
 """Names on the command line of `creativeml.evaluation.peers.PEERS`."""
@@ -91,7 +96,11 @@ def contestants(names: Sequence[str], start: Path | None = None) -> tuple[Contes
             chosen.append(Contestant(PEER_FLAGS[name], None, PEER_FLAGS[name]))
         elif name in known:
             label, batch_size, controls = known[name]
-            config = training_preset(name, KINDS, controls=controls, batch_size=batch_size)
+            config = (
+                vae_preset(KINDS)
+                if name == VAE_NAME
+                else training_preset(name, KINDS, controls=controls, batch_size=batch_size)
+            )
             chosen.append(Contestant(label, config, start=start if name == "fast" else None))
         else:
             raise CreativeMLError(f"no contestant is called '{name}' (known: {', '.join([*known, *PEER_FLAGS])})")
@@ -131,6 +140,8 @@ def measure_generation(
         sound, speed of a batch, and the share of the machine's speed of convolutions that the batch reaches.
     """
     models = {entry.name: _model_of(entry) for entry in entries}
+    # One network for each format: weights are prepared for one of them, and prepared ones cannot be copied.
+    players = {(name, f): copy.deepcopy(model) for name, model in models.items() for f in formats()}
     results: dict[str, dict[str, Any]] = {}
     for name, model in models.items():
         began = time.perf_counter()
@@ -139,8 +150,6 @@ def measure_generation(
         results[name] = {"parameters_m": parameter_count(model) / 1e6, "gflop": 2 * macs(model) / 1e9}
         results[name]["first_ms"] = 1e3 * first
     limit, timed = _convolution_limit(), {}
-    # One network for each format: weights are prepared for one of them.
-    players = {(name, f): copy.deepcopy(model) for name, model in models.items() for f in formats()}
     for count, calls in ((1, 8), (LARGE_BATCH, 3)):
         tasks = {(name, f): _player(model, f, count) for (name, f), model in players.items()}
         named = {json.dumps([n, str(f)]): task for (n, f), task in tasks.items()}
@@ -205,14 +214,24 @@ def _convolution_limit() -> float:
 # --- training
 
 
-def _build(config: GANTrainingConfig) -> GAN:
-    return build_gan(config, Fabric(accelerator="cpu", devices=1, precision=PRECISION))
+def _build(config: TrainingConfig) -> Trainee:
+    return build(config, Fabric(accelerator="cpu", devices=1, precision=PRECISION))
 
 
-def cycle_steps(config: GANTrainingConfig) -> int:
+def cadences(config: TrainingConfig) -> dict[str, int]:
+    """Steps from one payment of a costly term to the next, 0 for a term that is never paid."""
+    if isinstance(config, VAETrainingConfig):
+        return {"penalty_every": 0, "reconstruction_every": 1, "control_every": 0}
+    return {
+        "penalty_every": config.adversarial.penalty_every,
+        "reconstruction_every": config.reconstruction.every,
+        "control_every": config.control.every if getattr(config.generator, "controls", ()) else 0,
+    }
+
+
+def cycle_steps(config: TrainingConfig) -> int:
     """Steps after which every costly term (penalty, reconstruction, controls) has had its turn."""
-    control_every = config.control.every if getattr(config.generator, "controls", ()) else 1
-    return math.lcm(config.adversarial.penalty_every, config.reconstruction.every or 1, control_every)
+    return math.lcm(*filter(None, cadences(config).values()))
 
 
 class TrainingTask:
@@ -223,7 +242,7 @@ class TrainingTask:
         start: folder of weights to go on from.
     """
 
-    def __init__(self, config: GANTrainingConfig, start: Path | None = None) -> None:
+    def __init__(self, config: TrainingConfig, start: Path | None = None) -> None:
         self.config, self.gan = config, _build(config)
         if start is not None:
             start_from(start, self.gan.modules())
@@ -235,7 +254,8 @@ class TrainingTask:
         self._real = 0.3 * torch.randn(config.batch_size, c.length_samples, generator=self._random) * fade
         self._labels = torch.arange(config.batch_size) % len(c.kinds)
         # Behind the steps that reconstruct only, at the start of a cycle.
-        self.gan.step = -(-config.reconstruction.pretrain_steps // self.cycle) * self.cycle
+        first = config.reconstruction.pretrain_steps if isinstance(config, GANTrainingConfig) else 0
+        self.gan.step = -(-first // self.cycle) * self.cycle
 
     def run(self, steps: int | None = None) -> None:
         """Take one whole cycle of steps, or the given number."""
@@ -255,10 +275,8 @@ def measure_training(
         rates = [task.sounds_per_cycle / s for s in seconds[name]]
         results[name] = {
             "batch_size": task.config.batch_size,
-            "critic_steps": task.config.critic_steps,
-            "penalty_every": task.config.adversarial.penalty_every,
-            "reconstruction_every": task.config.reconstruction.every,
-            "control_every": task.config.control.every if task.gan.obedience is not None else 0,
+            "critic_steps": getattr(task.config, "critic_steps", 0),
+            **cadences(task.config),
             "sounds_per_second": float(np.median(rates)),
             "slowest": min(rates),
             "fastest": max(rates),
@@ -286,7 +304,8 @@ def work(request: dict[str, Any]) -> None:
     """The work of the process whose memory `memory_mb` measures."""
     if not request["work"]:
         return
-    config = None if request["config"] is None else from_dict(GANTrainingConfig, request["config"])
+    kind = GANTrainingConfig if "critic" in (request["config"] or ()) else VAETrainingConfig
+    config = None if request["config"] is None else from_dict(kind, request["config"])
     entry = Contestant("", config, request["peer"])
     if request["work"] != "training":
         _player(_model_of(entry), fastest_dtype(), 1 if request["work"] == "one" else LARGE_BATCH)()

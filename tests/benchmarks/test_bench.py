@@ -3,6 +3,7 @@ turns."""
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,7 @@ from creativeml.evaluation.peers import PEERS
 from creativeml.models.gans.critics import CriticConfig
 from creativeml.models.gans.style_wavegan import StyleWaveGANConfig
 from creativeml.models.gans.wavegan import WaveGANConfig
+from creativeml.training.autoencoder import vae_preset
 from creativeml.training.config import ALL_CONTROLS, GANTrainingConfig, ReconstructionConfig, training_preset
 from creativeml.training.speed import (
     CONTESTANTS,
@@ -67,6 +69,23 @@ def test_every_figure_is_there(figures):
     json.dumps(figures)
 
 
+def test_baselines_are_timed_in_generation_and_training():
+    """The spectral GAN and the VAE, small: a cycle is one step, and their sounds are whole ones."""
+    shape = {"kinds": KINDS, "latent_dim": 4, "channels": (4, 4, 4), "patch": 8}
+    entries = []
+    for name, config in (("spectral", training_preset("spectral", KINDS, batch_size=4)), ("vae", vae_preset(KINDS))):
+        generator = replace(config.generator, **shape)
+        entries.append(Contestant(name, replace(config, generator=generator, batch_size=4)))
+    figures = run_bench(entries, 1, training=True, memory=False)
+    for entry in entries:
+        assert cycle_steps(entry.config) == 1
+        assert figures["training"][entry.name]["sounds_per_second"] > 0
+        assert figures["generation"][entry.name]["one_p50_ms"] > 0
+    assert figures["training"]["vae"]["critic_steps"] == 0 and figures["training"]["spectral"]["penalty_every"] == 1
+    assert "| vae " in tables(figures)
+    assert memory_mb(entries[1], "training") is None or 100 < memory_mb(entries[1], "training") < 3000
+
+
 def test_tables(figures):
     text = tables(figures)
     for word in (
@@ -111,7 +130,7 @@ def test_tasks_take_turns():
 def test_contestants_are_the_presets():
     entries = contestants([preset for preset, *_ in CONTESTANTS] + list(PEER_FLAGS))
     presets = [entry.config.preset for entry in entries if entry.config is not None]
-    assert presets == ["fast", "fast-pqmf", "paper", "wavegan"]
+    assert presets == ["fast", "fast-pqmf", "paper", "wavegan", "spectral", "vae"]
     assert entries[0].config.generator.controls == ALL_CONTROLS
     assert {entry.peer for entry in entries} == {"", *PEERS}
     assert len({entry.name for entry in entries}) == len(entries)
