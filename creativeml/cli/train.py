@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -28,6 +29,7 @@ def train(
     ] = (),
     init: Path | None = None,
     steps: int = 20_000,
+    minutes: float | None = None,
     batch_size: int | None = None,
     checkpoint_every: int = 1000,
     validate_every: int = 250,
@@ -59,6 +61,8 @@ def train(
             been changed is said, by --dry-run too.
         init: folder of a run or of a model to start from, with the same preset and kinds; controls may be added.
         steps: updates of the generator in all, those before a resume included.
+        minutes: of training in all, those before a resume included, after which it ends even before all steps are
+            taken; looks at the validation recordings are not counted. For comparisons at equal time.
         batch_size: sounds per step; by default the preset's.
         checkpoint_every: steps from one checkpoint to the next.
         validate_every: steps from one comparison with the validation recordings to the next; the nearest model is kept.
@@ -83,6 +87,8 @@ def train(
     _check_not_negative(overfit=overfit, seed=seed)
     if batch_size is not None:
         _check(batch_size=batch_size)
+    if minutes is not None and not 0 < minutes < math.inf:
+        raise CreativeMLError(f"--minutes must be more than 0, not {minutes:g}")
     if seed > LAST_SEED:
         raise CreativeMLError(f"--seed must be at most {LAST_SEED}, not {seed}")
     kinds = read_dataset(data).kinds
@@ -99,7 +105,7 @@ def train(
             config = replace(config, reconstruction=replace(config.reconstruction, pretrain_steps=0))
     config = _with_changes(config, changes, out if resume else None)
     fabric = fabric_for(accelerator, precision)
-    options = FitOptions(steps, checkpoint_every, resume, overfit, dry_run, validate_every, init)
+    options = FitOptions(steps, checkpoint_every, resume, overfit, dry_run, validate_every, init, minutes)
     run = fit(config, data, out, fabric, options)
     if run.stopped_by == "SIGINT":
         return 130

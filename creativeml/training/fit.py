@@ -112,7 +112,7 @@ def _loop(run: Run, recorder: Recorder | NoRecorder) -> None:
     )
     trouble = Trouble()
     with contextlib.closing(bar):
-        while run.gan.step < run.options.steps and not _stops(run):
+        while not _is_over(run) and not _stops(run):
             started = time.perf_counter()
             sounds, labels, random = _next_batch(run)
             waited = time.perf_counter() - started
@@ -134,7 +134,7 @@ def _loop(run: Run, recorder: Recorder | NoRecorder) -> None:
                 line = means.take()
                 recorder.record(run.gan.step, line)
                 bar.set_postfix({k: f"{line[k]:.3f}" for k in SHOWN if k in line})
-            if run.gan.step % run.options.checkpoint_every == 0 or run.gan.step == run.options.steps:
+            if run.gan.step % run.options.checkpoint_every == 0 or _is_over(run):
                 _checkpoint(run, recorder)
             elif run.validation is not None and run.gan.step % run.options.validate_every == 0:
                 _look(run, recorder)
@@ -142,6 +142,13 @@ def _loop(run: Run, recorder: Recorder | NoRecorder) -> None:
             if fabric.is_global_zero:
                 save(run)
             tell(f"stopped by {run.stopped_by} at step {run.gan.step}; continue with --resume")
+
+
+def _is_over(run: Run) -> bool:
+    """Whether all steps have been taken, or the time has been used up."""
+    limit = run.options.minutes
+    time_is_up = limit is not None and any_replica(run.gan.fabric, run.seconds >= 60.0 * limit)
+    return time_is_up or run.gan.step >= run.options.steps
 
 
 def _stops(run: Run) -> bool:

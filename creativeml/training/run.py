@@ -54,6 +54,8 @@ class FitOptions:
         validate_every: steps from one look at the validation recordings to the next; there is one at every
             checkpoint too.
         init: folder of a run or a model whose weights a new run starts from.
+        minutes: of training steps in all, those before a resume included, after which the run ends; looks at the
+            validation recordings are not counted. None for no limit but `steps`.
     """
 
     steps: int
@@ -63,6 +65,7 @@ class FitOptions:
     dry_run: bool = False
     validate_every: int = 250
     init: Path | None = None
+    minutes: float | None = None
 
 
 @dataclass

@@ -101,6 +101,8 @@ def other_rate(rows, about):
         (["--data", "no-such-folder", "--out", "{out}"], 1, "creativeml prepare"),
         (["--data", "{data}", "--out", "{file}"], 1, "is a file"),
         (["--data", "{data}", "--out", "{out}", "--steps", "0"], 1, "--steps must be at least 1"),
+        (["--data", "{data}", "--out", "{out}", "--minutes", "0"], 1, "--minutes must be more than 0"),
+        (["--data", "{data}", "--out", "{out}", "--minutes", "nan"], 1, "--minutes must be more than 0"),
         (["--data", "{data}", "--out", "{out}", "--overfit", "-1"], 1, "--overfit must not be negative"),
         (["--data", "{data}", "--out", "{out}", "--seed", "99999999999"], 1, "--seed must be at most"),
         (["--data", "{data}", "--out", "{out}", "--resume"], 1, "holds no run to resume"),
