@@ -1,7 +1,7 @@
 """The drum generator: a page that plays a trained model like an instrument.
 
 Run it with `creativeml studio`, or by hand: `python apps/drum_generator.py --help`.
-Programs use the same two endpoints as the page: `/generate` and `/bundle`.
+Programs use the same endpoints as the page: `/generate`, `/measure` and `/bundle`.
 """
 
 from __future__ import annotations
@@ -11,17 +11,27 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from _shared import serving
 
-from creativeml.config import from_dict, to_dict
-from creativeml.errors import CreativeMLError, require
+from creativeml.audio.descriptors.scales import SCALES
+from creativeml.audio.io import read_audio
+from creativeml.config import from_dict
+from creativeml.errors import CreativeMLError, quoted, require
 from creativeml.files import sha256_bytes
 from creativeml.memory import keep_large_blocks
 from creativeml.synthesis import export
-from creativeml.synthesis.catalog import LAST_SEED, MAX_TRUNCATION, ModelInfo, check_request, find_model
+from creativeml.synthesis.catalog import (
+    DEFAULT_TUNING,
+    LAST_SEED,
+    MAX_TRUNCATION,
+    ModelInfo,
+    check_request,
+    find_model,
+)
+from creativeml.synthesis.request import kind_word
 
 if TYPE_CHECKING:
     import gradio
@@ -31,8 +41,12 @@ if TYPE_CHECKING:
 PAGE = Path(__file__).resolve().parent / "_drum_generator"
 SHARED = Path(__file__).resolve().parent / "_shared"
 # One scope in the browser, so the order is that of use.
-SCRIPTS = (SHARED / "sound.js", SHARED / "picture.js", PAGE / "icons.js", PAGE / "page.js", PAGE / "view.js")
+SCRIPTS = tuple(SHARED / name for name in ("sound.js", "picture.js")) + tuple(
+    PAGE / name for name in ("icons.js", "page.js", "shape.js", "view.js")
+)
+STYLES = (PAGE / "page.css", PAGE / "shape.css")
 MAX_ROW = 64
+MAX_ROW_TUNING = 100
 MAX_BUNDLE = 256
 KEPT_FILES = 1024
 
@@ -80,44 +94,99 @@ class Server:
         self._folder = folder / "sounds"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._shelf = serving.FileShelf(KEPT_FILES)
+        # The model computes for one caller at a time; measuring goes on beside it.
+        self._making = Lock()
 
-    def generate(self, kind: str, count: int = 8, seed: int = 0, truncation: float = 1.0) -> dict:
+    def generate(
+        self,
+        kind: str,
+        count: int = 8,
+        seed: int = 0,
+        truncation: float = 1.0,
+        controls: dict | None = None,
+        tuning: int = 0,
+    ) -> dict:
         """Make a row of drum sounds.
 
         Args:
-            kind: one of the model's kinds, e.g. "kick".
+            kind: one of the model's kinds, e.g. "kick", or a mixture with its shares: "snare:0.7,clap:0.3".
             count: 1 to 64 sounds.
             seed: number of the first sound, 0 to 4294967295; the others count up from it.
             truncation: variation, 0 (near the average) to 1.5 (wild); 1 is as trained.
+            controls: of models that have some: descriptor to value in its unit, e.g. {"brightness": 60}.
+            tuning: steps that bring each sound nearer to its controls, about ten times as long as a sound each; of all
+                sounds together at most 100.
 
         Returns:
-            "files": 24-bit wavs; "manifest": what makes them again, its "sounds" in the same order.
+            "files": 24-bit wavs; "manifest": what makes them again, its "sounds" in the same order; "note": what was
+            asked for that does not occur, and what was made instead, or "".
         """
         with serving.shown_errors():
             check_request(self.info.kinds, kind=kind, count=count, seed=seed, truncation=truncation, most=MAX_ROW)
+            asked = _asked(controls)
+            if isinstance(tuning, int) and count * tuning > MAX_ROW_TUNING:
+                raise CreativeMLError(f"at most {MAX_ROW_TUNING} steps of tuning for all sounds together")
             instrument = self._instrument()
-            requests = export.requests_for(instrument, [kind], count, seed, truncation)
-            made = [export.render(instrument, r) for r in requests]
+            requests = export.requests_for(instrument, [kind], count, seed, truncation, asked, tuning)
+            note = instrument.feasible(kind, asked).message
+            with self._making:
+                # Measuring would delay the sounds: see `measure`.
+                made = [export.render(instrument, r, measure=False) for r in requests]
             files = [self._place(record.file, data) for data, record in made]
             manifest = export.manifest_of(instrument, [record for _, record in made])
-        return {"files": files, "manifest": to_dict(manifest)}
+        return {"files": files, "manifest": export.plain(manifest), "note": note}
+
+    def measure(self, sounds: list[dict], exact: bool = True) -> list[dict]:
+        """What sounds have of the model's controls.
+
+        Args:
+            sounds: up to 64 of {"kind": "kick", "seed": 0, "truncation": 1.0, "controls": {"brightness": 60}}.
+            exact: the controls that each was asked for, as `creativeml describe` says; otherwise all that the model
+                has, by faster measures that are nearly right.
+
+        Returns:
+            For each sound: descriptor to value in its unit.
+        """
+        import torch  # not at the top: the page is there before torch has been loaded
+
+        with serving.shown_errors():
+            requests = self._requests(sounds, MAX_ROW)
+            files = [self._file_of(r) for r in requests]
+            heard = torch.stack([torch.from_numpy(read_audio(path).samples[0]) for path in files])
+            if not exact:
+                return export.measured(heard, self.info.sample_rate, self.info.controls, smooth=True)
+            pairs = zip(heard, requests, strict=True)
+            return [export.measured(sound[None], self.info.sample_rate, r.controls)[0] for sound, r in pairs]
 
     def bundle(self, sounds: list[dict]) -> dict:
         """Zip archive of sounds with their manifest.
 
         Args:
-            sounds: up to 256 of {"kind": "kick", "seed": 0, "truncation": 1.0}.
+            sounds: up to 256 of {"kind": "kick", "seed": 0, "truncation": 1.0, "controls": {"brightness": 60}}.
 
         Returns:
             The archive as a file.
         """
         with serving.shown_errors():
-            if not isinstance(sounds, list) or not 1 <= len(sounds) <= MAX_BUNDLE:
-                raise CreativeMLError(f"a bundle holds 1 to {MAX_BUNDLE} sounds")
-            requests = [from_dict(export.Request, s, where=f"sound {i + 1}") for i, s in enumerate(sounds)]
-            data = export.zip_sounds(self._instrument(), requests)
-            words = "-".join(sorted({export.file_name(r).split("_")[0] for r in requests}))
+            requests = self._requests(sounds, MAX_BUNDLE)
+            with self._making:
+                data = export.zip_sounds(self._instrument(), requests)
+            words = "-".join(sorted({kind_word(r.kind) for r in requests}))
             return self._place(f"{words[:40]}_x{len(requests)}_{sha256_bytes(data)[:8]}.zip", data)
+
+    def _requests(self, sounds: Any, most: int) -> list[export.Request]:
+        if not isinstance(sounds, list) or not 1 <= len(sounds) <= most:
+            raise CreativeMLError(f"give a list of 1 to {most} sounds")
+        requests = [from_dict(export.Request, s, where=f"sound {i + 1}") for i, s in enumerate(sounds)]
+        return export.checked(self._instrument(), requests)
+
+    def _file_of(self, request: export.Request) -> Path:
+        path = self._folder / export.file_name(request)
+        if not path.is_file():
+            with self._making:
+                data, _ = export.render(self._instrument(), request, measure=False)
+            self._place(path.name, data)
+        return path
 
     def _place(self, name: str, data: bytes) -> dict:
         import gradio
@@ -146,9 +215,10 @@ def build(info: ModelInfo, instrument: Callable[[], Instrument], folder: Path) -
             setup=json.dumps(page_setup(info)),
             elem_id="drum-generator",
         )
-        # Both use the model, which computes for one caller at a time.
+        # Measuring waits for nobody and lets nobody wait.
         api(server.generate, api_name="generate", concurrency_id="model", concurrency_limit=1)
         api(server.bundle, api_name="bundle", concurrency_id="model", concurrency_limit=1)
+        api(server.measure, api_name="measure", concurrency_id="measure", concurrency_limit=1)
     return demo
 
 
@@ -160,6 +230,12 @@ def page_setup(info: ModelInfo) -> dict[str, Any]:
         "lengthSamples": info.length_samples,
         "lastSeed": LAST_SEED,
         "maxVariation": MAX_TRUNCATION,
+        "tuning": DEFAULT_TUNING,
+        "controls": [
+            {"name": s.name, "unit": s.unit, "doc": s.doc, "logarithmic": s.logarithmic, "low": s.low}
+            for s in map(SCALES.__getitem__, info.controls)
+        ],
+        "ranges": {kind: _ranges(info, kind) for kind in info.kinds} if info.controls else {},
         "model": {
             "name": info.name,
             "sha256": info.sha256,
@@ -167,6 +243,23 @@ def page_setup(info: ModelInfo) -> dict[str, Any]:
             "version": info.version,
         },
     }
+
+
+def _ranges(info: ModelInfo, kind: str) -> dict[str, tuple[float, float, float]]:
+    """Control to the lowest, the usual and the highest value that can be asked for."""
+    scales = [SCALES[name] for name in info.controls]
+    found = {s.name: (s.low, s.value_at((s.place(s.low) + s.place(s.high)) / 2), s.high) for s in scales}
+    if info.ranges is not None:
+        found |= {name: ends for name, ends in info.ranges.ends(kind).items() if name in found}
+    return found
+
+
+def _asked(controls: Any) -> dict[str, Any]:
+    if controls is None:
+        return {}
+    if not isinstance(controls, dict):
+        raise CreativeMLError(f'controls must be an object like {{"brightness": 60}}, got {quoted(controls)}')
+    return controls
 
 
 def serve(
@@ -193,7 +286,7 @@ def serve(
     require("gradio", extra="apps")
     player = Player(model)
     demo = build(info, player.get, folder)
-    css = (PAGE / "page.css").read_text(encoding="utf-8")
+    css = "\n".join(path.read_text(encoding="utf-8") for path in STYLES)
     serving.serve(demo, address, name="Drum generator", css=css, browser=browser, when_up=player.start)
 
 

@@ -58,8 +58,9 @@ def shares_of(kind: Kind, known: Sequence[str]) -> dict[str, float]:
         raise CreativeMLError(f"the shares of a mixture of kinds must be 0 or more and not all 0, not {shown}")
     total = sum(shares)
     parts = {name: round(_PARTS * share / total) for name, share in given.items()}
+    largest = min(parts, key=lambda name: (-parts[name], name))
+    parts[largest] += _PARTS - sum(parts.values())
     order = sorted((name for name in parts if parts[name]), key=lambda name: (-parts[name], name))
-    parts[order[0]] += _PARTS - sum(parts.values())
     return {name: parts[name] / _PARTS for name in order}
 
 

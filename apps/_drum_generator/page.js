@@ -4,27 +4,34 @@ const setup = JSON.parse(props.setup);
 const ROW = 8;
 const find = (selector) => element.querySelector(selector);
 const deck = new Deck(setup.sampleRate);
-const cache = new Map(); // name -> sound {request, name, file, bytes, buffer, samples, seconds}; the newest 160
+// name -> sound {request, name, file, bytes, buffer, samples, seconds, given, measured}; the newest 160
+const cache = new Map();
 const memory = `creativeml.drums.${setup.model.sha256.slice(0, 12)}`;
 
 const state = {
   kind: setup.kinds[0], seed: 0, variation: 1, keep: false, volume: 0.9, dark: null, kept: [],
-  row: [], history: [], place: -1, busy: false, typed: true, span: 0, made: 0,
+  row: [], history: [], place: -1, busy: false, typed: true, span: 0, made: 0, shapes: {}, chosen: 0,
 };
 
 const isWhole = (value, most) => Number.isInteger(value) && value >= 0 && value <= most;
 const lastSeed = setup.lastSeed - (ROW - 1);
+// A request names a sound: {kind, second, share, seed, truncation, controls, tuning}; a second kind has its share in it,
+// tuning is the number of steps towards the controls.
 const goodRequest = (r) =>
   r && setup.kinds.includes(r.kind) && isWhole(r.seed, setup.lastSeed) && r.truncation >= 0 && r.truncation <= setup.maxVariation;
-const keyOf = (r) => `${r.kind} ${r.seed} ${r.truncation}`;
+const kindText = ({ kind, second, share }) => (second ? `${kind}:${(1 - share).toFixed(2)},${second}:${share.toFixed(2)}` : kind);
+const keyOf = (r) => `${kindText(r)} ${r.seed} ${r.truncation} ${JSON.stringify(Object.entries(r.controls).sort())} ${r.tuning}`;
+const nameOf = (r) => `${titleOf(r.kind)}${r.second ? ` + ${titleOf(r.second).toLowerCase()}` : ""} ${r.seed}`;
+const forServer = (r) => ({ kind: kindText(r), seed: r.seed, truncation: r.truncation, controls: r.controls, tuning: r.tuning });
+const makeCall = (r, count) => callServer("generate", [kindText(r), count, r.seed, r.truncation, r.controls, r.tuning]);
 const hue = (kind) => hueOf(kind, setup.kinds.indexOf(kind));
 
 // ---- settings that survive a reload ----
 
 function remember() {
-  const { kind, seed, variation, keep, volume, dark, kept } = state;
+  const { kind, seed, variation, keep, volume, dark, kept, shapes } = state;
   try {
-    localStorage.setItem(memory, JSON.stringify({ kind, seed, variation, keep, volume, dark, kept }));
+    localStorage.setItem(memory, JSON.stringify({ kind, seed, variation, keep, volume, dark, kept, shapes }));
   } catch { /* a private window without storage: then nothing survives, and nothing else breaks */ }
 }
 
@@ -39,7 +46,15 @@ function recall() {
   if (saved.volume >= 0 && saved.volume <= 1) state.volume = saved.volume;
   if (typeof saved.dark === "boolean") state.dark = saved.dark;
   state.keep = saved.keep === true;
-  if (Array.isArray(saved.kept)) state.kept = saved.kept.filter(goodRequest).slice(0, 64);
+  for (const kind of setup.kinds) if (saved.shapes?.[kind]) state.shapes[kind] = goodShape(kind, saved.shapes[kind]);
+  if (Array.isArray(saved.kept)) state.kept = saved.kept.filter(goodRequest).map(wholeRequest).slice(0, 64);
+}
+
+// A stored request, of whatever age, with all its parts.
+function wholeRequest({ kind, seed, truncation, second, share, controls, tuning }) {
+  const { fixed, ...blend } = goodShape(kind, { fixed: controls, second, share });
+  const steps = isWhole(tuning, 100) && Object.keys(fixed).length ? tuning : 0;
+  return { kind, seed, truncation, second: blend.second, share: blend.second ? blend.share : 0, controls: fixed, tuning: steps };
 }
 
 // ---- making sounds ----
@@ -50,37 +65,80 @@ const rollSeed = () => Math.floor(Math.random() * 100000);
 function press() {
   if (!readSeed()) return;
   if (!state.keep && !state.typed) state.seed = rollSeed();
-  make({ kind: state.kind, seed: state.seed, truncation: state.variation });
+  make(wantedNow());
 }
 
-async function make(wanted, { remembered = true } = {}) {
-  if (state.busy) { state.next = [wanted, { remembered }]; return; }
+async function make(wanted, { remembered = true, play = false } = {}) {
+  if (state.busy) { state.next = [wanted, { remembered, play }]; return; }
   state.busy = true; state.typed = false; state.seed = wanted.seed;
   showBusy(true);
   const began = performance.now();
   try {
-    const [{ files, manifest }] = await callServer("generate", [wanted.kind, ROW, wanted.seed, wanted.truncation]);
-    state.row = await Promise.all(manifest.sounds.map((record, i) => take(record, files[i])));
-    state.made += 1;
-    if (remembered) noteRow(wanted);
+    if (play) await playChosen(wanted);
+    // A slider that was moved on meanwhile wants another row; of this one the sound that matters has been heard.
+    if (!play || !state.next) {
+      const row = rowInCache(wanted) || (await makeRow(wanted));
+      if (row) {
+        state.row = row;
+        state.made += 1;
+        if (remembered) noteRow(wanted);
+        tell(wanted, performance.now() - began);
+      }
+    }
     hideError();
-    tell(wanted, performance.now() - began);
   } catch (error) {
-    showError(error.message, () => make(wanted, { remembered }));
+    showError(error.message, () => make(wanted, { remembered, play }));
   }
   state.busy = false;
   showBusy(false);
   showAll();
   remember();
   if (state.next) { const [next, how] = state.next; state.next = null; make(next, how); }
+  else measureRow(state.row);
 }
 
-async function take(record, file) {
-  const request = { kind: record.kind, seed: record.seed, truncation: record.truncation };
+async function makeRow(wanted) {
+  if (wanted.tuning) return tuneRow(wanted);
+  const [{ files, manifest }] = await makeCall(wanted, ROW);
+  return Promise.all(manifest.sounds.map((record, i) => take(record, files[i], wanted)));
+}
+
+// Sound by sound, as it takes long; null if something else was wanted meanwhile.
+async function tuneRow(wanted) {
+  const row = [];
+  while (row.length < ROW) {
+    if (state.next) return null;
+    find(".dg-status").textContent = `Tuning ${row.length + 1} of ${ROW} …`;
+    row.push(await soundOf({ ...wanted, seed: wanted.seed + row.length }));
+  }
+  return row;
+}
+
+function rowInCache(wanted) {
+  const known = Array.from({ length: ROW }, (_, i) => cache.get(keyOf({ ...wanted, seed: wanted.seed + i })));
+  return known.every(Boolean) && known;
+}
+
+// The one that is being listened to, before the others are made: an eighth of the wait.
+async function playChosen(wanted) {
+  const sound = await soundOf({ ...wanted, seed: wanted.seed + state.chosen });
+  ring(state.chosen, sound, element.querySelectorAll(".dg-card")[state.chosen]);
+}
+
+async function soundOf(request) {
+  const known = cache.get(keyOf(request));
+  if (known) return known;
+  const [{ files, manifest }] = await makeCall(request, 1);
+  return take(manifest.sounds[0], files[0], request);
+}
+
+async function take(record, file, wanted) {
+  const request = { ...wanted, seed: record.seed };
   const bytes = await fetchFile(file);
   const buffer = await deck.decode(bytes);
   const samples = buffer.getChannelData(0);
-  const sound = { request, name: record.file, file, bytes, buffer, samples, seconds: audibleSeconds(samples, setup.sampleRate) };
+  const given = record.given || {};
+  const sound = { request, given, name: record.file, file, bytes, buffer, samples, seconds: audibleSeconds(samples, setup.sampleRate) };
   cache.delete(keyOf(request));
   cache.set(keyOf(request), sound);
   if (cache.size > 160) cache.delete(cache.keys().next().value);
@@ -97,19 +155,22 @@ function step(by) {
   if (!wanted) return;
   state.place += by;
   Object.assign(state, { kind: wanted.kind, variation: wanted.truncation, seed: wanted.seed });
-  const known = Array.from({ length: ROW }, (_, i) => cache.get(keyOf({ ...wanted, seed: wanted.seed + i })));
-  if (!known.every(Boolean)) return make(wanted, { remembered: false });
+  takeShape(wanted);
+  const known = rowInCache(wanted);
+  if (!known) return make(wanted, { remembered: false });
   state.row = known;
   state.typed = false;
   tell(wanted);
   showAll();
   remember();
+  measureRow(state.row);
 }
 
 function tell(wanted, milliseconds) {
   const time = milliseconds === undefined ? "" : ` · made in ${Math.round(milliseconds)} ms`;
+  const second = wanted.second ? ` with ${percentOf(wanted.share)} ${titleOf(wanted.second).toLowerCase()}` : "";
   find(".dg-status").textContent =
-    `${titleOf(wanted.kind)} · seeds ${wanted.seed}–${wanted.seed + ROW - 1} · variation ${Math.round(wanted.truncation * 100)} %${time}`;
+    `${titleOf(wanted.kind)}${second} · seeds ${wanted.seed}–${wanted.seed + ROW - 1} · variation ${Math.round(wanted.truncation * 100)} %${wanted.tuning ? " · tuned" : ""}${time}`;
 }
 
 function readSeed() {
@@ -129,6 +190,8 @@ function readSeed() {
 
 function strike(slot) {
   if (state.row.length === 0) return press(); // an empty pad is an invitation
+  state.chosen = slot;
+  showShape();
   ring(slot, state.row[slot], element.querySelectorAll(".dg-card")[slot]);
 }
 
@@ -155,12 +218,7 @@ function moveHead(slot, target) {
 
 async function playKept(request, target) {
   try {
-    let sound = cache.get(keyOf(request));
-    if (!sound) {
-      const [{ files, manifest }] = await callServer("generate", [request.kind, 1, request.seed, request.truncation]);
-      sound = await take(manifest.sounds[0], files[0]);
-    }
-    ring(`kept ${keyOf(request)}`, sound, target);
+    ring(`kept ${keyOf(request)}`, await soundOf(request), target);
   } catch (error) {
     showError(error.message);
   }
@@ -178,7 +236,7 @@ function toggleKept(request) {
 async function saveZip(requests, button) {
   button.disabled = true;
   try {
-    const [file] = await callServer("bundle", [requests]);
+    const [file] = await callServer("bundle", [requests.map(forServer)]);
     saveBytes(await fetchFile(file), file.orig_name, "application/zip");
   } catch (error) {
     showError(error.message, () => saveZip(requests, button));

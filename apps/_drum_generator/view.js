@@ -33,6 +33,7 @@ function buildCards() {
       `<header><kbd>${slot + 1}</kbd><span class="dg-name"></span><span class="dg-length"></span>` +
       `<button type="button" class="dg-icon dg-star" aria-pressed="false">${STAR}</button>` +
       `<a class="dg-icon dg-save">${SAVE}</a></header>` +
+      `<p class="dg-card-measures" hidden></p>` +
       `<button type="button" class="dg-pad"><canvas></canvas><i class="dg-head"></i><span class="dg-blank">${slot + 1}</span></button>`;
     return card;
   }));
@@ -42,6 +43,7 @@ function showAll() {
   showControls();
   showCards();
   showKept();
+  showShape();
 }
 
 function showControls() {
@@ -90,9 +92,9 @@ function showCards() {
 
 function showCard(card, sound, slot) {
   const { request } = sound;
-  const title = `${titleOf(request.kind)} ${request.seed}`;
+  const title = nameOf(request);
   paint(card, request.kind);
-  card.querySelector(".dg-name").textContent = title;
+  card.querySelector(".dg-name").textContent = `${titleOf(request.kind)} ${request.seed}`;
   card.querySelector(".dg-name").title = sound.name;
   card.querySelector(".dg-length").textContent = `${sound.seconds.toFixed(2)} s`;
   card.querySelector(".dg-pad").setAttribute("aria-label", `Play ${title} (key ${slot + 1})`);
@@ -131,7 +133,8 @@ function showKept() {
     paint(chip, request.kind);
     chip.innerHTML = `<button type="button" class="dg-chip-play">${icon(request.kind)}<span></span></button><button type="button" class="dg-chip-drop" aria-label="Let it go">×</button>`;
     const variation = request.truncation === 1 ? "" : ` · ${Math.round(request.truncation * 100)} %`;
-    chip.querySelector("span").textContent = `${titleOf(request.kind)} ${request.seed}${variation}`;
+    const shaped = request.tuning ? " · tuned" : Object.keys(request.controls).length ? " · shaped" : "";
+    chip.querySelector("span").textContent = `${nameOf(request)}${variation}${shaped}`;
     chip.dataset.index = index;
     return chip;
   }));
@@ -174,14 +177,15 @@ function showModel() {
 function choose(kind) {
   state.kind = kind;
   showControls();
+  showShape();
   remember();
-  if (readSeed()) make({ kind, seed: state.seed, truncation: state.variation });
+  if (readSeed()) make(wantedNow());
 }
 
 function dice() {
   state.seed = rollSeed();
   find(".dg-seed-field").value = state.seed;
-  make({ kind: state.kind, seed: state.seed, truncation: state.variation });
+  make(wantedNow());
 }
 
 function keepSeed() {
@@ -206,6 +210,11 @@ const CLICKS = [
   [".dg-chip-drop", (b) => toggleKept(state.kept[b.parentElement.dataset.index])],
   [".dg-retry", () => { hideError(); if (retry) retry(); }],
   [".dg-dismiss", hideError],
+  [".dg-switch", (b) => toggleFixed(b.parentElement.dataset.control)],
+  [".dg-tune", tune],
+  [".dg-fix-all", fixAll],
+  [".dg-reset", resetShape],
+  [".dg-shape-open", (b) => b.setAttribute("aria-expanded", find(".dg-shape").classList.toggle("is-open"))],
   [".dg-about-open", () => find(".dg-about").showModal()],
   [".dg-theme", () => { state.dark = !document.body.classList.contains("dark"); showTheme(); remember(); }],
 ];
@@ -216,7 +225,7 @@ element.addEventListener("click", (event) => {
     if (target && !target.disabled) act(target, event);
   }
   // A button that was clicked gives the keys back to the instrument, so that Enter means Generate and 1-8 play.
-  if (event.detail > 0 && !event.target.closest("input, dialog")) document.activeElement?.blur?.();
+  if (event.detail > 0 && !event.target.closest("input, select, dialog")) document.activeElement?.blur?.();
 });
 
 // On the press and not on its release: a pad must sound under the finger.
@@ -235,7 +244,7 @@ element.addEventListener("input", (event) => {
 element.addEventListener("change", (event) => {
   if (!event.target.matches(".dg-variation-range") || !readSeed()) return;
   remember();
-  if (state.row.length) make({ kind: state.kind, seed: state.seed, truncation: state.variation });
+  if (state.row.length) make(wantedNow());
 });
 
 const KEYS = { g: press, d: dice, k: keepSeed, ArrowLeft: () => step(-1), ArrowRight: () => step(1) };
@@ -245,7 +254,8 @@ function onKey(event) {
   const { target, key } = event;
   if (event.ctrlKey || event.metaKey || event.altKey || find(".dg-about").open) return;
   if (target.matches?.(".dg-seed-field")) { if (key === "Enter") { target.blur(); press(); } return; }
-  if (target.matches?.("input, textarea, select, [contenteditable]") && !/^[1-8gdk]$/i.test(key)) return;
+  if (target.matches?.("select")) return; // letters choose there
+  if (target.matches?.("input, textarea, [contenteditable]") && !/^[1-8gdk]$/i.test(key)) return;
   const digit = /^Digit([1-8])$/.exec(event.code) || /^Numpad([1-8])$/.exec(event.code);
   if (digit && !event.repeat) {
     const slot = Number(digit[1]) - 1;
@@ -269,6 +279,7 @@ new ResizeObserver(() => showCards()).observe(find(".dg-row"));
 recall();
 buildKinds();
 buildCards();
+buildShape();
 showModel();
 showTheme();
 deck.setVolume(state.volume);

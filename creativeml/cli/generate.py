@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from creativeml.audio.descriptors.scales import SCALES, Scale
 from creativeml.errors import CreativeMLError
+from creativeml.synthesis.catalog import DEFAULT_TUNING
 
 if TYPE_CHECKING:
     from creativeml.synthesis.export import Manifest
@@ -41,7 +42,7 @@ def generate(
     count: int = 8,
     seed: int = 0,
     truncation: float = 1.0,
-    tuning: int = 12,
+    tuning: int = DEFAULT_TUNING,
     model: str = "drums",
     from_: Annotated[Path | None, tyro.conf.arg(name="from")] = None,
     overwrite: bool = False,

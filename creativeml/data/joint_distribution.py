@@ -119,6 +119,15 @@ class DescriptorRanges:
         rows = zip(self.descriptors, self.of(kind).quantiles, strict=True)
         return {name: tuple(row[place] for place in places) for name, row in rows}
 
+    def ends(self, kind: Kind) -> dict[str, tuple[float, float, float]]:
+        """Descriptor -> the lowest value that is feasible by itself, the median, and the highest."""
+        rows = zip(self.descriptors, self.judged(kind).quantiles, strict=True)
+        found = {}
+        for name, row in rows:
+            low, high = (self.feasible(kind, {name: end}).values[name] for end in (row[0], row[-1]))
+            found[name] = (low, row[LEVELS.index(0.5)], high)
+        return found
+
     def feasible(self, kind: Kind, values: Mapping[str, float]) -> Feasible:
         """The nearest values that occur among sounds of a kind.
 

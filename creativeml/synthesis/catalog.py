@@ -27,6 +27,8 @@ LAST_SEED = 2**32 - 1
 MAX_COUNT = 1024
 MAX_TRUNCATION = 1.5
 MAX_TUNING = 100
+DEFAULT_TUNING = 24
+"""Steps towards what was asked, where a person waits for them: `creativeml generate`, and *Tune* on the page."""
 _LARGEST_VALUE = 1e9
 
 

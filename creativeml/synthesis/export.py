@@ -189,17 +189,17 @@ def render(instrument: Instrument, request: Request, *, measure: bool = True) ->
         sha256=sha256_bytes(data),
         controls=dict(r.controls),
         given=instrument.given(r.kind, r.seed, r.truncation, r.controls),
-        measured=measured(sound, instrument.sample_rate, r.controls) if measure and r.controls else {},
+        measured=measured(sound[None], instrument.sample_rate, r.controls)[0] if measure and r.controls else {},
         tuning=r.tuning,
     )
     return data, record
 
 
-def measured(sound: Tensor, sample_rate: int, names: Iterable[str], *, smooth: bool = False) -> dict[str, float]:
-    """Descriptors of a sound `(samples,)` as manifests and pages say them: name → value, to five digits.
+def measured(sounds: Tensor, sample_rate: int, names: Iterable[str], *, smooth: bool = False) -> list[dict[str, float]]:
+    """Descriptors of sounds as manifests and pages say them: for each sound, name → value to five digits.
 
     Args:
-        sound: one channel.
+        sounds: `(sounds, samples)`.
         sample_rate: in Hz.
         names: which.
         smooth: by the fast faces, which are nearly right, instead of the exact ones.
@@ -208,10 +208,10 @@ def measured(sound: Tensor, sample_rate: int, names: Iterable[str], *, smooth: b
     from creativeml.audio.descriptors.registry import describe
     from creativeml.threads import threads
 
-    # One thread: the next sound may be wanted meanwhile.
+    # One thread: the next sounds may be wanted meanwhile.
     with threads(1):
-        values = describe(sound, sample_rate, names, smooth=smooth)
-    return {name: float(f"{float(value):.5g}") for name, value in values.items()}
+        values = describe(sounds, sample_rate, names, smooth=smooth)
+    return [{name: float(f"{float(value[i]):.5g}") for name, value in values.items()} for i in range(len(sounds))]
 
 
 def _info(instrument: Instrument, request: Request) -> dict[str, str]:
@@ -303,7 +303,7 @@ def remake(
             f"{manifest.model.sha256[:12]}...), not by '{instrument.info.name}' "
             f"({instrument.info.sha256[:12]}...); name the right one with --model"
         )
-    requests = _checked(instrument, [s.request for s in manifest.sounds])
+    requests = checked(instrument, [s.request for s in manifest.sounds])
     made = export_sounds(instrument, requests, folder, overwrite=overwrite, on_file=on_file)
     hashes = {s.request: s.sha256 for s in made.sounds}
     pairs = zip(manifest.sounds, requests, strict=True)
@@ -316,7 +316,7 @@ def zip_sounds(instrument: Instrument, requests: Sequence[Request]) -> bytes:
     Raises:
         CreativeMLError: a request is out of range.
     """
-    requests = _checked(instrument, requests)
+    requests = checked(instrument, requests)
     archive = BytesIO()
     # Stored and undated: sounds hardly shrink, and the bytes then depend on nothing but the sounds.
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as bundle:
@@ -329,8 +329,12 @@ def zip_sounds(instrument: Instrument, requests: Sequence[Request]) -> bytes:
     return archive.getvalue()
 
 
-def _checked(instrument: Instrument, requests: Iterable[Request]) -> list[Request]:
-    """The requests with mixtures by their one name, once each can be met."""
+def checked(instrument: Instrument, requests: Iterable[Request]) -> list[Request]:
+    """The requests with every mixture by its one name.
+
+    Raises:
+        CreativeMLError: a request that the instrument cannot meet.
+    """
     for r in requests:
         check_request(instrument.kinds, kind=r.kind, count=1, seed=r.seed, truncation=r.truncation, tuning=r.tuning)
         check_controls(instrument.info, r.controls)

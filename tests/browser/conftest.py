@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
@@ -79,8 +80,8 @@ def browser() -> Iterator[Any]:
 class Studio:
     """`creativeml studio` as a user starts it."""
 
-    def __init__(self) -> None:
-        program = [sys.executable, "-m", "creativeml", "studio", "--no-browser", "--model", MODEL]
+    def __init__(self, model: str = MODEL) -> None:
+        program = [sys.executable, "-m", "creativeml", "studio", "--no-browser", "--model", model]
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         # The first free port from 7860 on: what two people on one machine rely on.
         self.process = subprocess.Popen(
@@ -141,10 +142,10 @@ class Watch:
             self.outside.append(url)
 
 
-@pytest.fixture
-def page(browser, studio) -> Iterator[Any]:
-    """A fresh visitor at 1280 x 720, at the page. No test may leave a complaint or a request to elsewhere."""
-    context = browser.new_context(viewport={"width": 1280, "height": 720}, accept_downloads=True)
+@contextmanager
+def visit(browser: Any, studio: Studio, width: int = 1280, height: int = 720) -> Iterator[Any]:
+    """A fresh visitor at the page. No test may leave a complaint or a request to elsewhere."""
+    context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
     context.set_default_timeout(60_000)
     tab = context.new_page()
     tab.watch = Watch(tab)
@@ -154,3 +155,10 @@ def page(browser, studio) -> Iterator[Any]:
     context.close()
     assert tab.watch.outside == []
     assert tab.watch.complaints == []
+
+
+@pytest.fixture
+def page(browser, studio) -> Iterator[Any]:
+    """A visitor at 1280 x 720."""
+    with visit(browser, studio) as tab:
+        yield tab
