@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from creativeml.errors import CreativeMLError
+from creativeml.synthesis.catalog import DEFAULT_TUNING
 
 if TYPE_CHECKING:
     from creativeml.evaluation.embeddings import Embedding
@@ -27,7 +28,7 @@ def evaluate(
     judge: Path | None = None,
     resamples: int = 200,
     controls: bool = True,
-    tuning: int = 12,
+    tuning: int = DEFAULT_TUNING,
     seed: int = 0,
     json: bool = False,
 ) -> int:

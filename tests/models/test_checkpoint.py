@@ -8,7 +8,7 @@ import torch
 from creativeml import models
 from creativeml.errors import CreativeMLError
 
-SMALL = {"kinds": ["kick", "snare"], "length_samples": 8192, "latent_dim": 8, "style_dim": 16, "channels": [16, 16, 12]}
+SMALL = {"kinds": ["kick", "snare"], "length_samples": 8192, "latent_dim": 8, "style_dim": 16, "channels": [16, 12]}
 
 
 @pytest.fixture
