@@ -35,12 +35,12 @@ def critic_of(**changes) -> EnsembleCritic:
 
 
 @pytest.mark.parametrize(("samples", "period"), [(12, 3), (13, 3), (14, 5), (7, 1)])
-def test_folding_is_a_reshape_of_the_padded_wave(samples, period):
+def test_columns_hold_every_nth_sample_of_the_padded_wave(samples, period):
     waves = np.random.default_rng(0).standard_normal((2, samples)).astype(np.float32)
     rows = -(-samples // period)
     padded = np.concatenate([waves, np.zeros((2, rows * period - samples), np.float32)], 1)
-    expected = np.stack([padded[:, column::period] for column in range(period)], -1)  # column c holds samples c, c+p, …
-    np.testing.assert_array_equal(fold(torch.from_numpy(waves), period)[:, 0].numpy(), expected)
+    expected = np.stack([padded[:, column::period] for column in range(period)], 1)
+    np.testing.assert_array_equal(fold(torch.from_numpy(waves), period).numpy(), expected)
 
 
 def test_a_period_critic_tells_a_periodic_wave_from_one_that_only_looks_like_it_elsewhere():
@@ -158,3 +158,18 @@ def test_a_waveform_critic_that_does_not_divide_the_sound_is_refused():
         critic_of(wave_start_stride=1)
     with pytest.raises(ValueError, match="from 1 to 129"):
         SpectralView(256, 64, 130, 32, "complex")
+
+
+def test_a_period_critic_is_the_published_convolution_over_a_picture_of_periods():
+    """HiFi-GAN's form: (5, 1) convolutions of stride (3, 1) over the wave as a picture, one period a row."""
+    torch.manual_seed(0)
+    critic = PeriodCritic(3, 60, (6, 8), 5)
+    wave = torch.randn(2, 60)
+    picture = wave.view(2, 1, 20, 3)
+    for conv in critic.convs:
+        weight = (conv.weight * conv.scale).transpose(2, 3)
+        picture = torch.nn.functional.conv2d(picture, weight, conv.bias, (3, 1), (2, 0))
+        picture = torch.nn.functional.leaky_relu(picture, 0.2)
+    assert picture.shape == (2, 8, 3, 3)
+    features = critic.to_features((picture.mean(3) * 3**0.5).flatten(1))
+    torch.testing.assert_close(critic(wave), torch.nn.functional.leaky_relu(features, 0.2))

@@ -19,7 +19,7 @@ from creativeml.audio.log_mel import FLOOR_DB, compressed_spectrogram, log_mel
 from creativeml.config import check_range
 from creativeml.errors import CreativeMLError
 from creativeml.layers.batch_spread import with_batch_spread
-from creativeml.layers.equalized import GAIN, EqualConv, EqualLinear, activate
+from creativeml.layers.equalized import GAIN, BlockConv, EqualConv, EqualLinear, activate
 from creativeml.layers.resampling import downsample
 from creativeml.models.gans.period_critic import PeriodCritic
 
@@ -84,7 +84,7 @@ class CriticConfig:
     """Whether the waveform critic learns how much of the higher rates to let through; without, all of it."""
     periods: tuple[int, ...] = ()
     """Periods of the period critics, in samples of the lowered rate; a judge for each."""
-    period_channels: tuple[int, ...] = (16, 32, 64, 96)
+    period_channels: tuple[int, ...] = (16, 32, 64, 96, 96)
     period_samples: int = 32768
     """How much of the sound the period critics look at."""
     period_rate_divisor: int = 2
@@ -150,10 +150,7 @@ class WaveCritic(nn.Module):
     ) -> None:
         super().__init__()
         self.start_stride, self.gated, self.spread_group = start_stride, gated, spread_group
-        kernel = 2 * start_stride
-        self.enter = nn.ModuleList(
-            EqualConv(1, c, (1, kernel), stride=(1, start_stride), padding=(0, start_stride // 2)) for c in channels
-        )
+        self.enter = nn.ModuleList(BlockConv(c, start_stride) for c in channels)
         pairs = itertools.pairwise(channels)
         self.down = nn.ModuleList(EqualConv(i, o, (1, 9), stride=(1, 4), padding=(0, 4)) for i, o in pairs)
         if gated:

@@ -20,12 +20,12 @@ KERNEL, STRIDE = 5, 3
 
 
 def fold(wave: Tensor, period: int) -> Tensor:
-    """Waves `(b, samples)` → pictures `(b, 1, rows, period)`: every row is one period, columns lie a period apart.
+    """Waves `(b, samples)` → columns `(b, period, rows)`: the first holds every `period`-th sample from the first on.
 
     Silence is added at the end where the last row is not full.
     """
     missing = -wave.shape[1] % period
-    return F.pad(wave, (0, missing)).unflatten(1, (-1, period))[:, None]
+    return F.pad(wave, (0, missing)).unflatten(1, (-1, period)).transpose(1, 2)
 
 
 class PeriodCritic(nn.Module):
@@ -45,7 +45,7 @@ class PeriodCritic(nn.Module):
         super().__init__()
         self.period, self.spread_group = period, spread_group
         pairs = itertools.pairwise([1, *channels])
-        self.convs = nn.ModuleList(EqualConv(i, o, (KERNEL, 1), stride=(STRIDE, 1)) for i, o in pairs)
+        self.convs = nn.ModuleList(EqualConv(i, o, (1, KERNEL), stride=(1, STRIDE)) for i, o in pairs)
         rows = -(-samples // period)
         for _ in channels:
             rows = -(-rows // STRIDE)
@@ -53,11 +53,12 @@ class PeriodCritic(nn.Module):
 
     def forward(self, wave: Tensor) -> Tensor:
         """`(b, samples)` → features `(b, feature_dim)`."""
-        x = fold(wave, self.period)
+        # Columns as sounds of their own: in that layout the convolutions take a third of the time.
+        x = fold(wave, self.period).flatten(0, 1)[:, None, None]
         for conv in self.convs:
             x = activate(conv(x))
         # A mean over the columns, scaled so that independent ones keep their variance.
-        x = x.mean(3, keepdim=True) * self.period**0.5
+        x = x.unflatten(0, (-1, self.period)).mean(1) * self.period**0.5
         if self.spread_group:
             x = with_batch_spread(x, self.spread_group)
         return activate(self.to_features(x.flatten(1)))
