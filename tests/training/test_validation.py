@@ -189,7 +189,7 @@ def test_the_alarm_is_an_event_once_and_not_again_after_a_resume(drums, small, f
 def test_the_nearest_checkpoint_that_has_not_collapsed_is_kept(drums, small, fabric, tmp_path, monkeypatch):
     figures = iter([(1.0, 0.05), (5.0, 0.9), (3.0, 0.8), (0.5, 0.1), (3.5, 0.9)])
 
-    def examine(self, model):
+    def examine(self, model, ranges=None):
         score, variety = next(figures)
         return {SCORE: score, DISTANCE: score, VARIETY: variety, ALARMS: []}
 
