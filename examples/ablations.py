@@ -12,8 +12,9 @@ be stopped or killed at any time; the same command goes on. ABLATIONS/ablations.
 from __future__ import annotations
 
 import difflib
+import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from creativeml.evaluation.measure import JUDGE, Measured, as_points, comparable
 from creativeml.evaluation.paired import control_error, figures
 from creativeml.evaluation.points import Redrawn
 from creativeml.evaluation.report import LOG_MEL
+from creativeml.evaluation.weighted import finite
 from creativeml.files import atomic_write_json, atomic_write_text
 from creativeml.memory import keep_large_blocks
 from creativeml.training.ablation import VARIANTS, Ablation, Variant
@@ -69,14 +71,21 @@ def main(
     torch.set_num_threads(1)
     preset = training_preset("fast", read_dataset(data).kinds, controls=ALL_CONTROLS)
     ablation = Ablation(data, out, changed_training(preset, base), minutes=minutes)
-    examiner = Examiner(data, count)
+    if not work_through(ablation, Examiner(data, count), chosen):
+        return STOPPED
+    print((out / "ablations.md").read_text(encoding="utf-8"))
+    return 0
+
+
+def work_through(ablation: Ablation, examiner: Examiner, chosen: Sequence[Variant]) -> bool:
+    """Train and examine what has not been, and write the table after each; whether it got to the end."""
     for variant in chosen:
         result = ablation.folder(variant) / "result.json"
         if not result.is_file():
             try:
                 if ablation.train(variant):
                     print(f"stopped in {variant.name}; the same command goes on", file=sys.stderr)
-                    return STOPPED
+                    return False
                 found = {"figures": examiner.examine(ablation.folder(variant) / "run" / "last")}
             except CreativeMLError as error:
                 if variant.unchanged:
@@ -84,8 +93,7 @@ def main(
                 found = {"failure": str(error)}
             atomic_write_json(result, found)
         write_table(ablation, examiner)
-    print((out / "ablations.md").read_text(encoding="utf-8"))
-    return 0
+    return True
 
 
 class Examiner:
@@ -119,7 +127,7 @@ class Examiner:
         )
 
     def examine(self, model: Path) -> dict[str, dict[str, Any]]:
-        """Figures of a model as plain values; see `redrawn`."""
+        """Figures of a model with their draws, as plain values; what could not be had is null."""
         source = open_source(str(model), self._plan, self._train)
         found = self._figures(self._heard(source))
         instrument = source.instrument
@@ -130,7 +138,7 @@ class Examiner:
 
             got = control.answer(make, self._joint, self._players.sample_rate, count=1, workers=1)
             found["control_error"] = self._control_error(got)
-        return {name: {"value": figure.value, "draws": figure.draws} for name, figure in found.items()}
+        return {n: {"value": finite(f.value), "draws": list(map(finite, f.draws))} for n, f in found.items()}
 
     def _heard(self, source: Source) -> Measured:
         embeddings = {LOG_MEL: log_mel_statistics, JUDGE: self._judge.embedding}
@@ -183,8 +191,11 @@ def write_table(ablation: Ablation, examiner: Examiner) -> None:
 
 
 def _redrawn(path: Path) -> dict[str, Redrawn]:
+    def number(value: float | None) -> float:
+        return math.nan if value is None else value
+
     known = read_json(path).get("figures", {})
-    return {name: Redrawn(figure["value"], tuple(figure["draws"])) for name, figure in known.items()}
+    return {n: Redrawn(number(f["value"]), tuple(map(number, f["draws"]))) for n, f in known.items()}
 
 
 def _named(name: str) -> Variant:
