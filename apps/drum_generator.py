@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
@@ -17,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 from _shared import serving
 
 from creativeml.audio.descriptors.scales import SCALES
-from creativeml.audio.io import read_audio
 from creativeml.config import from_dict
 from creativeml.errors import CreativeMLError, quoted, require
 from creativeml.files import sha256_bytes
@@ -49,6 +50,7 @@ MAX_ROW = 64
 MAX_ROW_TUNING = 100
 MAX_BUNDLE = 256
 KEPT_FILES = 1024
+KEPT_SOUNDS = 128
 
 
 class Player:
@@ -79,6 +81,38 @@ class Player:
             self._loaded.set_exception(error)
 
 
+class Made:
+    """The newest sounds as files with their lines in a manifest: each is made once, and measured once.
+
+    Args:
+        instrument: gives the loaded model; it computes for one caller at a time.
+    """
+
+    def __init__(self, instrument: Callable[[], Instrument]) -> None:
+        self._instrument = instrument
+        self._known: OrderedDict[export.Request, tuple[bytes, export.SoundRecord]] = OrderedDict()
+        self._lock = Lock()
+
+    def sound(self, request: export.Request) -> tuple[bytes, export.SoundRecord]:
+        """As `export.render` gives it, measured only if `measured_sound` has measured it: that takes longer."""
+        with self._lock:
+            if request not in self._known:
+                self._known[request] = export.render(self._instrument(), request, measure=False)
+            self._known.move_to_end(request)
+            while len(self._known) > KEPT_SOUNDS:
+                self._known.popitem(last=False)
+            return self._known[request]
+
+    def measured_sound(self, request: export.Request) -> tuple[bytes, export.SoundRecord]:
+        """With the exact measures of what was asked for; other sounds can be made meanwhile."""
+        data, record = self.sound(request)
+        if request.controls and not record.measured:
+            record = replace(record, measured=export.measured([data], request.controls)[0])
+            with self._lock:
+                self._known[request] = data, record
+        return data, record
+
+
 class Server:
     """The functions behind the page. Nothing that comes from the page is trusted.
 
@@ -94,8 +128,7 @@ class Server:
         self._folder = folder / "sounds"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._shelf = serving.FileShelf(KEPT_FILES)
-        # The model computes for one caller at a time; measuring goes on beside it.
-        self._making = Lock()
+        self._made = Made(instrument)
 
     def generate(
         self,
@@ -129,9 +162,7 @@ class Server:
             instrument = self._instrument()
             requests = export.requests_for(instrument, [kind], count, seed, truncation, asked, tuning)
             note = instrument.feasible(kind, asked).message
-            with self._making:
-                # Measuring would delay the sounds: see `measure`.
-                made = [export.render(instrument, r, measure=False) for r in requests]
+            made = [self._made.sound(r) for r in requests]
             files = [self._place(record.file, data) for data, record in made]
             manifest = export.manifest_of(instrument, [record for _, record in made])
         return {"files": files, "manifest": export.plain(manifest), "note": note}
@@ -140,37 +171,32 @@ class Server:
         """What sounds have of the model's controls.
 
         Args:
-            sounds: up to 64 of {"kind": "kick", "seed": 0, "truncation": 1.0, "controls": {"brightness": 60}}.
+            sounds: up to 64 of {"kind": "kick", "seed": 0}, and, where they differ from those of `generate`,
+                "truncation", "controls" and "tuning".
             exact: the controls that each was asked for, as `creativeml describe` says; otherwise all that the model
                 has, by faster measures that are nearly right.
 
         Returns:
             For each sound: descriptor to value in its unit.
         """
-        import torch  # not at the top: the page is there before torch has been loaded
-
         with serving.shown_errors():
             requests = self._requests(sounds, MAX_ROW)
-            files = [self._file_of(r) for r in requests]
-            heard = torch.stack([torch.from_numpy(read_audio(path).samples[0]) for path in files])
-            if not exact:
-                return export.measured(heard, self.info.sample_rate, self.info.controls, smooth=True)
-            pairs = zip(heard, requests, strict=True)
-            return [export.measured(sound[None], self.info.sample_rate, r.controls)[0] for sound, r in pairs]
+            if exact:
+                return [dict(self._made.measured_sound(r)[1].measured) for r in requests]
+            return export.measured([self._made.sound(r)[0] for r in requests], self.info.controls, smooth=True)
 
     def bundle(self, sounds: list[dict]) -> dict:
         """Zip archive of sounds with their manifest.
 
         Args:
-            sounds: up to 256 of {"kind": "kick", "seed": 0, "truncation": 1.0, "controls": {"brightness": 60}}.
+            sounds: up to 256 of what `measure` takes.
 
         Returns:
             The archive as a file.
         """
         with serving.shown_errors():
             requests = self._requests(sounds, MAX_BUNDLE)
-            with self._making:
-                data = export.zip_sounds(self._instrument(), requests)
+            data = export.zip_sounds(self._instrument(), requests, self._made.measured_sound)
             words = "-".join(sorted({kind_word(r.kind) for r in requests}))
             return self._place(f"{words[:40]}_x{len(requests)}_{sha256_bytes(data)[:8]}.zip", data)
 
@@ -179,14 +205,6 @@ class Server:
             raise CreativeMLError(f"give a list of 1 to {most} sounds")
         requests = [from_dict(export.Request, s, where=f"sound {i + 1}") for i, s in enumerate(sounds)]
         return export.checked(self._instrument(), requests)
-
-    def _file_of(self, request: export.Request) -> Path:
-        path = self._folder / export.file_name(request)
-        if not path.is_file():
-            with self._making:
-                data, _ = export.render(self._instrument(), request, measure=False)
-            self._place(path.name, data)
-        return path
 
     def _place(self, name: str, data: bytes) -> dict:
         import gradio

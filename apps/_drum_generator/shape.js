@@ -182,7 +182,7 @@ function showShape() {
   find(".dg-tune").disabled = Object.keys(fixed).length === 0 || state.row.length === 0;
   find(".dg-fix-all").disabled = setup.controls.every(({ name }) => name in fixed);
   const sound = chosenSound();
-  find(".dg-shape-of").textContent = sound ? nameOf(sound.request) : titleOf(state.kind);
+  find(".dg-shape-of").textContent = sound ? `${titleOf(sound.request.kind)} ${sound.request.seed}` : titleOf(state.kind);
   element.querySelectorAll(".dg-card").forEach((card, slot) => {
     card.classList.toggle("is-chosen", state.row.length > 0 && slot === state.chosen);
   });
@@ -238,11 +238,13 @@ function measuredText(control, sound) {
 function showCardMeasures(card, sound) {
   const line = card.querySelector(".dg-card-measures");
   const asked = sound ? setup.controls.filter(({ name }) => name in sound.request.controls) : [];
-  const parts = sound?.request.second ? [`${percentOf(sound.request.share)} ${titleOf(sound.request.second).toLowerCase()}`] : [];
-  if (sound?.measured) parts.push(...asked.map((c) => `${controlTitle(c.name).toLowerCase()} ${measuredText(c, sound)}${unitOf(c)}`));
-  line.hidden = asked.length + parts.length === 0;
-  line.textContent = parts.join(" · ") || "measuring …";
-  line.title = asked.length ? `Measured: ${line.textContent}` : "";
+  const blended = sound?.request.second ? [`${percentOf(sound.request.share)} ${titleOf(sound.request.second).toLowerCase()}`] : [];
+  const values = sound?.measured
+    ? asked.map((c) => `${controlTitle(c.name).toLowerCase()} ${measuredText(c, sound)}${unitOf(c)}`)
+    : asked.slice(0, 1).map(() => "measuring …");
+  line.hidden = asked.length + blended.length === 0;
+  line.textContent = [...values, ...blended].join(" · ");
+  line.title = asked.length ? `Measured: ${line.textContent}` : line.textContent;
 }
 
 function clampNote() {

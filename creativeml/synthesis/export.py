@@ -11,6 +11,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import soundfile
+
 from creativeml.audio.io import wav_bytes
 from creativeml.config import ConfigError, from_dict, read_json, to_dict
 from creativeml.errors import CreativeMLError
@@ -20,8 +22,6 @@ from creativeml.synthesis.catalog import check_controls, check_request
 from creativeml.synthesis.request import Request, file_name
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from creativeml.synthesis.generate import Instrument
 
 MANIFEST = "manifest.json"
@@ -189,28 +189,31 @@ def render(instrument: Instrument, request: Request, *, measure: bool = True) ->
         sha256=sha256_bytes(data),
         controls=dict(r.controls),
         given=instrument.given(r.kind, r.seed, r.truncation, r.controls),
-        measured=measured(sound[None], instrument.sample_rate, r.controls)[0] if measure and r.controls else {},
+        measured=measured([data], r.controls)[0] if measure and r.controls else {},
         tuning=r.tuning,
     )
     return data, record
 
 
-def measured(sounds: Tensor, sample_rate: int, names: Iterable[str], *, smooth: bool = False) -> list[dict[str, float]]:
-    """Descriptors of sounds as manifests and pages say them: for each sound, name → value to five digits.
+def measured(files: Sequence[bytes], names: Iterable[str], *, smooth: bool = False) -> list[dict[str, float]]:
+    """Descriptors of rendered sounds as manifests and pages say them: for each, name → value to five digits.
 
     Args:
-        sounds: `(sounds, samples)`.
-        sample_rate: in Hz.
+        files: contents of wavs, all of one length.
         names: which.
-        smooth: by the fast faces, which are nearly right, instead of the exact ones.
+        smooth: by the fast faces, which are nearly right, instead of the exact ones: those of `creativeml describe`.
     """
     # Not at the top: torch loads for a second, which pages need not wait for.
+    import torch
+
     from creativeml.audio.descriptors.registry import describe
     from creativeml.threads import threads
 
+    heard = [soundfile.read(BytesIO(data), dtype="float32") for data in files]
+    sounds = torch.stack([torch.from_numpy(samples) for samples, _ in heard])
     # One thread: the next sounds may be wanted meanwhile.
     with threads(1):
-        values = describe(sounds, sample_rate, names, smooth=smooth)
+        values = describe(sounds, heard[0][1], names, smooth=smooth)
     return [{name: float(f"{float(value[i]):.5g}") for name, value in values.items()} for i in range(len(sounds))]
 
 
@@ -310,8 +313,17 @@ def remake(
     return made, [s.file for s, request in pairs if hashes[request] != s.sha256]
 
 
-def zip_sounds(instrument: Instrument, requests: Sequence[Request]) -> bytes:
+def zip_sounds(
+    instrument: Instrument,
+    requests: Sequence[Request],
+    make: Callable[[Request], tuple[bytes, SoundRecord]] | None = None,
+) -> bytes:
     """The wavs and their manifest as a zip archive, the same bytes for the same sounds.
+
+    Args:
+        instrument: makes the sounds.
+        requests: which.
+        make: gives what `render` would, where some have been made before.
 
     Raises:
         CreativeMLError: a request is out of range.
@@ -321,7 +333,8 @@ def zip_sounds(instrument: Instrument, requests: Sequence[Request]) -> bytes:
     # Stored and undated: sounds hardly shrink, and the bytes then depend on nothing but the sounds.
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as bundle:
         records: dict[str, SoundRecord] = {}
-        for data, record in (render(instrument, r) for r in dict.fromkeys(requests)):
+        for request in dict.fromkeys(requests):
+            data, record = render(instrument, request) if make is None else make(request)
             records[record.file] = record
             bundle.writestr(_entry(record.file), data)
         manifest = manifest_of(instrument, list(records.values()))
