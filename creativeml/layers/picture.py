@@ -42,7 +42,8 @@ class PictureDecoder(nn.Module):
         self.coarsest, self.patch = coarsest, patch
         self.start = EqualLinear(inputs, channels[0] * coarsest[0] * coarsest[1])
         self.levels = nn.ModuleList(
-            conv_chain([i] + [o] * convs_per_level) for i, o in zip((channels[0], *channels[:-1]), channels, strict=True)
+            conv_chain([i] + [o] * convs_per_level)
+            for i, o in zip((channels[0], *channels[:-1]), channels, strict=True)
         )
         self.to_picture = patch_conv(channels[-1], outputs * patch**2, patch, gain=1.0)
 

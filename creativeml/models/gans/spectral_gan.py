@@ -7,8 +7,9 @@ not the sound made of it.
 
 What differs from the paper, and why:
 
-- Linear frequency instead of mel. Recorded drums pass through the linear picture and back within 0.1 dB; a mel picture of
-  the same size changes their spectra by 0.8 dB on average, since above 5 kHz neighbouring bins share one phase.
+- Linear frequency instead of mel. Recorded drums pass through the linear picture and back within 0.1 dB; a mel
+  picture of the same size changes their spectra by 0.8 dB on average, since above 5 kHz neighbouring bins share one
+  phase.
 - A window of 1,024 samples every 256 (23 and 6 ms), which makes 512 x 256 pixels. The paper found more bins in fewer
   frames better for notes of 4 s; drums need the frames.
 - One convolution at each resolution instead of two, and at the finest one patches of 2x2 pixels: 3.1 GFLOP a sound
