@@ -24,9 +24,12 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from creativeml.errors import CreativeMLError
+from creativeml.evaluation.peers import PEERS
 from creativeml.layers.packed import can_pack
 from creativeml.memory import keep_large_blocks
 from creativeml.models.checkpoint import from_pretrained
+from creativeml.models.gans.style_wavegan import StyleWaveGAN
+from creativeml.precision import fastest_dtype
 
 COSTS: dict[str, str] = {
     "parameters": "",
@@ -132,6 +135,19 @@ def play_model(model: Any, count: int) -> Tensor:
     return model(latent, model.condition_for(kinds), noise=noise)
 
 
+def in_format(model: Any, dtype: torch.dtype, count: int) -> Callable[[], object]:
+    """`play_model`, computing in the given number format."""
+
+    def play() -> object:
+        if isinstance(model, StyleWaveGAN):
+            model.dtype = dtype
+            return play_model(model, count)
+        with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+            return play_model(model, count)
+
+    return play
+
+
 def macs(model: Any) -> float:
     """Multiply-accumulate operations of one sound; Fourier transforms are not counted."""
     with FlopCounterMode(display=False, custom_mapping=_packed_flops()) as counter:
@@ -213,8 +229,13 @@ def rest(request: None) -> None:
 
 
 def play_from(folder: str) -> None:
-    """Load a model and make one sound."""
-    play_model(from_pretrained(folder), 1)
+    """Load a model and make one sound as `Instrument` does, in the fastest number format."""
+    in_format(from_pretrained(folder), fastest_dtype(), 1)()
+
+
+def play_peer(name: str) -> None:
+    """Make one sound of an untrained peer, in the fastest number format."""
+    in_format(PEERS[name]().eval(), fastest_dtype(), 1)()
 
 
 def _own_peak_mb() -> float | None:

@@ -29,11 +29,11 @@ from creativeml.audio.io import flac_bytes
 from creativeml.config import from_dict, to_dict
 from creativeml.data.one_shots import OneShotDataset
 from creativeml.errors import CreativeMLError
-from creativeml.evaluation.cost import in_turns, macs, parameter_count, peak_memory_mb, play_model
+from creativeml.evaluation.cost import in_format, in_turns, macs, parameter_count, peak_memory_mb
 from creativeml.evaluation.peers import PEERS
 from creativeml.kinds import KINDS
 from creativeml.memory import keep_large_blocks
-from creativeml.models.gans.style_wavegan import StyleWaveGAN
+from creativeml.models.checkpoint import save_pretrained
 from creativeml.precision import fastest_dtype
 from creativeml.training.autoencoder import VAETrainingConfig, vae_preset
 from creativeml.training.config import ALL_CONTROLS, GANTrainingConfig, training_preset
@@ -145,13 +145,13 @@ def measure_generation(
     results: dict[str, dict[str, Any]] = {}
     for name, model in models.items():
         began = time.perf_counter()
-        _player(model, fastest_dtype(), 1)()
+        in_format(model, fastest_dtype(), 1)()
         first = time.perf_counter() - began
         results[name] = {"parameters_m": parameter_count(model) / 1e6, "gflop": 2 * macs(model) / 1e9}
         results[name]["first_ms"] = 1e3 * first
     limit, timed = _convolution_limit(), {}
     for count, calls in ((1, 8), (LARGE_BATCH, 3)):
-        tasks = {(name, f): _player(model, f, count) for (name, f), model in players.items()}
+        tasks = {(name, f): in_format(model, f, count) for (name, f), model in players.items()}
         named = {json.dumps([n, str(f)]): task for (n, f), task in tasks.items()}
         seconds = in_turns(named, repetitions, calls, tick)
         for name in models:
@@ -180,17 +180,6 @@ def _model_of(entry: Contestant) -> Any:
         torch.manual_seed(0)
         return PEERS[entry.peer]().eval()
     return _build(entry.config).average
-
-
-def _player(model: Any, dtype: torch.dtype, count: int) -> Callable[[], object]:
-    def play() -> object:
-        if isinstance(model, StyleWaveGAN):
-            model.dtype = dtype
-            return play_model(model, count)
-        with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
-            return play_model(model, count)
-
-    return play
 
 
 def formats() -> tuple[torch.dtype, ...]:
@@ -292,25 +281,28 @@ def memory_mb(entry: Contestant | None, work: str) -> float | None:
 
     Args:
         entry: the contestant; None for no work at all (what Python and torch take).
-        work: "one" sound, a "batch" of 16, or one "training" step with all its terms.
+        work: "one" sound, which loads no more than playing does, or one "training" step with all its terms.
+
+    Raises:
+        CreativeMLError: the work failed; or it is the training of a peer, which is played only.
     """
-    request: dict[str, Any] = {"work": "" if entry is None else work}
-    if entry is not None:
-        request |= {"peer": entry.peer, "config": None if entry.config is None else to_dict(entry.config)}
-    return peak_memory_mb("creativeml.training.speed:work", request)
+    if entry is None:
+        return peak_memory_mb("creativeml.evaluation.cost:rest", None)
+    if work == "training":
+        if entry.config is None:
+            raise CreativeMLError(f"{entry.name} is a peer, which cannot be trained here")
+        return peak_memory_mb("creativeml.training.speed:train_once", to_dict(entry.config))
+    if entry.config is None:
+        return peak_memory_mb("creativeml.evaluation.cost:play_peer", entry.peer)
+    with tempfile.TemporaryDirectory() as name:
+        save_pretrained(_model_of(entry), Path(name))
+        return peak_memory_mb("creativeml.evaluation.cost:play_from", name)
 
 
-def work(request: dict[str, Any]) -> None:
-    """The work of the process whose memory `memory_mb` measures."""
-    if not request["work"]:
-        return
-    kind = GANTrainingConfig if "critic" in (request["config"] or ()) else VAETrainingConfig
-    config = None if request["config"] is None else from_dict(kind, request["config"])
-    entry = Contestant("", config, request["peer"])
-    if request["work"] != "training":
-        _player(_model_of(entry), fastest_dtype(), 1 if request["work"] == "one" else LARGE_BATCH)()
-    elif config is not None:
-        TrainingTask(config).run(1)
+def train_once(config: dict[str, Any]) -> None:
+    """Take one training step: work of a process whose memory `memory_mb` measures."""
+    kind = GANTrainingConfig if "critic" in config else VAETrainingConfig
+    TrainingTask(from_dict(kind, config)).run(1)
 
 
 # --- data

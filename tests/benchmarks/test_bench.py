@@ -9,6 +9,7 @@ import pytest
 
 from creativeml.cli import run
 from creativeml.cli.bench import run_bench, tables
+from creativeml.errors import CreativeMLError
 from creativeml.evaluation.cost import in_turns
 from creativeml.evaluation.peers import PEERS
 from creativeml.models.gans.critics import CriticConfig
@@ -106,8 +107,12 @@ def test_tables(figures):
 
 
 def test_peak_memory_is_of_another_process():
-    peak = memory_mb(Contestant("tiny", tiny_fast()), "training")
-    assert peak is None or 100 < peak < 3000
+    tiny = Contestant("tiny", tiny_fast())
+    peer = Contestant("RAVE", None, PEER_FLAGS["rave"])
+    peaks = [memory_mb(*work) for work in ((None, "one"), (tiny, "one"), (tiny, "training"), (peer, "one"))]
+    assert peaks == [None] * 4 or (100 < peaks[0] < peaks[1] < peaks[2] < 3000 and peaks[0] < peaks[3] < 3000)
+    with pytest.raises(CreativeMLError, match="RAVE is a peer"):
+        memory_mb(peer, "training")
 
 
 def test_a_timed_cycle_holds_every_costly_term():
