@@ -23,6 +23,7 @@ class Verb(NamedTuple):
 VERBS: dict[str, Verb] = {
     "studio": Verb("creativeml.cli.studio:studio", "open the drum generator in the browser"),
     "generate": Verb("creativeml.cli.generate:generate", "make drum sounds as wav files"),
+    "resynthesize": Verb("creativeml.cli.resynthesize:resynthesize", "make a drum of your own again, varied, changed"),
     "describe": Verb("creativeml.cli.describe:describe", "measure sounds: brightness, depth, decay time, ..."),
     "prepare": Verb("creativeml.cli.prepare:prepare", "turn folders of audio, or a corpus by name, into a dataset"),
     "train": Verb("creativeml.cli.train:train", "train a model on a dataset"),

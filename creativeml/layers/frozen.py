@@ -21,6 +21,10 @@ class Remembered(Generic[T]):
     def __init__(self) -> None:
         self._kept: tuple[object, T] | None = None
 
+    def __deepcopy__(self, memo: dict[int, object]) -> Remembered[T]:
+        # A copied module has weights of its own; and what packing gives cannot be copied.
+        return Remembered()
+
     def of(self, weights: tuple[Tensor, ...], compute: Callable[[], T], form: object = None) -> T:
         """`compute()`, or what it gave when the weights were last as they are now, and `form` the same."""
         if any(weight.requires_grad or weight.is_inference() for weight in weights):

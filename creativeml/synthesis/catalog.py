@@ -20,6 +20,7 @@ DEFAULT_MODEL = "drums"
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 CARD = "MODEL_CARD.md"
+ENCODER = "encoder"
 RANGES = "descriptor_ranges"
 """Entry of a model's information: the `DescriptorRanges` of the recordings that it was trained on."""
 
@@ -149,7 +150,7 @@ def _fetch(name: str) -> Path:
             f"there is no folder '{name}'; to get a model of that name from the hub: pip install huggingface_hub"
         ) from error
     try:
-        folder = hub.snapshot_download(name, allow_patterns=[WEIGHTS, CONFIG, CARD, "README.md"])
+        folder = hub.snapshot_download(name, allow_patterns=[WEIGHTS, CONFIG, CARD, "README.md", f"{ENCODER}/*"])
     except Exception as error:
         reason = str(error).strip().split("\n")[0]
         raise CreativeMLError(f"there is no folder '{name}', and the hub gave no model: {reason}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -13,7 +14,8 @@ from torch import Tensor
 from creativeml.data.joint_distribution import DescriptorRanges, Feasible
 from creativeml.errors import CreativeMLError
 from creativeml.kinds import Kind, kind_text, shares_of
-from creativeml.models.checkpoint import from_pretrained
+from creativeml.models.checkpoint import ENCODER, from_pretrained
+from creativeml.models.gans.encoder import SoundEncoder
 from creativeml.precision import fastest_dtype
 from creativeml.synthesis.catalog import DEFAULT_MODEL, ModelInfo, check_controls, check_request, find_model
 from creativeml.synthesis.finish import finish
@@ -95,6 +97,29 @@ class Instrument:
     def controls(self) -> tuple[str, ...]:
         """Descriptors that the model can be asked for, e.g. "brightness"; empty for models without controls."""
         return tuple(getattr(self._model.config, "controls", ()))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model computes."""
+        return self._device
+
+    @cached_property
+    def encoder(self) -> SoundEncoder | None:
+        """The encoder that was trained beside the generator, None if it did not come with the model.
+
+        It is loaded when it is first wanted.
+
+        Raises:
+            CreativeMLError: it is damaged, or belongs to another model.
+        """
+        folder = self._info.folder / ENCODER
+        if not folder.is_dir():
+            return None
+        encoder, own = from_pretrained(folder, device=self._device), self._model.config
+        fields = ("latent_dim", "condition_dim", "sample_rate", "length_samples")
+        if not isinstance(encoder, SoundEncoder) or any(getattr(encoder.config, f) != getattr(own, f) for f in fields):
+            raise CreativeMLError(f"{folder}: does not belong to the model beside it; get the model folder again")
+        return encoder
 
     @property
     def ranges(self) -> DescriptorRanges | None:
@@ -198,7 +223,7 @@ class Instrument:
         return cast(Any, self._model).condition_for([whole], {name: torch.tensor([v]) for name, v in values.items()})
 
     def _make(self, kind: Kind, seed: int, truncation: float, asked: Mapping[str, float], tuning: int) -> Tensor:
-        latent, *noise = (drawn.to(self._device) for drawn in self._draw(seed))
+        latent, *noise = (drawn.to(self._device) for drawn in self.random_inputs(seed))
         # Sums are rounded in another order for every number of threads, and a sound's bytes must not depend on how
         # many cores a machine has. One thread also keeps its pace beside a busy DAW, where several wait for each other.
         with torch.no_grad(), threads(1):
@@ -230,7 +255,8 @@ class Instrument:
         style = model.truncate(model.map(latent, condition), condition, float(truncation))
         return tuned(model, style, condition, noise, asked, self.sample_rate, steps=steps, fixed=len(self.kinds))
 
-    def _draw(self, seed: int) -> list[Tensor]:
+    def random_inputs(self, seed: int) -> list[Tensor]:
+        """The random numbers of one sound, on the CPU: its latent `(1, latent_dim)`, then its noise inputs."""
         # Drawn on the CPU on purpose: other devices have other random numbers for the same seed.
         generator = torch.Generator().manual_seed(seed)
         shapes = ((int(self._model.config.latent_dim),), *self._model.noise_shapes())

@@ -95,9 +95,9 @@ def _descend(
     for step in range(steps + 1):
         entries = torch.cat([condition[:, :fixed], condition[:, fixed:] + moves[1]], dim=1)
         sounds = model.synthesize(style + spread * moves[0], entries, noise).float()
-        misses = _misses(sounds, asked, sample_rate)
+        missed = misses(sounds, asked, sample_rate)
         # Compared by what is heard, followed by what is smooth at its minimum.
-        found = misses.detach().abs().mean(0)
+        found = missed.detach().abs().mean(0)
         found = torch.where(found.isfinite(), found, torch.inf)
         nearer = found < least if best is not None else torch.ones_like(found, dtype=torch.bool)
         least = torch.where(nearer, found, least)
@@ -105,7 +105,7 @@ def _descend(
         if step == steps or bool((least < GOOD_ENOUGH).all()):
             break
         optimizer.zero_grad()
-        F.smooth_l1_loss(misses, torch.zeros_like(misses), reduction="sum").backward(inputs=moves)
+        F.smooth_l1_loss(missed, torch.zeros_like(missed), reduction="sum").backward(inputs=moves)
         for move in moves:
             assert move.grad is not None
             move.grad.nan_to_num_(0.0, 0.0, 0.0)
@@ -114,8 +114,11 @@ def _descend(
     return best
 
 
-def _misses(sounds: Tensor, asked: Mapping[str, float], sample_rate: int) -> Tensor:
-    """`(descriptors, b)` in just-noticeable differences, by the smooth faces."""
+def misses(sounds: Tensor, asked: Mapping[str, float], sample_rate: int) -> Tensor:
+    """By how much sounds `(b, samples)` miss what was asked: `(descriptors, b)`, in the order of `chosen(asked)`.
+
+    In just-noticeable differences, by the smooth faces, signed: too much is positive.
+    """
     values = describe(sounds, sample_rate, asked, smooth=True)
     rows = []
     for descriptor in chosen(asked):
