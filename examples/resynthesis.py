@@ -87,21 +87,21 @@ def main(
     print(f"\n{len(order)} recordings: mean, median")
     for name, values in columns.items():
         print(f"{name:32s} {statistics.mean(values):6.2f} {statistics.median(values):6.2f}")
-    _tell(made)
+    _tell(made, len(order) * changes)
     return 0
 
 
-def _tell(changes: Sequence[Change]) -> None:
+def _tell(changes: Sequence[Change], tried: int) -> None:
     errors = [change.error for change in changes]
     if not errors:
         return
     points = [5.0 * change.error for change in changes if SCALES[change.name].unit == "points"]
     within = sum(error <= 1.0 for error in errors)
-    print(f"\n{len(errors)} changes of {statistics.mean(c.moved for c in changes):.2f} just-noticeable differences")
+    moved = statistics.mean(change.moved for change in changes)
+    print(f"\n{len(errors)} changes (of {tried}; the others do not occur) of {moved:.2f} just-noticeable differences")
     print(f"error {statistics.mean(errors):.2f} on average ({statistics.mean(points):.1f} points of those in points)")
-    print(
-        f"{within} of {len(errors)} within one; other descriptors off by {statistics.mean(c.held for c in changes):.2f}"
-    )
+    held = statistics.mean(change.held for change in changes)
+    print(f"{within} of {len(errors)} within one; the other descriptors off by {held:.2f}")
 
 
 def _evenly(data: OneShotDataset, count: int, seed: int) -> list[int]:
@@ -131,6 +131,7 @@ def _compared(
         "reconstruction": float(away(found.sound()[None])),
         "variations of 0.3": float(away(variations).mean()),
         "CPU seconds to find it": seconds,
+        "kind recognised": float(analyze(instrument, sound, instrument.sample_rate, steps=0).kind == kind),
     }
     return line, found
 

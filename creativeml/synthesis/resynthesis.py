@@ -99,7 +99,9 @@ class Found:
             number = isinstance(value, (int, float)) and not isinstance(value, bool)
             if not number or not math.isfinite(value):
                 raise CreativeMLError(f"{name} must be a finite number, got {quoted(value)}")
-        return self.instrument.feasible(self.kind, controls) if self.instrument.controls else Feasible(controls, "")
+        return (
+            self.instrument.feasible(self.kind, controls) if self.instrument.controls else Feasible(dict(controls), "")
+        )
 
     def distance(self, sound: Tensor) -> float:
         """How far a sound `(samples,)` is from the recording, in dB (`losses.matching`)."""

@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 import soundfile
 
-import creativeml
 from creativeml.cli import run
-from creativeml.files import sha256_file
+from creativeml.files import project_folder, sha256_file
 
-SNARE = sorted((Path(creativeml.__file__).parents[1] / "datasets" / "starter" / "snare").glob("*.flac"))[-1]
+SNARE = sorted((project_folder("datasets") / "starter" / "snare").glob("*.flac"))[-1]
 QUICK = ("--steps", "2", "--tuning", "2")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,14 @@ from torch import Tensor
 import creativeml
 from creativeml.audio.log_mel import FLOOR_DB
 from creativeml.errors import CreativeMLError
+from creativeml.files import project_folder
 from creativeml.losses.spectral import log_mel_pyramid, pyramid_distance
 from creativeml.synthesis.generate import Instrument
 from creativeml.synthesis.recordings import PEAK, read_recording
 from creativeml.synthesis.resynthesis import CHANGEABLE, Found, analyze, measured
 from creativeml.synthesis.starting_points import likely_kinds
 
-STARTER = Path(creativeml.__file__).parents[1] / "datasets" / "starter"
+STARTER = project_folder("datasets") / "starter"
 KINDS = ("kick", "snare", "hat_closed", "tom")
 
 
@@ -130,6 +132,13 @@ def test_a_model_without_controls_and_encoder_does_it_too(tiny):
     assert changed.shape == (tiny.length_samples,) and bool(changed.isfinite().all())
     with pytest.raises(CreativeMLError, match="tries must be a whole number from 1"):
         analyze(tiny, recording("snare"), tries=0)
+
+
+def test_the_encoder_of_another_model_is_refused(drums, tiny_folder, tmp_path):
+    folder = shutil.copytree(tiny_folder, tmp_path / "mixed")
+    shutil.copytree(drums.info.folder / "encoder", folder / "encoder")
+    with pytest.raises(CreativeMLError, match="does not belong to the model beside it"):
+        analyze(creativeml.load(folder), recording("snare"))
 
 
 def test_what_cannot_be_asked_is_refused(drums, all_found):
