@@ -8,7 +8,7 @@ import torch
 
 from creativeml.errors import CreativeMLError
 from creativeml.models.gans.critics import CriticConfig, EnsembleCritic, SpectralView, WaveCritic, gate
-from creativeml.models.gans.heads import PqmfHead, StftHead
+from creativeml.models.gans.heads import MODE_START_NEPERS, PqmfHead, StftHead, bound
 from creativeml.models.gans.style_wavegan import StyleWaveGAN, StyleWaveGANConfig, preset
 
 KINDS = ("kick", "snare")
@@ -138,8 +138,8 @@ def test_mistakes_are_named():
         preset("quick")
 
 
-def stft_head(hop: int) -> StftHead:
-    return StftHead(4, 3, sample_rate=44100, frames=8192 // hop, hop=hop)
+def stft_head(hop: int, modes: int = 0) -> StftHead:
+    return StftHead(4, 3, sample_rate=44100, frames=8192 // hop, hop=hop, modes=modes)
 
 
 @pytest.mark.parametrize("hop", [64, 128])
@@ -201,6 +201,33 @@ def test_bass_oscillators_have_the_level_that_the_analysis_gives_them(hop):
     measured = 0.5 * torch.log(head.band_powers(sound)[0, 0, 8:-8].mean())
     assert abs(float(measured) - 1.0) < 0.4
     assert abs(float(sound[0, 0])) < 0.1 * float(sound.abs().max()) + 0.02, "sines start at a zero crossing"
+
+
+@pytest.mark.parametrize("hop", [64, 128])
+def test_modes_have_the_levels_that_the_head_foretells(hop):
+    """Only the modes sound, as loud as they can be told apart; the head's own analysis finds the levels it predicts."""
+    head = stft_head(hop, modes=64)
+    gain = torch.full((1, head.gains, head.frames), -50.0)
+    gain[:, -64:] = 2.5 + 0.5 * torch.randn(1, 64, 1)
+    level = torch.linspace(0, -3, head.bands)[None, :, None].expand(1, -1, head.frames)
+    with torch.no_grad():
+        sound = head(torch.zeros(1, 4, 1, head.frames), level, gain, torch.zeros(1, 3), torch.randn(1, 8192))
+        foretold = head.band_levels(level, gain)[0, : head.bands, 8:-8].mean(1)
+    measured = 0.5 * torch.log(head.band_powers(sound)[0, :, 8:-8].mean(1))
+    within = (foretold > -2.5).nonzero().flatten()
+    assert len(within) >= 18, "bands between 620 Hz and 14 kHz"
+    assert float((measured - foretold)[within].abs().mean()) < 0.3
+    # A single one is a sine of its frequency, as loud as its level says.
+    gain[:, -64:] = -50.0
+    gain[:, -64 + 20] = 2.5
+    with torch.no_grad():
+        sound = head(torch.zeros(1, 4, 1, head.frames), 0 * level, gain, torch.zeros(1, 3), torch.randn(1, 8192))[0]
+        hz = float(head.modes.frequencies(torch.zeros(1, 3))[0, 20])
+    spectrum = torch.fft.rfft(sound * torch.hann_window(8192)).abs()
+    assert abs(int(spectrum.argmax()) * 44100 / 8192 - hz) < 44100 / 8192
+    sine = 2 * head.bin_gain / float(head.window.sum())
+    amplitude = sine * math.exp(float(bound(torch.tensor(2.5))) + MODE_START_NEPERS)
+    assert float(sound[512:-512].square().mean().sqrt()) == pytest.approx(amplitude / math.sqrt(2), rel=0.02)
 
 
 def test_pqmf_head_noise_is_white_at_level_zero():

@@ -18,7 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from creativeml.audio.filterbanks import interpolation_matrix, mel_centres_hz
+from creativeml.audio.filterbanks import interpolation_at, interpolation_matrix, mel_centres_hz
+from creativeml.layers.modal_bank import ModalBank
 from creativeml.layers.modulated import ModulatedConv
 from creativeml.layers.oscillators import REACH_NEPERS, OscillatorBank
 from creativeml.layers.pqmf import PQMF
@@ -33,6 +34,10 @@ RESTING_HZ = tuple(50.0 * math.exp(2 * REACH_NEPERS * place) for place in range(
 """Frequencies around which the oscillators of `StftHead` are tuned: 50 to 609 Hz, from kicks to cowbells."""
 OSCILLATOR_FALL = 0.4
 """In nepers from one oscillator to the next at the start: the lowest leads."""
+MODES_HZ = (620.0, 14000.0)
+"""Between these frequencies lie the modes of `StftHead`, above its oscillators."""
+MODE_START_NEPERS = -2.5
+"""Level of each mode at the start, beside that of its band: one is hardly heard, all together are."""
 BASS_SAMPLES_GAIN = 0.3
 BASS_NOISE_GAIN = 0.3
 BASS_LEVEL_HZ = 800.0
@@ -73,6 +78,7 @@ class StftHead(nn.Module):
 
     - tone: complex carrier per bin and frame from the network;
     - noise: STFT of white noise, shaped by band gains (as in DDSP, Engel et al. 2020);
+    - modes, if there are any: steady sines, each with a gain of its own over time;
     - bass, at 1/16 of the rate, since a short window resolves it badly: a bank of falling sines, and samples from the
       network for what is no sine. Below 340 Hz the STFT has no tone part, and its noise starts 10 dB lower.
 
@@ -83,6 +89,7 @@ class StftHead(nn.Module):
         frames: number of frames, `hop` samples apart, the first centred on sample 0.
         n_fft, hop: in samples.
         bands: number of gain bands of each part.
+        modes: number of sines above the bass.
     """
 
     def __init__(
@@ -96,12 +103,14 @@ class StftHead(nn.Module):
         hop: int = 128,
         bands: int = 32,
         low_factor: int = 16,
+        modes: int = 0,
     ) -> None:
         super().__init__()
         self.frames, self.n_fft, self.hop, self.bands = frames, n_fft, hop, bands
         self.bins = n_fft // 2 + 1
         self.low_per_frame = hop // low_factor
-        self.gains = 2 * bands + 1 + len(RESTING_HZ)
+        self._parts = [bands, bands, 1 + len(RESTING_HZ), modes]
+        self.gains = sum(self._parts)
         self.noise_samples = frames * hop
         self.oscillators = OscillatorBank(RESTING_HZ, style_dim, sample_rate=sample_rate / low_factor)
         self.to_carrier = ModulatedConv(channels, 2 * self.bins + self.low_per_frame, 1, style_dim, demodulate=False)
@@ -128,6 +137,15 @@ class StftHead(nn.Module):
         sine = 2.0 * self.bin_gain / float(window.sum())
         fall = torch.exp(-OSCILLATOR_FALL * torch.arange(len(RESTING_HZ)))
         self.register_buffer("sine_gains", (sine * fall)[:, None], persistent=False)
+        self.modes = None
+        if modes:
+            self.modes = ModalBank(modes, *MODES_HZ, style_dim, sample_rate=sample_rate, n_fft=n_fft, hop=hop)
+            self.register_buffer("mode_window", sine * window / self.bin_gain, persistent=False)
+            near = interpolation_at(self.modes.resting, bands, sample_rate)
+            self.register_buffer("mode_bands", near.T.contiguous(), persistent=False)
+            # A sine of level 1 has the power of level 1 in as many bins as the window's noise bandwidth.
+            bandwidth = n_fft * float(window.square().sum()) / float(window.sum()) ** 2
+            self.register_buffer("mode_powers", bandwidth * near / self.spread.sum(1, keepdim=True), persistent=False)
 
     def forward(self, x: Tensor, level: Tensor, gain: Tensor | None, style: Tensor, noise: Tensor | None) -> Tensor:
         """Features → samples.
@@ -135,7 +153,8 @@ class StftHead(nn.Module):
         Args:
             x: `(b, channels, 1, frames)`.
             level: `(b, bands, frames)` class level in nepers.
-            gain: `(b, gains, frames)` what the network adds to it: tone bands, noise bands, bass samples, oscillators.
+            gain: `(b, gains, frames)` what the network adds to it: tone bands, noise bands, bass samples, oscillators,
+                modes.
             style: `(b, style_dim)`.
             noise: `(b, frames * hop)` white noise of variance 1.
 
@@ -144,7 +163,7 @@ class StftHead(nn.Module):
         """
         assert gain is not None and noise is not None
         # Split at once: every slice taken by itself would cost a tensor of zeros in the gradient.
-        tone_gain, noise_gain, bass_gain = bound(gain).split([self.bands, self.bands, 1 + len(RESTING_HZ)], dim=1)
+        tone_gain, noise_gain, bass_gain, mode_gain = bound(gain).split(self._parts, dim=1)
         carrier = self.to_carrier(x, style).squeeze(2).transpose(1, 2).float()
         real, imaginary, samples = carrier.split([self.bins, self.bins, self.low_per_frame], dim=2)
         tone_level = self._spread(level + tone_gain, self.tone_cut)
@@ -155,12 +174,15 @@ class StftHead(nn.Module):
             torch.addcmul(real * tone_level, white.real, noise_level),
             torch.addcmul(imaginary * tone_level, white.imag, noise_level),
         )
-        frames = torch.fft.irfft(spectrum, n=self.n_fft) * self.synthesis_window
-        wave = self._overlap_add(frames) * self.uncover
+        frames = torch.fft.irfft(spectrum, n=self.n_fft)
+        if self.modes is not None:
+            amplitude = torch.exp(self.mode_bands @ level + mode_gain + MODE_START_NEPERS).transpose(1, 2)
+            frames = self.modes.add_to(frames, amplitude, style.float(), self.mode_window)
+        wave = self._overlap_add(frames * self.synthesis_window) * self.uncover
         return wave + self._bass(samples, self.bass_bands @ level + bass_gain, style)
 
     def band_levels(self, level: Tensor, gain: Tensor) -> Tensor:
-        """Levels that these gains give: tone and noise together per band, then the rows of the bass.
+        """Levels that these gains give: tone, noise and modes together per band, then the rows of the bass.
 
         Args:
             level: `(b, bands, t)` class level in nepers.
@@ -169,9 +191,12 @@ class StftHead(nn.Module):
         Returns:
             `(b, bands + 1 + oscillators, t)` in nepers.
         """
-        gain = bound(gain)
-        bass = self.bass_bands @ level + gain[:, 2 * self.bands :]
-        return torch.cat([level + _sum_of_powers(gain[:, : 2 * self.bands]), bass], dim=1)
+        bands, bass_gain, mode_gain = bound(gain).split([2 * self.bands, *self._parts[2:]], dim=1)
+        added = _sum_of_powers(bands)
+        if self.modes is not None:
+            modes = self.mode_powers @ torch.exp(2 * (mode_gain + MODE_START_NEPERS))
+            added = 0.5 * torch.log(torch.exp(2 * added) + modes)
+        return torch.cat([level + added, self.bass_bands @ level + bass_gain], dim=1)
 
     def measure_levels(self, sounds: Tensor, frames: int) -> Tensor:
         """The same rows measured in sounds: `(b, samples)` → `(b, rows, frames)`, floored at `FLOOR_NEPERS`."""

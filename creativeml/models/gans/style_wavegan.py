@@ -51,6 +51,8 @@ class StyleWaveGANConfig:
     head: Head = "stft"
     hop_samples: int = 128
     """Samples from one frame of the head `stft` to the next; its window is 256 long."""
+    modes: int = 0
+    """Steady sines of the head `stft` above 620 Hz, for what rings."""
     modulation: Literal["demodulated", "adain"] = "demodulated"
     start_frames: int = 32
     channels: tuple[int, ...] = (256, 256, 224, 160, 128)
@@ -371,6 +373,13 @@ class Level(nn.Module):
 def _build_head(config: StyleWaveGANConfig, style_dim: int) -> StftHead | PqmfHead | WaveformHead:
     inputs = config.channels[-1]
     if config.head == "stft":
-        return StftHead(inputs, style_dim, sample_rate=config.sample_rate, frames=config.frames, hop=config.hop_samples)
+        return StftHead(
+            inputs,
+            style_dim,
+            sample_rate=config.sample_rate,
+            frames=config.frames,
+            hop=config.hop_samples,
+            modes=config.modes,
+        )
     heads = {"pqmf": PqmfHead, "waveform": WaveformHead}
     return heads[config.head](inputs, style_dim, sample_rate=config.sample_rate, frames=config.frames)
