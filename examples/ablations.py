@@ -173,7 +173,7 @@ def write_table(ablation: Ablation, examiner: Examiner) -> None:
                 variant.change,
                 variant.settings,
                 steps,
-                steps * ablation.configuration(variant).batch_size,
+                steps * ablation.configuration(variant).sounds_per_step,
                 ablation.relative_cost(variant),
                 _redrawn(result),
                 read_json(result).get("failure", ""),

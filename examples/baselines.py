@@ -5,9 +5,10 @@
 
 DATA is a dataset folder made by `creativeml prepare`. The baselines are WaveGAN (waveforms), a spectral GAN after
 GANSynth (log-magnitude and instantaneous frequency) and a VAE (no critic). Each is trained twice: for so many minutes,
-and until it has been shown so many sounds; then one report compares the best checkpoints of all with the test
-recordings. What is stopped or killed goes on with the same command. The defaults take a day on two cores, most of it
-for WaveGAN; time is only comparable if nothing else keeps the machine busy.
+and until it has been shown so many sounds (where those are few, `fast` with a shorter pre-training, so that most are
+left for the game); then one report compares the best checkpoints of all with the test recordings. What is stopped or
+killed goes on with the same command. The defaults take more than half a day; time is only comparable if nothing else
+keeps the machine busy.
 """
 
 from __future__ import annotations
@@ -36,14 +37,14 @@ class Contestant:
 
     Attributes:
         task: what `creativeml train` is told to train.
-        batch_size: of its preset.
+        sounds_per_step: of its preset: the batches of all critic steps.
         look_every: steps from one comparison with the validation recordings to the next, when it ends by time.
         flags: further ones of `creativeml train`.
         pretrain_steps: of its preset, before the game.
     """
 
     task: str
-    batch_size: int
+    sounds_per_step: int
     look_every: int
     flags: tuple[str, ...] = ()
     pretrain_steps: int = 0
@@ -51,7 +52,7 @@ class Contestant:
 
 CONTESTANTS = {
     "fast": Contestant("drum_gan", 16, 250, ("--preset", "fast"), pretrain_steps=1500),
-    "wavegan": Contestant("drum_gan", 16, 20, ("--preset", "wavegan")),
+    "wavegan": Contestant("drum_gan", 80, 20, ("--preset", "wavegan")),
     "spectral": Contestant("drum_gan", 8, 100, ("--preset", "spectral")),
     "vae": Contestant("drum_vae", 16, 250),
 }
@@ -74,7 +75,7 @@ def main(
         data: dataset folder.
         out: folder of the runs and of the report.
         minutes: of training for each contestant.
-        sounds: that each contestant is shown in its other run; 6,400 take WaveGAN about three hours on two cores.
+        sounds: that each contestant is shown in its other run; 6,400 are 80 steps of WaveGAN.
         only: some of fast, wavegan, spectral, vae.
         against: further models for the report, e.g. drums.
         count: sounds of each kind that are compared.
@@ -107,7 +108,7 @@ def timed(contestant: Contestant, minutes: float) -> list[str]:
 
 def counted(contestant: Contestant, sounds: int) -> list[str]:
     """Arguments of `creativeml` for a run that ends by sounds: at least so many, in whole steps."""
-    steps = -(-sounds // contestant.batch_size)
+    steps = -(-sounds // contestant.sounds_per_step)
     look = max(1, steps // LOOKS)
     arguments = [*_train(contestant), "--steps", str(steps)]
     arguments += ["--validate-every", str(look), "--checkpoint-every", str(2 * look)]

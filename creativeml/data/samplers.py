@@ -4,12 +4,45 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from torch import Tensor
 
 from creativeml.errors import CreativeMLError
+
+KindShares = Literal["equal", "root", "data"]
+MOST_PARTS = 8
+"""A kind comes at most so many times as often as the rarest."""
+
+
+def sampling_classes(labels: Sequence[int] | Tensor, shares: KindShares) -> np.ndarray:
+    """Classes for `ClassBalancedSampler` that give the kinds the shares asked for.
+
+    Args:
+        labels: kind of each item, (n,).
+        shares: "equal"; "data", as the data have them; or "root", in between: as the roots of their numbers, rounded
+            (tempered sampling, as for languages of many sizes: Conneau et al. 2020, arXiv 1911.02116); kinds are cut
+            into so many classes. With equal shares a rare kind's few sounds are learnt by heart while most of
+            what a manifold kind can be is hardly heard.
+
+    Returns:
+        (n,) int64.
+    """
+    values = np.asarray(labels, dtype=np.int64)
+    if shares == "equal" or not len(values):
+        return values
+    if shares == "data":
+        return np.zeros_like(values)
+    kinds, counts = np.unique(values, return_counts=True)
+    parts = np.sqrt(counts / counts.min()).round().astype(int).clip(max=MOST_PARTS)
+    # Numbered so that the parts of a kind lie apart: a batch smaller than their number takes neighbours.
+    order = sorted(((part + 0.5) / parts[n], n, part) for n in range(len(kinds)) for part in range(parts[n]))
+    number = {(n, part): position for position, (_, n, part) in enumerate(order)}
+    classes = np.zeros_like(values)
+    for n, kind in enumerate(kinds):
+        classes[values == kind] = [number[n, i % parts[n]] for i in range(counts[n])]
+    return classes
 
 
 class ClassBalancedSampler:

@@ -46,15 +46,21 @@ class ModalBank(nn.Module):
         places = torch.arange(modes) + 0.5
         self.register_buffer("resting", lowest_hz * torch.exp(spacing * places), persistent=False)
         self.register_buffer("time", (torch.arange(n_fft) - n_fft // 2) / sample_rate, persistent=False)
-        # Any phases will do, but not one for all, which would make a click of the first frame.
-        phases = 2 * math.pi * torch.rand(modes, generator=torch.Generator().manual_seed(0))
-        self.register_buffer("phases", phases, persistent=False)
+        # Any phases will do that lie far apart (golden ratio); one for all would make a click of the first frame.
+        phases = 2 * math.pi * (torch.arange(modes, dtype=torch.float64) * 0.6180339887498949 % 1.0)
+        self.register_buffer("phases", phases.float(), persistent=False)
         self.sample_rate = sample_rate
         self.to_tuning = EqualLinear(style_dim, modes)
 
+    def tuning(self, style: Tensor) -> Tensor:
+        """`style (b, style_dim)` → `(b, modes)` between -1 and 1: how far each is from where it rests, of its reach."""
+        # bfloat16 has 21 values between one end of the reach and the other.
+        with torch.autocast(style.device.type, enabled=False):
+            return torch.tanh(self.to_tuning(style.float()))
+
     def frequencies(self, style: Tensor) -> Tensor:
         """`style (b, style_dim)` → `(b, modes)` in Hz."""
-        return self.resting * torch.exp(self.reach * torch.tanh(self.to_tuning(style)))
+        return self.resting * torch.exp(self.reach * self.tuning(style))
 
     def add_to(self, frames: Tensor, amplitudes: Tensor, style: Tensor, window: Tensor) -> Tensor:
         """Frames of an overlap-add synthesis with the modes in them; the first is centred on sample 0.
@@ -74,4 +80,6 @@ class ModalBank(nn.Module):
         phase = starts[:, None] * radians[:, None, :] + self.phases
         phasors = torch.cat([amplitudes * torch.cos(phase), -amplitudes * torch.sin(phase)], dim=2)
         angle = radians[:, :, None] * self.time
-        return torch.baddbmm(frames, phasors, torch.cat([torch.cos(angle), torch.sin(angle)], dim=1) * window)
+        # In bfloat16 the product would have a noise floor of -50 dB, and what it is added to as well.
+        with torch.autocast(frames.device.type, enabled=False):
+            return torch.baddbmm(frames, phasors, torch.cat([torch.cos(angle), torch.sin(angle)], dim=1) * window)

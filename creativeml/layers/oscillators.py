@@ -20,7 +20,11 @@ REACH_NEPERS = 0.25
 """How far a frequency can be tuned from where it rests, 4 semitones. Oscillators that rest twice as far apart never
 meet: two at nearly the same frequency beat, which turns a kick into a wobble."""
 SWEEP_NEPERS = 0.5
+MAX_SWEEP_NEPERS = 1.6
+"""No skin starts more than 5 times as high as it rests; higher, a kick becomes the shot of a toy laser."""
 SWEEP_S = 0.02
+SHORTEST_SWEEP, LONGEST_SWEEP = -2.0, 1.5
+"""Nepers of the sweep's time constant around `SWEEP_S`: 3 to 90 ms."""
 
 
 class OscillatorBank(nn.Module):
@@ -41,11 +45,14 @@ class OscillatorBank(nn.Module):
 
     def frequencies(self, style: Tensor, samples: int) -> Tensor:
         """`style (b, style_dim)` → frequency of each oscillator over time, `(b, oscillators, samples)` in Hz."""
-        tuning = self.resting + REACH_NEPERS * torch.tanh(self.to_tuning(style) * (TUNING_NEPERS / REACH_NEPERS))
-        depth, speed = self.to_sweep(style).unbind(1)
-        time_constant = SWEEP_S * torch.exp(speed.clamp(-3, 3))
+        # bfloat16 would put them out of tune, by up to 8 cents.
+        with torch.autocast(style.device.type, enabled=False):
+            tuned, (depth, speed) = self.to_tuning(style.float()), self.to_sweep(style.float()).unbind(1)
+        tuning = self.resting + REACH_NEPERS * torch.tanh(tuned * (TUNING_NEPERS / REACH_NEPERS))
+        time_constant = SWEEP_S * torch.exp(speed.clamp(SHORTEST_SWEEP, LONGEST_SWEEP))
         time = torch.arange(samples, device=style.device) / self.sample_rate
-        sweep = SWEEP_NEPERS * nn.functional.softplus(depth)[:, None] * torch.exp(-time / time_constant[:, None])
+        height = MAX_SWEEP_NEPERS * torch.tanh(nn.functional.softplus(depth) * (SWEEP_NEPERS / MAX_SWEEP_NEPERS))
+        sweep = height[:, None] * torch.exp(-time / time_constant[:, None])
         # A product of two exponentials instead of the exponential of a sum, which would be taken six times as often.
         return (torch.exp(tuning)[:, :, None] * torch.exp(sweep)[:, None, :]).clamp(max=0.45 * self.sample_rate)
 

@@ -18,6 +18,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from creativeml.config import check_range
+from creativeml.data.samplers import KindShares
 from creativeml.errors import CreativeMLError
 from creativeml.losses.variational import kl_standard_normal, sample_gaussian
 from creativeml.models.autoencoders.drum_vae import DrumVAE, DrumVAEConfig
@@ -46,9 +47,14 @@ class VAETrainingConfig:
     batch_size: int = 16
     ema_sounds: int = 10_000
     """Sounds after which a weight counts half in the averaged decoder."""
-    balance_kinds: bool = True
-    """Whether a batch holds all kinds equally often; otherwise as often as the data do."""
+    kind_shares: KindShares = "root"
+    """How often kinds come: all equally often, as often as in the data, or in between (`data.samplers`)."""
     seed: int = 0
+
+    @property
+    def sounds_per_step(self) -> int:
+        """Training sounds that a step looks at."""
+        return self.batch_size
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "ema_sounds"):

@@ -10,6 +10,7 @@ from creativeml.audio.augment import INVARIANT, TRANSFORMS
 from creativeml.audio.descriptors.registry import chosen
 from creativeml.audio.descriptors.scales import TIMBRE
 from creativeml.config import check_range
+from creativeml.data.samplers import KindShares
 from creativeml.errors import CreativeMLError
 from creativeml.losses.adversarial import AdversarialConfig
 from creativeml.models.gans import style_wavegan
@@ -80,17 +81,20 @@ class ReconstructionConfig:
     Attributes:
         pretrain_steps: steps before the game in which only the level over band and time is learnt (cheap).
         every: steps from one reconstruction to the next during the game; 0 for a plain GAN without encoder.
-        weight: of the reconstruction: levels in pre-training, spectral energy distance in the game.
+        weight: of the reconstruction in the game, by spectral energy distance.
+        level_weight: of the levels over band and time: all there is in pre-training; in the game only for generators
+            with modes.
         kl_weight: of the divergence from the prior, in nats.
     """
 
     pretrain_steps: int = 1500
     every: int = 8
-    weight: float = 20.0
+    weight: float = 4.0
+    level_weight: float = 20.0
     kl_weight: float = 0.002
 
     def __post_init__(self) -> None:
-        for name in ("pretrain_steps", "every", "weight", "kl_weight"):
+        for name in ("pretrain_steps", "every", "weight", "level_weight", "kl_weight"):
             check_range(name, getattr(self, name), 0)
 
 
@@ -140,12 +144,17 @@ class GANTrainingConfig:
     """Counts for generators with controls only."""
     batch_size: int = 16
     critic_steps: int = 1
-    """Critic updates per generator update."""
+    """Critic updates per generator update, each on a batch of its own."""
     ema_sounds: int = 10_000
     """Sounds after which a weight counts half in the averaged generator."""
-    balance_kinds: bool = True
-    """Whether a batch holds all kinds equally often; otherwise as often as the data do."""
+    kind_shares: KindShares = "root"
+    """How often kinds come: all equally often, as often as in the data, or in between (`data.samplers`)."""
     seed: int = 0
+
+    @property
+    def sounds_per_step(self) -> int:
+        """Training sounds that a step looks at."""
+        return self.batch_size * self.critic_steps
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "critic_steps", "ema_sounds"):

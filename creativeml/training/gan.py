@@ -146,12 +146,12 @@ def adam(parameters: Iterable[nn.Parameter], config: OptimizerConfig) -> torch.o
 
 
 def train_step(gan: GAN, real: Tensor, labels: Tensor, random: torch.Generator) -> dict[str, float]:
-    """One step on one balanced batch.
+    """One step: an update of the generator after `critic_steps` of the critic, each on sounds of its own.
 
     Args:
         gan: changed in place.
-        real: `(b, samples)` training sounds.
-        labels: `(b,)` index of their kind.
+        real: `(critic_steps * b, samples)` training sounds.
+        labels: `(critic_steps * b,)` index of their kind.
         random: source of the augmentations' randomness (latents and noise use torch's global generator).
 
     Returns:
@@ -160,6 +160,7 @@ def train_step(gan: GAN, real: Tensor, labels: Tensor, random: torch.Generator) 
     Raises:
         NonFiniteLoss: before any weight was changed by a non-finite value.
     """
+    (real, labels), *further = zip(*(x.chunk(gan.config.critic_steps) for x in (real, labels)), strict=True)
     condition, wanted, asked = _conditions(gan, real, labels)
     if gan.pretraining:
         # Momentum helps a plain loss and harms the game.
@@ -172,11 +173,12 @@ def train_step(gan: GAN, real: Tensor, labels: Tensor, random: torch.Generator) 
         # Critic and generator are updated on the same views: to make them again costs a tenth of the step.
         seen = gan.critic.views(_adaptive(gan, fake, random))
         log = _critic_step(gan, real, [view.detach() for view in seen], condition, wanted, random)
-        for _ in range(gan.config.critic_steps - 1):
+        for others, kinds in further:
+            of_real, of_fake, _ = _conditions(gan, others, kinds)
             with torch.no_grad():
-                again = gan.draw(torch.randn_like(latent), wanted)
+                again = gan.draw(torch.randn_like(latent), of_fake)
                 views = gan.critic.views(_adaptive(gan, again, random))
-            log = _critic_step(gan, real, views, condition, wanted, random)
+            log = _critic_step(gan, others, views, of_real, of_fake, random)
         log |= _generator_step(gan, real, fake, seen, condition, wanted, asked)
     gan.step += 1
     average_weights(gan, len(real) * gan.fabric.world_size)
@@ -207,10 +209,14 @@ def _reconstruction_terms(gan: GAN, real: Tensor, condition: Tensor) -> dict[str
     first, second = drawn.chunk(2)
     sample_rate = gan.config.generator.sample_rate
     weights = gan.config.reconstruction
-    return {
+    terms = {
         "reconstruction": weights.weight * spectral_energy_distance(real, first, second, sample_rate),
         "kl": weights.kl_weight * kl_standard_normal(mean, log_variance).mean(),
     }
+    if getattr(gan.average.head, "modes", None) is not None and weights.level_weight:
+        # Spectral distances cannot tell a partial beside the right place from noise; levels can.
+        terms["levels"] = weights.level_weight * _level_distance(gan, real, latent, condition)
+    return terms
 
 
 def _level_step(gan: GAN, real: Tensor, condition: Tensor) -> dict[str, float]:
@@ -218,18 +224,26 @@ def _level_step(gan: GAN, real: Tensor, condition: Tensor) -> dict[str, float]:
 
     Neither sound nor critic is needed for it, so a step costs a tenth of the others.
     """
-    assert gan.encoder is not None and isinstance(gan.average, StyleWaveGAN)
-    weights, frames = gan.config.reconstruction, _level_frames(gan)
+    assert gan.encoder is not None
+    weights = gan.config.reconstruction
     mean, log_variance = gan.encoder(real, condition)
     mean, log_variance = mean.float(), log_variance.float()
-    made = gan.generator(sample_gaussian(mean, log_variance), condition, level_frames=frames)
-    wanted = gan.average.head.measure_levels(real, frames)
-    # In units of the 80 dB between the floor and full scale, as the spectral distance.
     terms = {
-        "levels": weights.weight * (made.clamp(min=FLOOR_NEPERS) - wanted).abs().mean() / -FLOOR_NEPERS,
+        "levels": weights.level_weight * _level_distance(gan, real, sample_gaussian(mean, log_variance), condition),
         "kl": weights.kl_weight * kl_standard_normal(mean, log_variance).mean(),
     }
     return update(gan.fabric, gan.generator_optimizer, terms)
+
+
+def _level_distance(gan: GAN, real: Tensor, latent: Tensor, condition: Tensor) -> Tensor:
+    """Mean distance of the levels, in units of the 80 dB between the floor and full scale, as the spectral distance."""
+    assert isinstance(gan.average, StyleWaveGAN)
+    frames = _level_frames(gan)
+    made = gan.generator(latent, condition, level_frames=frames).clamp(min=FLOOR_NEPERS)
+    head = gan.average.head
+    wanted = head.measure_levels(real, frames)
+    weights = head.row_weights * wanted.isfinite()
+    return (weights * (made - wanted.nan_to_num())).abs().sum() / weights.sum() / -FLOOR_NEPERS
 
 
 def _level_frames(gan: GAN) -> int:

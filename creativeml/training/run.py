@@ -26,7 +26,7 @@ from creativeml.audio.augment import AugmentConfig, DrumAugment
 from creativeml.config import from_dict, read_json, save_json, to_dict
 from creativeml.data.joint_distribution import DescriptorRanges
 from creativeml.data.one_shots import OneShotDataset
-from creativeml.data.samplers import ClassBalancedSampler
+from creativeml.data.samplers import ClassBalancedSampler, sampling_classes
 from creativeml.errors import CreativeMLError
 from creativeml.files import atomic_write_json, sha256_file
 from creativeml.models.checkpoint import ENCODER, save_pretrained
@@ -139,10 +139,12 @@ def open_run(config: TrainingConfig, data: Path, out: Path, fabric: Fabric, opti
         info["descriptor_ranges"] = about["descriptor_ranges"]
     if not options.resume:
         _start(gan, dataset, values, options.init)
-    # All in one class are drawn as often as they come.
-    classes = dataset.labels if config.balance_kinds else torch.zeros_like(dataset.labels)
     sampler = ClassBalancedSampler(
-        classes, config.batch_size, config.seed, replica=fabric.global_rank, replicas=fabric.world_size
+        sampling_classes(dataset.labels, config.kind_shares),
+        config.sounds_per_step,
+        config.seed,
+        replica=fabric.global_rank,
+        replicas=fabric.world_size,
     )
     augment = DrumAugment(AugmentConfig(sample_rate=dataset.sample_rate), only=config.augmentation.data_only)
     ranges = from_dict(DescriptorRanges, info["descriptor_ranges"]) if controls else None

@@ -236,12 +236,12 @@ class TrainingTask:
         if start is not None:
             start_from(start, self.gan.modules())
         self.cycle = cycle_steps(config)
-        self.sounds_per_cycle = self.cycle * config.batch_size
+        self.sounds_per_cycle = self.cycle * config.sounds_per_step
         self._random = torch.Generator().manual_seed(0)
         c = config.generator
         fade = torch.exp(-torch.arange(c.length_samples) / 5000.0)
-        self._real = 0.3 * torch.randn(config.batch_size, c.length_samples, generator=self._random) * fade
-        self._labels = torch.arange(config.batch_size) % len(c.kinds)
+        self._real = 0.3 * torch.randn(config.sounds_per_step, c.length_samples, generator=self._random) * fade
+        self._labels = torch.arange(config.sounds_per_step) % len(c.kinds)
         # Behind the steps that reconstruct only, at the start of a cycle.
         first = config.reconstruction.pretrain_steps if isinstance(config, GANTrainingConfig) else 0
         self.gan.step = -(-first // self.cycle) * self.cycle

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from creativeml.data.samplers import ClassBalancedSampler
+from creativeml.data.samplers import MOST_PARTS, ClassBalancedSampler, sampling_classes
 from creativeml.errors import CreativeMLError
 
 labels_strategy = st.lists(st.integers(0, 7), min_size=1, max_size=60)
@@ -67,6 +67,32 @@ def test_replicas_share_out_the_batches_of_one_sampler():
     whole = list(islice(ClassBalancedSampler(labels, 5, 3), 12))
     parts = [list(islice(ClassBalancedSampler(labels, 5, 3, replica=r, replicas=3), 4)) for r in range(3)]
     assert [batch for batches in zip(*parts, strict=True) for batch in batches] == whole
+
+
+@settings(deadline=None, max_examples=60)
+@given(labels=labels_strategy)
+def test_shares_of_kinds_are_equal_or_as_the_data_or_as_roots_in_between(labels):
+    counts = Counter(labels)
+    assert sampling_classes(labels, "equal").tolist() == labels
+    assert set(sampling_classes(labels, "data").tolist()) == {0}
+    parts = {}
+    for label, part in zip(labels, sampling_classes(torch.tensor(labels), "root").tolist(), strict=True):
+        parts.setdefault(label, []).append(part)
+    everything = [part for of_kind in parts.values() for part in set(of_kind)]
+    assert len(everything) == len(set(everything)), "no class holds two kinds"
+    for kind, of_kind in parts.items():
+        assert abs(len(set(of_kind)) - min(MOST_PARTS, (counts[kind] / min(counts.values())) ** 0.5)) <= 0.5
+        sizes = Counter(of_kind).values()
+        assert max(sizes) - min(sizes) <= 1
+
+
+def test_a_batch_smaller_than_the_number_of_parts_still_holds_many_kinds():
+    labels = [kind for kind in range(22) for _ in range(1 + 7 * kind)]
+    classes = sampling_classes(labels, "root")
+    assert len(set(classes.tolist())) > 100
+    kinds = [len({labels[i] for i in batch}) for batch in islice(ClassBalancedSampler(classes, 16, 0), 200)]
+    # Drawn independently, 16 sounds with these shares hold 11 kinds on average.
+    assert sum(kinds) / len(kinds) > 11
 
 
 def test_resume_refuses_other_data_and_batch_size():

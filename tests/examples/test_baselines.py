@@ -33,7 +33,7 @@ def starter(tmp_path_factory):
 def test_what_the_example_takes_for_granted_of_the_presets_is_so(example):
     for name, contestant in example.CONTESTANTS.items():
         config = vae_preset(("kick",)) if name == "vae" else training_preset(name, ("kick",))
-        assert contestant.batch_size == config.batch_size
+        assert contestant.sounds_per_step == config.sounds_per_step
         assert contestant.pretrain_steps == (config.reconstruction.pretrain_steps if name != "vae" else 0)
 
 
@@ -48,8 +48,8 @@ def test_printed_commands_are_accepted_and_equal_in_what_they_grant(example, sta
         assert run([*line, "--dry-run", "--accelerator", "cpu"]) == 0
     assert all(line[line.index("--minutes") + 1] == "7.5" for line in trainings[:4])
     for line, contestant in zip(trainings[4:], example.CONTESTANTS.values(), strict=True):
-        shown = int(line[line.index("--steps") + 1]) * contestant.batch_size
-        assert 1000 <= shown < 1000 + contestant.batch_size
+        shown = int(line[line.index("--steps") + 1]) * contestant.sounds_per_step
+        assert 1000 <= shown < 1000 + contestant.sounds_per_step
     assert "reconstruction.pretrain_steps=15" in trainings[4]
 
 
@@ -59,7 +59,8 @@ def test_a_small_comparison_runs_through_and_again(example, starter, tmp_path, c
     assert example.main(starter, **small) == 0
     report = json.loads((out / "report/report.json").read_text())
     text = (out / "report/report.md").read_text()
-    assert report and "vae-time" in text and "vae-sounds" in text
+    assert report["about"]["sounds"].keys() >= {"vae-time", "vae-sounds"}
+    assert "| vae-time " in text and "| vae-sounds " in text
     told = capfd.readouterr().out
     row = next(line for line in told.splitlines() if line.startswith("| vae-sounds"))
     assert [cell.strip() for cell in row.split("|")][2:4] == ["1", "16"]

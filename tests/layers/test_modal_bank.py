@@ -58,3 +58,16 @@ def test_gradients_reach_amplitudes_and_style():
     overlapped(frames).cumsum(1).square().mean().backward()
     for leaf in (style, amplitudes, bank.to_tuning.weight):
         assert leaf.grad is not None and bool(leaf.grad.isfinite().all()) and float(leaf.grad.abs().max()) > 0
+
+
+def test_mixed_precision_leaves_frequencies_and_frames_exact():
+    bank, style = bank_of(80), torch.randn(4, 4)
+    amplitudes, there = torch.rand(4, FRAMES, 80), torch.randn(4, FRAMES, N_FFT)
+    window = torch.hann_window(N_FFT)
+    with torch.no_grad():
+        plain = bank.frequencies(style), bank.add_to(there, amplitudes, style, window)
+        with torch.autocast("cpu", torch.bfloat16):
+            mixed = bank.frequencies(style), bank.add_to(there, amplitudes, style, window)
+    for one, other in zip(plain, mixed, strict=True):
+        assert other.dtype == torch.float32
+        torch.testing.assert_close(other, one, rtol=0, atol=0)

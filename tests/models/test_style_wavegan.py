@@ -8,7 +8,7 @@ import torch
 
 from creativeml.errors import CreativeMLError
 from creativeml.models.gans.critics import CriticConfig, EnsembleCritic, SpectralView, WaveCritic, gate
-from creativeml.models.gans.heads import MODE_START_NEPERS, PqmfHead, StftHead, bound
+from creativeml.models.gans.heads import PqmfHead, StftHead
 from creativeml.models.gans.style_wavegan import StyleWaveGAN, StyleWaveGANConfig, preset
 
 KINDS = ("kick", "snare")
@@ -138,8 +138,8 @@ def test_mistakes_are_named():
         preset("quick")
 
 
-def stft_head(hop: int, modes: int = 0) -> StftHead:
-    return StftHead(4, 3, sample_rate=44100, frames=8192 // hop, hop=hop, modes=modes)
+def stft_head(hop: int) -> StftHead:
+    return StftHead(4, 3, sample_rate=44100, frames=8192 // hop, hop=hop)
 
 
 @pytest.mark.parametrize("hop", [64, 128])
@@ -204,29 +204,38 @@ def test_bass_oscillators_have_the_level_that_the_analysis_gives_them(hop):
 
 
 @pytest.mark.parametrize("hop", [64, 128])
-def test_modes_have_the_levels_that_the_head_foretells(hop):
-    """Only the modes sound, as loud as they can be told apart; the head's own analysis finds the levels it predicts."""
-    head = stft_head(hop, modes=64)
+def test_modes_have_the_levels_and_the_tuning_that_the_head_foretells(hop):
+    """What `measure_levels` finds in the sound of a few modes is what `band_levels` says of them."""
+    head = StftHead(4, 3, sample_rate=44100, frames=65536 // hop, hop=hop, modes=64)
     gain = torch.full((1, head.gains, head.frames), -50.0)
-    gain[:, -64:] = 2.5 + 0.5 * torch.randn(1, 64, 1)
-    level = torch.linspace(0, -3, head.bands)[None, :, None].expand(1, -1, head.frames)
+    gain[:, head.bands : 2 * head.bands] = -4.0  # quiet noise
+    sounding = [20, 33, 34, 50]
+    gain[:, [head.gains - 64 + n for n in sounding]] = torch.tensor([2.5, 2.0, 1.0, 0.0])[:, None]
+    level = torch.linspace(-1, -2, head.bands)[None, :, None].expand(1, -1, head.frames)
+    style = torch.randn(1, 3)
     with torch.no_grad():
-        sound = head(torch.zeros(1, 4, 1, head.frames), level, gain, torch.zeros(1, 3), torch.randn(1, 8192))
-        foretold = head.band_levels(level, gain)[0, : head.bands, 8:-8].mean(1)
-    measured = 0.5 * torch.log(head.band_powers(sound)[0, :, 8:-8].mean(1))
-    within = (foretold > -2.5).nonzero().flatten()
-    assert len(within) >= 18, "bands between 620 Hz and 14 kHz"
-    assert float((measured - foretold)[within].abs().mean()) < 0.3
-    # A single one is a sine of its frequency, as loud as its level says.
-    gain[:, -64:] = -50.0
-    gain[:, -64 + 20] = 2.5
+        sound = head(torch.zeros(1, 4, 1, head.frames), level, gain, style, torch.randn(1, 65536))
+        foretold, measured = head.band_levels(level, gain, style), head.measure_levels(sound, head.frames)
+    assert foretold.shape == measured.shape and len(head.row_weights) == foretold.shape[1]
+    steady = slice(32, -32)
+    levels, tuning = ([rows[0, n:m, steady] for rows in (foretold, measured)] for n, m in ((-128, -64), (-64, None)))
+    rings = ~tuning[1][:, 0].isnan()
+    assert rings.nonzero().flatten().tolist() == sounding
+    assert float((levels[0] - levels[1])[rings].mean(1).abs().max()) < 0.2, "1.7 dB"
+    # A tenth of the analysis' bin of 11 Hz.
+    hz = head.modes.resting[rings] * head.modes.reach
+    assert float(((tuning[0] - tuning[1])[rings][:, 0] * hz).abs().max()) < 1.1
+    # The sines do not count as noise: the band that the loudest lies in is left with a tenth of its power or less.
+    left = measured[0, : head.bands, steady].mean(1)
+    whole = 0.5 * head.band_powers(sound)[0, :, steady].mean(1).log()
+    band = int(head.mode_bands[20].argmax())
+    assert float(whole[band] - left[band]) > 0.5 * math.log(10)
+    assert float((whole - left).min()) > -0.1
+    # The louder one is a sine of its amplitude.
+    gain[:, head.gains - 64 + 33 :] = -50.0
     with torch.no_grad():
-        sound = head(torch.zeros(1, 4, 1, head.frames), 0 * level, gain, torch.zeros(1, 3), torch.randn(1, 8192))[0]
-        hz = float(head.modes.frequencies(torch.zeros(1, 3))[0, 20])
-    spectrum = torch.fft.rfft(sound * torch.hann_window(8192)).abs()
-    assert abs(int(spectrum.argmax()) * 44100 / 8192 - hz) < 44100 / 8192
-    sine = 2 * head.bin_gain / float(head.window.sum())
-    amplitude = sine * math.exp(float(bound(torch.tensor(2.5))) + MODE_START_NEPERS)
+        sound = head(torch.zeros(1, 4, 1, head.frames), level, gain, style, torch.randn(1, 65536))[0]
+    amplitude = head.sine * float(levels[0][20, 0].exp())
     assert float(sound[512:-512].square().mean().sqrt()) == pytest.approx(amplitude / math.sqrt(2), rel=0.02)
 
 

@@ -61,6 +61,7 @@ def small() -> GANTrainingConfig:
             style_dim=24,
             channels=(24, 24, 16),
             hop_samples=64,
+            modes=8,
             convs_per_level=1,
         ),
         critic=CriticConfig(

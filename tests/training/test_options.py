@@ -17,6 +17,7 @@ from creativeml.models.gans.style_wavegan import StyleWaveGAN
 from creativeml.training.config import ControlConfig, changed_training, training_preset
 from creativeml.training.controls import Obedience
 from creativeml.training.fit import fit
+from creativeml.training.gan import train_step
 from creativeml.training.levels import estimate_levels
 from creativeml.training.run import FitOptions, open_run
 
@@ -29,7 +30,7 @@ EVERYTHING = (
     "critic.views=512:128:32:64,256:64:32:64:complex",
     "generator.class_envelope=false",
     "generator.shaped_noise=false",
-    "balance_kinds=false",
+    "kind_shares=data",
     "augmentation.limit=0",
 )
 WGAN_LP = ("adversarial.game=wasserstein", "adversarial.penalty=lp", "adversarial.penalty_weight=10")
@@ -55,7 +56,7 @@ def test_a_run_with_all_options_resumes_exactly_and_keeps_them(changes, drums, s
     assert not any(key.startswith("gate/") for line in lines for key in line)
 
 
-def test_batches_that_are_not_balanced_hold_kinds_as_often_as_the_data(drums, small, fabric, tmp_path):
+def test_batches_hold_kinds_as_often_as_asked(drums, small, fabric, tmp_path):
     dataset = OneShotDataset(drums, "train")
     few = tmp_path / "few"
     few.mkdir()
@@ -66,11 +67,35 @@ def test_batches_that_are_not_balanced_hold_kinds_as_often_as_the_data(drums, sm
     (few / "manifest.csv").write_text("\n".join([head, *kept]) + "\n", encoding="utf-8")
     kicks = int((dataset.labels == 0).sum())
     shares = {}
-    for balanced in (True, False):
-        run = open_run(replace(small, balance_kinds=balanced), few, tmp_path / "run", fabric, FitOptions(1))
+    for asked in ("equal", "root", "data"):
+        run = open_run(replace(small, kind_shares=asked), few, tmp_path / "run", fabric, FitOptions(1))
         drawn = torch.cat([run.dataset.labels[next(run.sampler)] for _ in range(9)])
-        shares[balanced] = float((drawn == 0).float().mean())
-    assert shares == {True: 0.5, False: pytest.approx(kicks / (kicks + 1))}
+        shares[asked] = float((drawn == 0).float().mean())
+    root = round(kicks**0.5)
+    wanted = {"equal": 0.5, "root": root / (root + 1), "data": kicks / (kicks + 1)}
+    assert shares == {name: pytest.approx(share, abs=0.02) for name, share in wanted.items()}
+    assert wanted["equal"] < wanted["root"] < wanted["data"]
+
+
+def test_every_critic_step_sees_sounds_of_its_own(drums, small, fabric, tmp_path):
+    config = replace(small, critic_steps=3, reconstruction=replace(small.reconstruction, pretrain_steps=0))
+    seen = []
+    run = open_run(config, drums, tmp_path / "run", fabric, FitOptions(2, checkpoint_every=2))
+    view = run.gan.critic.module if hasattr(run.gan.critic, "module") else run.gan.critic
+    view.register_forward_pre_hook(lambda module, given: seen.append(given[0][0].detach().clone()))
+    sounds, labels = run.dataset.batch(next(run.sampler))
+    assert len(sounds) == config.sounds_per_step == 3 * config.batch_size
+    train_step(run.gan, sounds, labels, torch.Generator().manual_seed(0))
+    b = config.batch_size
+    # Real and made ones together for the critic; the generator's own look has made ones only, penalties real ones only.
+    both = [views[:b] for views in seen if len(views) == 2 * b]
+    assert len(both) == 3
+    wanted = view.views(sounds)[0].chunk(3)
+    for got, own in zip(both, wanted, strict=True):
+        torch.testing.assert_close(got, own, atol=1e-4, rtol=1e-4)
+    # In the log every one of them counts.
+    fitted = fit(config, drums, tmp_path / "fitted", fabric, FitOptions(2, checkpoint_every=2))
+    assert fitted.sounds_seen == 2 * config.sounds_per_step
 
 
 def test_without_class_envelope_all_levels_start_from_one_mean(drums, small):

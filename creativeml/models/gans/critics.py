@@ -75,7 +75,9 @@ class CriticConfig:
     views: tuple[SpectralView, ...] = (
         SpectralView(2048, 512, 128, 128),
         SpectralView(512, 128, 64, 256),
+        SpectralView(8192, 2048, 512, 32),
     )
+    """The last tells partials that ring from noise: its bins are 5 Hz apart."""
     spectral_channels: tuple[int, ...] = (24, 48, 96, 160, 192)
     wave_channels: tuple[int, ...] = (48, 96, 160, 192)
     """Channels of the waveform critic, at 1/16, 1/64, 1/256 and 1/1024 of the sample rate; empty for none."""

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from creativeml.audio.filterbanks import interpolation_at, interpolation_matrix, mel_centres_hz
+from creativeml.audio.partials import WINDOW_SAMPLES, find_partials
 from creativeml.layers.modal_bank import ModalBank
 from creativeml.layers.modulated import ModulatedConv
 from creativeml.layers.oscillators import REACH_NEPERS, OscillatorBank
@@ -34,10 +35,14 @@ RESTING_HZ = tuple(50.0 * math.exp(2 * REACH_NEPERS * place) for place in range(
 """Frequencies around which the oscillators of `StftHead` are tuned: 50 to 609 Hz, from kicks to cowbells."""
 OSCILLATOR_FALL = 0.4
 """In nepers from one oscillator to the next at the start: the lowest leads."""
-MODES_HZ = (620.0, 14000.0)
-"""Between these frequencies lie the modes of `StftHead`, above its oscillators."""
+MODES_HZ = (250.0, 14000.0)
+"""Between these frequencies lie the modes of `StftHead`: the rings of drums, bells and cymbals."""
 MODE_START_NEPERS = -2.5
 """Level of each mode at the start, beside that of its band: one is hardly heard, all together are."""
+MODE_WEIGHT, TUNING_WEIGHT = 0.5, 0.25
+"""Of a mode's level and of its tuning in comparisons of levels, where a band counts 1."""
+SILENT_MODE_NEPERS = -4.0
+"""Beside the level of its band, of a mode near which nothing rings."""
 BASS_SAMPLES_GAIN = 0.3
 BASS_NOISE_GAIN = 0.3
 BASS_LEVEL_HZ = 800.0
@@ -133,8 +138,11 @@ class StftHead(nn.Module):
         cover = self._overlap_add(window.square().expand(1, frames, n_fft)).clamp(min=0.1)
         self.register_buffer("uncover", 1.0 / cover, persistent=False)
         self.register_buffer("synthesis_window", window * self.bin_gain, persistent=False)
-        # The level that the analysis gives to a sine of amplitude 1, turned round.
-        sine = 2.0 * self.bin_gain / float(window.sum())
+        # Amplitude of the sine to which the analysis gives level 1.
+        self.sine = sine = 2.0 * self.bin_gain / float(window.sum())
+        self.sample_rate = sample_rate
+        weights = [1.0] * (bands + 1 + len(RESTING_HZ)) + [MODE_WEIGHT] * modes + [TUNING_WEIGHT] * modes
+        self.register_buffer("row_weights", torch.tensor(weights)[:, None], persistent=False)
         fall = torch.exp(-OSCILLATOR_FALL * torch.arange(len(RESTING_HZ)))
         self.register_buffer("sine_gains", (sine * fall)[:, None], persistent=False)
         self.modes = None
@@ -143,9 +151,10 @@ class StftHead(nn.Module):
             self.register_buffer("mode_window", sine * window / self.bin_gain, persistent=False)
             near = interpolation_at(self.modes.resting, bands, sample_rate)
             self.register_buffer("mode_bands", near.T.contiguous(), persistent=False)
-            # A sine of level 1 has the power of level 1 in as many bins as the window's noise bandwidth.
-            bandwidth = n_fft * float(window.square().sum()) / float(window.sum()) ** 2
-            self.register_buffer("mode_powers", bandwidth * near / self.spread.sum(1, keepdim=True), persistent=False)
+            fine = interpolation_matrix(bands, WINDOW_SAMPLES, sample_rate)
+            self.register_buffer("partial_bands", fine.T.contiguous(), persistent=False)
+            centres = mel_centres_hz(bands, 20.0, sample_rate / 2)
+            self.register_buffer("has_modes", (centres >= MODES_HZ[0]).float(), persistent=False)
 
     def forward(self, x: Tensor, level: Tensor, gain: Tensor | None, style: Tensor, noise: Tensor | None) -> Tensor:
         """Features → samples.
@@ -176,32 +185,48 @@ class StftHead(nn.Module):
         )
         frames = torch.fft.irfft(spectrum, n=self.n_fft)
         if self.modes is not None:
-            amplitude = torch.exp(self.mode_bands @ level + mode_gain + MODE_START_NEPERS).transpose(1, 2)
-            frames = self.modes.add_to(frames, amplitude, style.float(), self.mode_window)
+            amplitude = torch.exp(_exact(self.mode_bands, level) + mode_gain + MODE_START_NEPERS).transpose(1, 2)
+            frames = self.modes.add_to(frames, amplitude, style, self.mode_window)
         wave = self._overlap_add(frames * self.synthesis_window) * self.uncover
-        return wave + self._bass(samples, self.bass_bands @ level + bass_gain, style)
+        return wave + self._bass(samples, _exact(self.bass_bands, level) + bass_gain, style)
 
-    def band_levels(self, level: Tensor, gain: Tensor) -> Tensor:
-        """Levels that these gains give: tone, noise and modes together per band, then the rows of the bass.
+    def band_levels(self, level: Tensor, gain: Tensor, style: Tensor) -> Tensor:
+        """What these gains make, in rows that `measure_levels` finds in sounds.
 
         Args:
             level: `(b, bands, t)` class level in nepers.
             gain: `(b, gains, t)`.
+            style: `(b, style_dim)`.
 
         Returns:
-            `(b, bands + 1 + oscillators, t)` in nepers.
+            `(b, rows, t)`, in nepers: tone and noise together per band, the bass, the modes; and how the modes are
+            tuned, from -1 to 1.
         """
         bands, bass_gain, mode_gain = bound(gain).split([2 * self.bands, *self._parts[2:]], dim=1)
-        added = _sum_of_powers(bands)
+        rows = [level + _sum_of_powers(bands), self.bass_bands @ level + bass_gain]
         if self.modes is not None:
-            modes = self.mode_powers @ torch.exp(2 * (mode_gain + MODE_START_NEPERS))
-            added = 0.5 * torch.log(torch.exp(2 * added) + modes)
-        return torch.cat([level + added, self.bass_bands @ level + bass_gain], dim=1)
+            tuning = self.modes.tuning(style)[:, :, None].expand_as(mode_gain)
+            rows += [self.mode_bands @ level + mode_gain + MODE_START_NEPERS, tuning]
+        return torch.cat(rows, dim=1)
 
     def measure_levels(self, sounds: Tensor, frames: int) -> Tensor:
-        """The same rows measured in sounds: `(b, samples)` → `(b, rows, frames)`, floored at `FLOOR_NEPERS`."""
+        """The same rows measured in sounds: `(b, samples)` → `(b, rows, frames)`, levels floored at `FLOOR_NEPERS`.
+
+        What rings counts for the modes and not for the bands. Modes near which nothing rings shall be hardly heard, and
+        their tuning is NaN: any will do.
+        """
         levels = _to_nepers(self.band_powers(sounds), frames)
-        return torch.cat([levels, self.bass_bands @ levels], dim=1)
+        bass = self.bass_bands @ levels
+        if self.modes is None:
+            return torch.cat([levels, bass], dim=1)
+        found = find_partials(sounds, self.sample_rate, self.modes.resting, self.modes.reach, frames)
+        left = (found.residue @ self.partial_bands) / (found.spectrum @ self.partial_bands)
+        levels = (levels + 0.5 * (self.has_modes * left.log())[:, :, None]).clamp(min=FLOOR_NEPERS)
+        silent = (self.mode_bands @ levels + SILENT_MODE_NEPERS).clamp(min=FLOOR_NEPERS)
+        rings = ~found.offsets.isnan()[:, :, None]
+        loud = (found.amplitudes / self.sine).clamp(min=math.exp(FLOOR_NEPERS)).log()
+        tuning = (found.offsets / self.modes.reach)[:, :, None].expand_as(loud)
+        return torch.cat([levels, bass, torch.where(rings, loud, silent), tuning], dim=1)
 
     def band_powers(self, sounds: Tensor) -> Tensor:
         """Mean power of each band, 1 for white noise of variance 1: `(b, samples)` → `(b, bands, frames)`."""
@@ -249,6 +274,7 @@ class PqmfHead(nn.Module):
         self.frames, self.bands = frames, bands
         self.gains = 2 * bands
         self.noise_samples = frames * bands
+        self.register_buffer("row_weights", torch.ones(bands, 1), persistent=False)
         self.to_carrier = ModulatedConv(channels, bands, 1, style_dim, demodulate=False)
         self.filterbank = PQMF(bands)
 
@@ -263,8 +289,8 @@ class PqmfHead(nn.Module):
         bands = carrier * torch.exp(level + tone_gain) + white * torch.exp(level + noise_gain)
         return self.filterbank.synthesize(bands)
 
-    def band_levels(self, level: Tensor, gain: Tensor) -> Tensor:
-        """As `StftHead.band_levels`, without a low band: `(b, bands, t)`."""
+    def band_levels(self, level: Tensor, gain: Tensor, style: Tensor) -> Tensor:
+        """As `StftHead.band_levels`, without bass and modes: `(b, bands, t)`."""
         return level + _sum_of_powers(bound(gain))
 
     def measure_levels(self, sounds: Tensor, frames: int) -> Tensor:
@@ -282,6 +308,12 @@ def _bass_bands(bands: int, sample_rate: float) -> Tensor:
     low = (centres < BASS_LEVEL_HZ).float()
     nearest = [int((centres - hz).abs().argmin()) for hz in RESTING_HZ]
     return torch.cat([(low / low.sum())[None], torch.eye(bands)[nearest]])
+
+
+def _exact(matrix: Tensor, levels: Tensor) -> Tensor:
+    """Product in float32 in any case: steps of 0.03 nepers between frames would be heard in a sine."""
+    with torch.autocast(levels.device.type, enabled=False):
+        return matrix @ levels.float()
 
 
 def _sum_of_powers(gain: Tensor) -> Tensor:

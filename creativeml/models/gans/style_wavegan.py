@@ -51,8 +51,8 @@ class StyleWaveGANConfig:
     head: Head = "stft"
     hop_samples: int = 128
     """Samples from one frame of the head `stft` to the next; its window is 256 long."""
-    modes: int = 0
-    """Steady sines of the head `stft` above 620 Hz, for what rings."""
+    modes: int = 80
+    """Steady sines of the head `stft` above 250 Hz, for what rings."""
     modulation: Literal["demodulated", "adain"] = "demodulated"
     start_frames: int = 32
     channels: tuple[int, ...] = (256, 256, 224, 160, 128)
@@ -244,11 +244,12 @@ class StyleWaveGAN(nn.Module):
             `(b, rows, frames)` in nepers; what the rows are is the head's matter (see its `band_levels`).
         """
         noise = [torch.randn(len(style), *shape, device=style.device) for shape in self.noise_shapes()]
-        _, gain = self._features(torch.cat([style, condition], dim=1), noise, frames)
+        full_style = torch.cat([style, condition], dim=1)
+        _, gain = self._features(full_style, noise, frames)
         assert gain is not None, "only heads with band gains have levels"
         nepers = self._kind_level(condition)
         nepers = nepers.unflatten(-1, (frames, -1)).mean(-1)
-        return self.head.band_levels(nepers, gain)
+        return self.head.band_levels(nepers, gain, full_style)
 
     def _features(self, full_style: Tensor, noise: Sequence[Tensor], frames: int) -> tuple[Tensor, Tensor | None]:
         """Features `(b, channels, 1, frames)` and the sum of the levels' gains `(b, gains, frames)`."""
