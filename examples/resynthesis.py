@@ -99,7 +99,8 @@ def _tell(changes: Sequence[Change], tried: int) -> None:
     within = sum(error <= 1.0 for error in errors)
     moved = statistics.mean(change.moved for change in changes)
     print(f"\n{len(errors)} changes (of {tried}; the others do not occur) of {moved:.2f} just-noticeable differences")
-    print(f"error {statistics.mean(errors):.2f} on average ({statistics.mean(points):.1f} points of those in points)")
+    of_points = f" ({statistics.mean(points):.1f} points of those in points)" if points else ""
+    print(f"error {statistics.mean(errors):.2f} on average{of_points}")
     held = statistics.mean(change.held for change in changes)
     print(f"{within} of {len(errors)} within one; the other descriptors off by {held:.2f}")
 

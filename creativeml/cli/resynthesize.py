@@ -65,7 +65,8 @@ def resynthesize(
         sound: a recording of one hit (WAV, AIFF, FLAC, OGG, MP3, AU, CAF; up to 20 s).
         out: folder for the wavs; made if missing.
         variations: how many, 0 to 1024.
-        variation: how far they go, from 0 (the reconstruction) to 1 (any sound of the kind like this one in numbers).
+        variation: how far they go, above 0 (the reconstruction) and up to 1 (a random sound of the kind with the same
+            descriptors).
         seed: number of the first variation; the others count up from it.
         kind: kick, snare, hat_closed, ..., or a mixture as snare:0.7,clap:0.3; without, it is recognised.
         model: a bundled model, a folder of a trained one, or user/name on the Hugging Face hub.
@@ -77,8 +78,8 @@ def resynthesize(
     # Not at the top: torch loads for a second, which `--help` need not wait for.
     from creativeml.synthesis.catalog import check_request
     from creativeml.synthesis.generate import load
-    from creativeml.synthesis.resynthesis import analyze
-    from creativeml.synthesis.resynthesis_files import Variant, check_free, export_found
+    from creativeml.synthesis.resynthesis import analyze, check_changeable
+    from creativeml.synthesis.resynthesis_files import Variant, check_free, export_found, files_of
 
     if not 0 <= variations <= MAX_COUNT:
         raise CreativeMLError(f"--variations must be a whole number from 0 to {MAX_COUNT}, got {quoted(variations)}")
@@ -88,8 +89,15 @@ def resynthesize(
     for name, value in asked.items():
         if not _VALUE.fullmatch(value):
             raise CreativeMLError(f"{name} must be a number, or a change with its sign (+10), got {quoted(value)}")
-    check_free(out, overwrite=overwrite)
+
+    def variants(wanted: Mapping[str, float]) -> list[Variant]:
+        changed = [Variant(wanted, tuning=tuning)] if wanted else []
+        return [Variant(), *changed, *(Variant(wanted, variation, seed + i, tuning) for i in range(variations))]
+
+    # Whatever is refused is refused before the work; names of files do not depend on the values.
+    check_free(out, files_of(sound.stem, variants(dict.fromkeys(asked, 0.0))), overwrite=overwrite)
     instrument = load(model)
+    check_changeable(instrument, asked)
     check_request(
         instrument.kinds,
         kind=kind or instrument.kinds[0],
@@ -104,14 +112,13 @@ def resynthesize(
         note = found.feasible(wanted).message
         if note:
             print(f"note: {note}", file=sys.stderr)
-        variants = [Variant()] + ([Variant(wanted, tuning=tuning)] if wanted else [])
-        variants += [Variant(wanted, variation, seed + i, tuning) for i in range(variations)]
+        planned = variants(wanted)
         made = export_found(
             found,
-            variants,
+            planned,
             out,
             overwrite=overwrite,
-            on_file=lambda done: bars.step("making", done, len(variants)),
+            on_file=lambda done: bars.step("making", done, len(planned)),
         )
     if json:
         print(json_format.dumps({"folder": str(out), "note": note, **to_dict(made)}, ensure_ascii=False))
@@ -148,10 +155,12 @@ def _changed(made: Manifest) -> str:
     """A line for each descriptor that was changed: the recording's own, what was asked for, what the sounds have."""
     lines = []
     for name, scale in SCALES.items():
-        sounds = [(s.given[name], s.measured[name]) for s in made.sounds if name in s.given]
+        sounds = [s for s in made.sounds if name in s.given]
         if sounds:
-            values = sorted(measured for _, measured in sounds)
+            values = sorted(s.measured[name] for s in sounds)
             span = f"{values[0]:.4g}" + (f" to {values[-1]:.4g}" if len(values) > 1 else "")
-            own = f"the recording has {made.descriptors[name]:.4g}, asked {sounds[0][0]:.4g}"
+            asked, given = (f"{v[name]:.4g}" for v in (sounds[0].variant.controls, sounds[0].given))
+            nearest = "" if given == asked else f", nearest that occurs {given}"
+            own = f"the recording has {made.descriptors[name]:.4g}, asked {asked}{nearest}"
             lines.append(f"{name} [{scale.unit}]: {own}, measured {span}\n")
     return "".join(lines)

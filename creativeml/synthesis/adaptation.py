@@ -32,10 +32,12 @@ class Adaptation:
     Attributes:
         latent: `(latent_dim,)`.
         vectors: the changed numbers of the generator, by name, as `vectors_of` gives them.
+        steps: that were taken; fewer than asked for if numbers ceased to be finite.
     """
 
     latent: Tensor
     vectors: Mapping[str, Tensor]
+    steps: int
 
 
 def vectors_of(model: nn.Module) -> dict[str, nn.Parameter]:
@@ -83,7 +85,7 @@ def adapt(
     latent, vectors = latent.detach().clone(), vectors_of(adapted)
     moving = [latent, *vectors.values()]
     optimizer = torch.optim.Adam([t.requires_grad_(True) for t in moving], lr=RATE, betas=(0.9, 0.99))
-    least, best = math.inf, moving
+    least, best, taken = math.inf, moving, 0
     for step in range(steps + 1):
         miss = away(adapted(latent, condition, noise=noise, truncation=1.0)).sum()
         found = float(miss.detach())
@@ -99,10 +101,11 @@ def adapt(
                 if tensor.grad is not None:
                     tensor.grad.nan_to_num_(0.0, 0.0, 0.0)
             optimizer.step()
+            taken = step + 1
             on_step(step + 1, steps)
     if not math.isfinite(least):
         raise CreativeMLError("the model makes a broken sound (not a number); get the model again")
-    return Adaptation(best[0][0], dict(zip(vectors, best[1:], strict=True)))
+    return Adaptation(best[0][0], dict(zip(vectors, best[1:], strict=True)), taken)
 
 
 def _schedule(step: int, steps: int) -> float:

@@ -63,6 +63,8 @@ def recording_of(sound: Tensor | np.ndarray, from_rate: int, sample_rate: int, l
         raise CreativeMLError(
             f"a sound has shape (samples,) or (channels, samples), not {samples.shape}; give one sound"
         )
+    if samples.shape[0] > samples.shape[1]:
+        raise CreativeMLError(f"a sound has shape (channels, samples), not {samples.shape}; transpose it")
     if not np.isfinite(samples).all():
         raise CreativeMLError("the sound holds NaN or infinity; mend what made it")
     if not _RATES_HZ[0] <= from_rate <= _RATES_HZ[1]:
@@ -79,7 +81,7 @@ def _shaped(
     try:
         shaped = shape_sound(channels, from_rate, sample_rate, length, lossy=lossy)
     except NotASoundError as error:
-        raise CreativeMLError(f"{error}; give a recording of one drum hit") from error
+        raise CreativeMLError(f"{error}; {error.remedy}") from error
     notes = list(shaped.notes)
     seconds = channels.shape[1] / from_rate
     if shaped.duration_s >= length / sample_rate and seconds > length / sample_rate:

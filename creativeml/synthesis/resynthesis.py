@@ -5,14 +5,14 @@
     found.sound(variation=0.3, seed=1)                            # like it
     found.sound({"warmth": found.descriptors["warmth"] + 10})     # the same, ten points warmer
 
-The encoder that was trained beside the generator proposes a latent, some random ones are tried too, and from the
-nearest on the generator is adapted to the recording (`synthesis.adaptation`).
+This is GAN inversion: the encoder that was trained beside the generator proposes a latent, some random ones are tried
+too, and from the nearest on the generator is adapted to the recording (`synthesis.adaptation`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from creativeml.audio.descriptors.registry import chosen, describe
-from creativeml.audio.descriptors.scales import TIMBRE
+from creativeml.audio.descriptors.scales import SCALES, TIMBRE
 from creativeml.data.joint_distribution import Feasible
 from creativeml.errors import CreativeMLError, quoted
 from creativeml.kinds import Kind, kind_text, shares_of
@@ -90,18 +90,27 @@ class Found:
     def feasible(self, controls: Mapping[str, float]) -> Feasible:
         """The nearest values to `controls` that occur among recordings of the kind, and a line on what was changed.
 
+        Never on the other side of the recording: one that lies beyond what occurs itself stays where it is when more
+        of that is asked for.
+
         Raises:
             CreativeMLError: a descriptor that cannot be changed, or a value that is no finite number.
         """
+        check_changeable(self.instrument, controls)
         for name, value in controls.items():
-            if name not in self.descriptors:
-                raise CreativeMLError(f"{quoted(name)} cannot be changed; what can: {', '.join(self.descriptors)}")
             number = isinstance(value, (int, float)) and not isinstance(value, bool)
             if not number or not math.isfinite(value):
                 raise CreativeMLError(f"{name} must be a finite number, got {quoted(value)}")
-        return (
-            self.instrument.feasible(self.kind, controls) if self.instrument.controls else Feasible(dict(controls), "")
-        )
+        if not self.instrument.controls:
+            return Feasible(dict(controls), "")
+        values, message = self.instrument.feasible(self.kind, controls)
+        own = self.descriptors
+        turned = [name for name, v in values.items() if (v - own[name]) * (controls[name] - own[name]) < 0]
+        if not turned:
+            return Feasible(values, message)
+        stays = " and ".join(SCALES[name].said(own[name]) for name in turned)
+        message = f"{message}; the recording is beyond that already and stays at {stays}"
+        return Feasible({name: own[name] if name in turned else v for name, v in values.items()}, message)
 
     def distance(self, sound: Tensor) -> float:
         """How far a sound `(samples,)` is from the recording, in dB (`losses.matching`)."""
@@ -234,9 +243,19 @@ def analyze(
             steps,
             lambda done, total: on_step("adapting", done, total),
         )
-    nearness = Nearness(0.0, start.encoder, start.nearest_random)
-    found = Found(instrument, recording.name, start.kind, descriptors, adaptation, nearness, match, recording.notes)
+    nearness, notes = Nearness(0.0, start.encoder, start.nearest_random), recording.notes
+    if adaptation.steps < steps:
+        notes = (*notes, f"the adaptation went out of numbers and ended after {adaptation.steps} of {steps} steps")
+    found = Found(instrument, recording.name, start.kind, descriptors, adaptation, nearness, match, notes)
     return replace(found, nearness=replace(nearness, reconstruction=found.distance(found.sound())))
+
+
+def check_changeable(instrument: Instrument, names: Iterable[str]) -> None:
+    """Refuse descriptors that cannot be changed with a model."""
+    can = instrument.controls or CHANGEABLE
+    for name in names:
+        if name not in can:
+            raise CreativeMLError(f"{quoted(name)} cannot be changed; what can: {', '.join(can)}")
 
 
 def measured(sound: Tensor, instrument: Instrument) -> dict[str, float]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from creativeml.audio.io import wav_bytes
-from creativeml.config import to_dict
+from creativeml.config import read_json, to_dict
 from creativeml.errors import CreativeMLError
 from creativeml.files import atomic_write_bytes, atomic_write_json, sha256_bytes
 from creativeml.synthesis.catalog import DEFAULT_TUNING
@@ -96,13 +96,15 @@ def export_found(
         on_file: is told how many are written.
 
     Raises:
-        CreativeMLError: the folder holds such files already or cannot be written, or a sound cannot be made.
+        CreativeMLError: the folder holds such files already or cannot be written, two variants would have the same
+            name, or a sound cannot be made.
     """
-    folder, name = Path(folder), _file_word(found.name)
-    files = {f"{name}_{variant.word}.wav": variant for variant in variants}
+    folder = Path(folder)
+    files = files_of(found.name, variants)
     check_free(folder, files, overwrite=overwrite)
     records = []
     try:
+        _remove_former(folder, files)
         for file, variant in files.items():
             data, record = _rendered(found, variant, file)
             atomic_write_bytes(folder / file, data)
@@ -115,6 +117,32 @@ def export_found(
             f"{folder}: cannot be written ({error.strerror or error}); choose another --out"
         ) from error
     return manifest
+
+
+def files_of(name: str, variants: Iterable[Variant]) -> dict[str, Variant]:
+    """Names of the files of a recording's variants.
+
+    Raises:
+        CreativeMLError: two would have the same.
+    """
+    files: dict[str, Variant] = {}
+    for variant in variants:
+        file = f"{_file_word(name)}_{variant.word}.wav"
+        if file in files:
+            raise CreativeMLError(f"two variants would both be {file}; give them other seeds, or a folder each")
+        files[file] = variant
+    return files
+
+
+def _remove_former(folder: Path, files: Iterable[str]) -> None:
+    """Remove the sounds of the manifest that is about to be replaced, but for those that are as well."""
+    if (folder / MANIFEST).is_file():
+        former = read_json(folder / MANIFEST)
+        sounds = former.get("sounds", ()) if isinstance(former, dict) else ()
+        for file in {str(s.get("file")) for s in sounds if isinstance(s, dict)} - set(files):
+            # Only what lies in the folder itself: a manifest may come from anybody.
+            if Path(file).name == file and file.endswith(".wav"):
+                (folder / file).unlink(missing_ok=True)
 
 
 def check_free(folder: str | Path, files: Iterable[str] = (), *, overwrite: bool = False) -> None:

@@ -59,7 +59,8 @@ class Starts:
 def likely_kinds(sound: Tensor, instrument: Instrument) -> list[str]:
     """Kinds of an instrument that a sound `(1, samples)` may be of, the likeliest first, by the bundled classifier.
 
-    All kinds, if the classifier knows none of them or hears another sample rate.
+    All kinds, if the classifier knows none of them or hears another sample rate; kinds that it does not know are always
+    among them.
     """
     classifier = from_pretrained(bundled_models()["judge"])
     assert isinstance(classifier, DrumClassifier)
@@ -69,7 +70,8 @@ def likely_kinds(sound: Tensor, instrument: Instrument) -> list[str]:
     with torch.no_grad():
         shares = classifier.classify_embedding(classifier.embed(sound.cpu())).softmax(1)[0].tolist()
     found = sorted((-share, kind) for share, kind in zip(shares, known, strict=True) if kind in instrument.kinds)
-    return [kind for share, kind in found if -share >= LIKELY] or [found[0][1]]
+    likely = [kind for share, kind in found if -share >= LIKELY] or [found[0][1]]
+    return likely + [kind for kind in instrument.kinds if kind not in known]
 
 
 def condition_of(instrument: Instrument, kind: str, descriptors: Mapping[str, float]) -> Tensor:

@@ -12,7 +12,9 @@ import pytest
 import soundfile
 
 from creativeml.cli import run
+from creativeml.errors import CreativeMLError
 from creativeml.files import project_folder, sha256_file
+from creativeml.synthesis.resynthesis_files import Variant, files_of
 
 SNARE = sorted((project_folder("datasets") / "starter" / "snare").glob("*.flac"))[-1]
 QUICK = ("--steps", "2", "--tuning", "2")
@@ -71,6 +73,18 @@ def test_again_gives_the_same_bytes_and_nothing_is_overwritten_silently(stereo_s
     assert "reconstruction.wav exists already" in capsys.readouterr().err
     assert {p.name: p.read_bytes() for p in (tmp_path / "one").glob("*.wav")}.items() <= contents[1].items()
     assert run([*again, "--overwrite"]) == 0
+    # Nothing is left of what is replaced that its manifest does not name; what is none of it stays.
+    (tmp_path / "one" / "mine.wav").write_bytes(b"of the user")
+    fewer = [*line[:5], "0", *line[6:]]
+    assert line[4] == "--variations"
+    assert run([*fewer, "--out", str(tmp_path / "one"), "--overwrite"]) == 0
+    left = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert left == ["My_Snare_1_reconstruction.wav", "mine.wav", "resynthesis.json"]
+
+
+def test_variants_of_one_name_are_refused():
+    with pytest.raises(CreativeMLError, match="two variants would both be snare_changed"):
+        files_of("snare", [Variant({"warmth": 40.0}), Variant({"warmth": 60.0})])
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,11 @@
 """A generator adapted to a recording: nearer by a few numbers, itself untouched."""
 
+import math
+
+import pytest
 import torch
 
+from creativeml.errors import CreativeMLError
 from creativeml.losses.matching import Match
 from creativeml.models.gans.style_wavegan import StyleWaveGAN, StyleWaveGANConfig
 from creativeml.synthesis.adaptation import adapt, vectors_of, with_vectors
@@ -66,7 +70,7 @@ def test_adapting_comes_nearer_and_gives_what_makes_the_sound_again():
         start = float(match.distance(made(latent, condition, noise=noise)))
         adapted = with_vectors(made, found.vectors)
         end = float(match.distance(adapted(found.latent[None], condition, noise=noise)))
-    assert end < 0.6 * start
+    assert end < 0.6 * start and found.steps == 25
     assert all(torch.equal(tensor, weights[name]) for name, tensor in made.state_dict().items())
     again = adapt(made, latent, condition, noise, match.distance, 25)
     assert torch.equal(again.latent, found.latent)
@@ -74,3 +78,18 @@ def test_adapting_comes_nearer_and_gives_what_makes_the_sound_again():
     untouched = adapt(made, latent, condition, noise, match.distance, 0)
     assert torch.equal(untouched.latent[None], latent)
     assert all(torch.equal(untouched.vectors[name], vector) for name, vector in vectors_of(made).items())
+
+
+def test_numbers_that_cease_to_be_finite_end_it_with_what_was_found():
+    made, condition = model(), torch.tensor([[0.0, 1.0]])
+    latent, noise = inputs(made, 1)
+    calls = []
+
+    def away(sounds):
+        calls.append(1)
+        return sounds.square().mean(1) * (math.nan if len(calls) > 3 else 1.0)
+
+    found = adapt(made, latent, condition, noise, away, 25)
+    assert found.steps == 3 and bool(found.latent.isfinite().all())
+    with pytest.raises(CreativeMLError, match="broken sound"):
+        adapt(made, latent, condition, noise, away, 25)
