@@ -13,13 +13,16 @@ from creativeml.errors import CreativeMLError
 from creativeml.models.checkpoint import CONFIG, from_pretrained, read_config
 from creativeml.training.state import latest_state
 
+_MODES, _GAINS = "head.modes.", ".to_gain.weight"
+
 
 def start_from(folder: Path, modules: dict[str, nn.Module]) -> list[str]:
     """Copy weights into fresh networks.
 
     Of a run's folder all networks are taken (generator, its average, critic, encoder), of a model's folder the
     generator. The new networks may have more controls than the old ones: the weights of those start at 0, so that the
-    new generator first makes the same sounds whatever is asked of it. A critic of another shape starts anew.
+    new generator first makes the same sounds whatever is asked of it. It may have modes where the old one had none:
+    they start as in a fresh generator. A critic of another shape starts anew.
 
     Args:
         folder: of a run or of a model.
@@ -82,15 +85,25 @@ def _fill(module: nn.Module, weights: dict[str, Tensor], whose: str) -> None:
     if unknown:
         raise CreativeMLError(f"{whose} has '{unknown[0]}', which the new network lacks; start from a like model")
     fitted = {
-        name: _widened(weights[name], value, f"{whose}, '{name}'") for name, value in own.items() if name in weights
+        name: _widened(_heightened(weights[name], value, name), value, f"{whose}, '{name}'")
+        for name, value in own.items()
+        if name in weights
     }
-    # What the old network did not have (the usual controls) stays as it is in the new one.
+    # What the old network did not have (the usual controls, the modes' tuning) stays as it is in the new one.
     # (Past the fabric's wrapper, whose parameters have other names than its state.)
     trained = dict(getattr(module, "module", module).named_parameters())
-    missing = [name for name in own if name not in weights and name in trained]
+    missing = [n for n in own if n not in weights and n in trained and not n.startswith(_MODES)]
     if missing:
         raise CreativeMLError(f"{whose} lacks '{missing[0]}', which the new network has; start from a like model")
     module.load_state_dict({**own, **fitted})
+
+
+def _heightened(weight: Tensor, like: Tensor, name: str) -> Tensor:
+    """A gain layer's weight (outputs, ...) with further outputs of 0 at the end, where those of modes are."""
+    more = len(like) - len(weight) if like.ndim else 0
+    if more <= 0 or not name.endswith(_GAINS):
+        return weight
+    return torch.cat([weight, weight.new_zeros(more, *weight.shape[1:])])
 
 
 def _widened(weight: Tensor, like: Tensor, whose: str) -> Tensor:

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 
 import pytest
+import torch
 
 from creativeml.cli import run
 from creativeml.cli.bench import run_bench, tables
@@ -15,6 +16,8 @@ from creativeml.evaluation.peers import PEERS
 from creativeml.models.gans.critics import CriticConfig
 from creativeml.models.gans.style_wavegan import StyleWaveGANConfig
 from creativeml.models.gans.wavegan import WaveGANConfig
+from creativeml.synthesis.catalog import DEFAULT_MODEL, find_model
+from creativeml.synthesis.generate import load
 from creativeml.training.autoencoder import vae_preset
 from creativeml.training.config import ALL_CONTROLS, GANTrainingConfig, ReconstructionConfig, training_preset
 from creativeml.training.speed import (
@@ -85,6 +88,13 @@ def test_baselines_are_timed_in_generation_and_training():
     assert figures["training"]["vae"]["critic_steps"] == 0 and figures["training"]["spectral"]["penalty_every"] == 1
     assert "| vae " in tables(figures)
     assert memory_mb(entries[1], "training") is None or 100 < memory_mb(entries[1], "training") < 3000
+
+
+def test_the_preset_goes_on_from_the_bundled_weights():
+    (fast,) = contestants(["fast"], find_model(DEFAULT_MODEL).folder)
+    task, bundled = TrainingTask(fast.config, fast.start), load(DEFAULT_MODEL).model
+    weight = task.gan.average.levels[2].convs[0].weight
+    torch.testing.assert_close(weight, bundled.levels[2].convs[0].weight.to(weight), rtol=0, atol=0)
 
 
 def test_tables(figures):

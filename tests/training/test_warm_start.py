@@ -15,11 +15,10 @@ KINDS = ("kick", "snare")
 CONTROLS = ("brightness", "decay_time_20")
 
 
-def generator(controls=(), kinds=KINDS, seed=0):
+def generator(controls=(), kinds=KINDS, seed=0, modes=4):
     torch.manual_seed(seed)
-    made = StyleWaveGAN(
-        StyleWaveGANConfig(kinds=kinds, controls=controls, latent_dim=4, style_dim=4, channels=(4,) * 5)
-    )
+    config = StyleWaveGANConfig(kinds, controls, latent_dim=4, style_dim=4, channels=(4,) * 5, modes=modes)
+    made = StyleWaveGAN(config)
     for parameter in made.parameters():
         torch.nn.init.normal_(parameter)
     return made.eval()
@@ -81,3 +80,17 @@ def test_other_shapes_are_refused(tmp_path):
         start_from(tmp_path, {"generator": generator(kinds=("kick",))})
     with pytest.raises(CreativeMLError, match="neither a model nor the folder of a run"):
         start_from(tmp_path / "nothing", {"generator": generator()})
+
+
+def test_modes_are_added_to_a_generator_without(tmp_path):
+    old, new = generator(modes=0), generator(modes=8, seed=1)
+    tuning = new.head.modes.to_tuning.weight.clone()
+    save_pretrained(old, tmp_path / "old")
+    save_pretrained(new, tmp_path / "new")
+    assert start_from(tmp_path / "old", {"generator": new}) == ["generator"]
+    assert torch.equal(new.head.modes.to_tuning.weight, tuning)
+    for before, after in zip(old.levels, new.levels, strict=True):
+        assert torch.equal(after.to_gain.weight[:-8], before.to_gain.weight)
+        assert not bool(after.to_gain.weight[-8:].any())
+    with pytest.raises(CreativeMLError, match="which the new network lacks"):
+        start_from(tmp_path / "new", {"generator": old})
