@@ -1,33 +1,14 @@
 """The commands that compare the baselines are real ones, and do what they say."""
 
-import importlib.util
 import json
 import shlex
-import sys
 
 import pytest
 
 from creativeml.cli import run
 from creativeml.errors import CreativeMLError
-from creativeml.files import project_folder
 from creativeml.training.autoencoder import vae_preset
 from creativeml.training.config import training_preset
-
-
-@pytest.fixture(scope="module")
-def example():
-    spec = importlib.util.spec_from_file_location("baselines_example", project_folder("examples") / "baselines.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def starter(tmp_path_factory):
-    data = tmp_path_factory.mktemp("starter") / "data"
-    assert run(["prepare", "starter", "--out", str(data)]) == 0
-    return data
 
 
 def test_what_the_example_takes_for_granted_of_the_presets_is_so(example):

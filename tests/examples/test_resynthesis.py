@@ -1,31 +1,11 @@
 """The example that measures `creativeml resynthesize` on recordings of a dataset."""
 
-import importlib.util
 import re
-import sys
 
 import pytest
 import torch
 
-from creativeml.cli import run
 from creativeml.data.one_shots import OneShotDataset
-from creativeml.files import project_folder
-
-
-@pytest.fixture(scope="module")
-def example():
-    spec = importlib.util.spec_from_file_location("resynthesis_example", project_folder("examples") / "resynthesis.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def starter(tmp_path_factory):
-    data = tmp_path_factory.mktemp("starter") / "data"
-    assert run(["prepare", "starter", "--out", str(data)]) == 0
-    return data
 
 
 def test_recordings_are_taken_of_every_kind_in_turn(example, starter):
