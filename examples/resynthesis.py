@@ -30,6 +30,7 @@ from creativeml.data.one_shots import OneShotDataset
 from creativeml.errors import CreativeMLError
 from creativeml.losses.spectral import log_mel_pyramid, pyramid_distance
 from creativeml.synthesis.generate import Instrument
+from creativeml.synthesis.recordings import PEAK
 from creativeml.synthesis.resynthesis import Found, analyze, measured
 
 CHANGE, FRESH = 10.0, 8
@@ -139,7 +140,7 @@ def _compared(
 
 def _distance_from(recording: Tensor, sample_rate: int) -> Callable[[Tensor], Tensor]:
     def pyramid(sounds: Tensor) -> list[Tensor]:
-        return log_mel_pyramid(0.9 * sounds / sounds.abs().amax(1, keepdim=True), sample_rate)
+        return log_mel_pyramid(PEAK * sounds / sounds.abs().amax(1, keepdim=True), sample_rate)
 
     wanted = pyramid(recording[None])
     return lambda sounds: -FLOOR_DB * pyramid_distance(pyramid(sounds), wanted)

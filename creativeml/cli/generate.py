@@ -5,14 +5,14 @@ from __future__ import annotations
 import json as json_format
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, field, make_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 from tqdm import tqdm
 
-from creativeml.audio.descriptors.scales import SCALES, Scale
+from creativeml.audio.descriptors.scales import SCALES
+from creativeml.cli.control_flags import control_flags, given_controls
 from creativeml.errors import CreativeMLError
 from creativeml.synthesis.catalog import DEFAULT_TUNING
 
@@ -21,16 +21,12 @@ if TYPE_CHECKING:
     from creativeml.synthesis.generate import Instrument
 
 
-def _flag(scale: Scale) -> tuple[str, Any, Any]:
-    about = tyro.conf.arg(help=scale.doc, metavar=scale.unit.upper(), help_behavior_hint="(free if not given)")
-    return scale.name, Annotated[float | None, about], field(default=None)
-
-
-Controls: Any = make_dataclass("Controls", [_flag(scale) for scale in SCALES.values()], frozen=True)
-Controls.__doc__ = (
+Controls = control_flags(
+    float,
     "Of models with controls: what the sounds shall be like. A model has some of these; what it was not asked for "
     "varies as among recordings that have the rest. What no recording of the kind has is brought to the nearest that "
-    "occurs, and said. `creativeml describe` measures the same."
+    "occurs, and said. `creativeml describe` measures the same.",
+    otherwise="free",
 )
 _NOTHING = Controls()
 
@@ -74,7 +70,7 @@ def generate(
     from creativeml.synthesis import export
     from creativeml.synthesis.generate import load
 
-    asked = {name: value for name, value in asdict(controls).items() if value is not None}
+    asked = given_controls(controls)
     if from_ is not None and asked:
         raise CreativeMLError(f"--from makes sounds again as they were; leave {_flags(asked)} out, or --from")
     manifest = export.read_manifest(from_) if from_ is not None else None

@@ -6,13 +6,13 @@ import json as json_format
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, field, make_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from creativeml.audio.descriptors.scales import SCALES, Scale
+from creativeml.audio.descriptors.scales import SCALES
+from creativeml.cli.control_flags import control_flags, given_controls
 from creativeml.cli.progress import Bars
 from creativeml.config import to_dict
 from creativeml.errors import CreativeMLError, quoted
@@ -25,16 +25,13 @@ if TYPE_CHECKING:
 _VALUE = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
 
 
-def _flag(scale: Scale) -> tuple[str, Any, Any]:
-    about = tyro.conf.arg(help=scale.doc, metavar=f"[±]{scale.unit.upper()}", help_behavior_hint="(held if not given)")
-    return scale.name, Annotated[str | None, about], field(default=None)
-
-
-Controls: Any = make_dataclass("Controls", [_flag(scale) for scale in SCALES.values()], frozen=True)
-Controls.__doc__ = (
+Controls = control_flags(
+    str,
     "What the sounds shall be like: --warmth 60, or with a sign, from where the recording is: --warmth +10. A model "
     "with controls changes those, one without them the seven AudioCommons descriptors and decay_time_20. What is not "
-    "given is held where the recording has it."
+    "given is held where the recording has it.",
+    otherwise="held",
+    sign="[±]",
 )
 _NOTHING = Controls()
 
@@ -85,7 +82,7 @@ def resynthesize(
         raise CreativeMLError(f"--variations must be a whole number from 0 to {MAX_COUNT}, got {quoted(variations)}")
     if variations and not 0 < variation <= 1:
         raise CreativeMLError(f"--variation must be above 0 and at most 1, got {quoted(variation)}")
-    asked = {name: value for name, value in asdict(controls).items() if value is not None}
+    asked = given_controls(controls)
     for name, value in asked.items():
         if not _VALUE.fullmatch(value):
             raise CreativeMLError(f"{name} must be a number, or a change with its sign (+10), got {quoted(value)}")

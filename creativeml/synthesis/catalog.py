@@ -173,15 +173,14 @@ def check_request(
         CreativeMLError: with the allowed values, and the nearest kind if there is one.
     """
     shares_of(kind, kinds)
-    if not _is_whole(count) or not 1 <= count <= most:
+    if not is_whole(count) or not 1 <= count <= most:
         raise CreativeMLError(f"count must be a whole number from 1 to {most}, got {quoted(count)}")
-    if not _is_whole(seed) or not 0 <= seed <= LAST_SEED - (count - 1):
+    if not is_whole(seed) or not 0 <= seed <= LAST_SEED - (count - 1):
         most = LAST_SEED - (count - 1)
         raise CreativeMLError(f"seed must be a whole number from 0 to {most} for {count} sounds, got {quoted(seed)}")
-    number = isinstance(truncation, (int, float)) and not isinstance(truncation, bool)
-    if not number or not 0 <= truncation <= MAX_TRUNCATION:
+    if not is_number(truncation) or not 0 <= truncation <= MAX_TRUNCATION:
         raise CreativeMLError(f"truncation must be a number from 0 to {MAX_TRUNCATION}, got {quoted(truncation)}")
-    if not _is_whole(tuning) or not 0 <= tuning <= MAX_TUNING:
+    if not is_whole(tuning) or not 0 <= tuning <= MAX_TUNING:
         raise CreativeMLError(f"tuning must be a whole number from 0 to {MAX_TUNING}, got {quoted(tuning)}")
 
 
@@ -200,9 +199,13 @@ def check_controls(info: ModelInfo, controls: Mapping[str, float]) -> None:
             near = difflib.get_close_matches(str(name)[:40], info.controls, n=1)
             hint = f"did you mean '{near[0]}'?" if near else f"it has: {', '.join(info.controls)}"
             raise CreativeMLError(f"the model '{info.name}' has no control {quoted(name)}; {hint}")
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not number or not -_LARGEST_VALUE < value < _LARGEST_VALUE:
-            raise CreativeMLError(f"{name} must be a finite number, got {quoted(value)}")
+        check_value(name, value)
+
+
+def check_value(name: str, value: Any) -> None:
+    """Refuse what cannot be the value of a descriptor."""
+    if not is_number(value) or not -_LARGEST_VALUE < value < _LARGEST_VALUE:
+        raise CreativeMLError(f"{name} must be a finite number, got {quoted(value)}")
 
 
 def _who_has() -> str:
@@ -212,5 +215,11 @@ def _who_has() -> str:
     return "none of the bundled models has any; `creativeml train drum_gan --controls all` trains one that has"
 
 
-def _is_whole(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether a value is a number; true and false are none."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def is_whole(value: Any) -> bool:
+    """Whether a value is a whole number."""
     return isinstance(value, int) and not isinstance(value, bool)

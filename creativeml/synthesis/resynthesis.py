@@ -29,7 +29,7 @@ from creativeml.errors import CreativeMLError, quoted
 from creativeml.kinds import Kind, kind_text, shares_of
 from creativeml.losses.matching import Match
 from creativeml.synthesis.adaptation import Adaptation, adapt, with_vectors
-from creativeml.synthesis.catalog import DEFAULT_TUNING, check_request
+from creativeml.synthesis.catalog import DEFAULT_TUNING, check_request, check_value, is_number, is_whole
 from creativeml.synthesis.finish import finish
 from creativeml.synthesis.generate import Instrument
 from creativeml.synthesis.recordings import Recording, read_recording, recording_of
@@ -98,9 +98,7 @@ class Found:
         """
         check_changeable(self.instrument, controls)
         for name, value in controls.items():
-            number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            if not number or not math.isfinite(value):
-                raise CreativeMLError(f"{name} must be a finite number, got {quoted(value)}")
+            check_value(name, value)
         if not self.instrument.controls:
             return Feasible(dict(controls), "")
         values, message = self.instrument.feasible(self.kind, controls)
@@ -140,8 +138,7 @@ class Found:
             CreativeMLError: a control that cannot be asked for, or a number out of its range.
         """
         check_request(self.instrument.kinds, kind=self.kind, count=1, seed=seed, truncation=1.0, tuning=tuning)
-        number = isinstance(variation, (int, float)) and not isinstance(variation, bool)
-        if not number or not 0 <= variation <= 1:
+        if not is_number(variation) or not 0 <= variation <= 1:
             raise CreativeMLError(f"variation must be a number from 0 to 1, got {quoted(variation)}")
         asked = self.feasible(controls or {}).values
         model, (latent, *noise) = self._model(float(variation)), self._inputs(float(variation), seed)
@@ -220,7 +217,7 @@ def analyze(
     """
     fewest = 1 if instrument.encoder is None else 0
     for name, value, least in (("steps", steps, 0), ("tries", tries, fewest)):
-        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= 1000:
+        if not is_whole(value) or not least <= value <= 1000:
             raise CreativeMLError(f"{name} must be a whole number from {least} to 1000, got {quoted(value)}")
     given = None if kind is None else kind_text(shares_of(kind, instrument.kinds))
     recording = _recording(instrument, sound, sample_rate)

@@ -215,9 +215,7 @@ class Ablation:
         if _step_of_model(out / "last") == steps:
             return ""
         # Killed after the last state was saved and before the model was: the last quarter is trained again.
-        unused = out / "checkpoints" / f"step-{steps:08d}.json"
-        if unused.is_file():
-            unused.unlink()
+        (out / "checkpoints" / f"step-{steps:08d}.json").unlink(missing_ok=True)
         begun = any((out / "checkpoints").glob("step-*.json"))
         options = FitOptions(
             steps,

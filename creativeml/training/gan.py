@@ -160,13 +160,13 @@ def train_step(gan: GAN, real: Tensor, labels: Tensor, random: torch.Generator) 
     Raises:
         NonFiniteLoss: before any weight was changed by a non-finite value.
     """
-    (real, labels), *further = zip(*(x.chunk(gan.config.critic_steps) for x in (real, labels)), strict=True)
-    condition, wanted, asked = _conditions(gan, real, labels)
     if gan.pretraining:
         # Momentum helps a plain loss and harms the game.
         _set_momentum(gan, 0.9)
-        log = _level_step(gan, real, condition)
+        log = _level_step(gan, real, _conditions(gan, real, labels)[0])
     else:
+        (real, labels), *further = zip(*(x.chunk(gan.config.critic_steps) for x in (real, labels)), strict=True)
+        condition, wanted, asked = _conditions(gan, real, labels)
         _set_momentum(gan, gan.config.generator_optimizer.beta1)
         latent = torch.randn(len(real), gan.config.generator.latent_dim, device=real.device)
         fake = gan.draw(latent, wanted)
