@@ -215,7 +215,9 @@ class Ablation:
         if _step_of_model(out / "last") == steps:
             return ""
         # Killed after the last state was saved and before the model was: the last quarter is trained again.
-        (out / "checkpoints" / f"step-{steps:08d}.json").unlink(missing_ok=True)
+        finished = out / "checkpoints" / f"step-{steps:08d}.json"
+        if finished.is_file():
+            finished.unlink()
         begun = any((out / "checkpoints").glob("step-*.json"))
         options = FitOptions(
             steps,
