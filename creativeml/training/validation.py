@@ -4,16 +4,17 @@ Every so many steps the same latents of every kind are played. Compared with the
 near the model is, whether its sounds still differ from each other (the collapse alarm), and, if it has controls, how
 far its sounds are from what was asked.
 
-The checkpoint with the lowest score is kept. Without controls the score is the kernel distance within each kind,
-averaged over the kinds. With controls it is the mean of two shares: that distance, relative to the distance of shaped
-noise, and the error of the controls, relative to that of a recording of the same kind that was not asked for. A
-checkpoint whose sounds have collapsed is kept only as long as there is no other.
+The checkpoint with the lowest score is kept. It is the mean of shares: of kernel distances within each kind, averaged
+over the kinds, on log-mel statistics and on the embedding of the judge of `creativeml evaluate` (what one of them is
+deaf to, training drifts in), each relative to the distance of shaped noise; and, with controls, of their error relative
+to that of a recording of the same kind that was not asked for. A checkpoint whose sounds have collapsed is kept only as
+long as there is no other.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -26,7 +27,8 @@ from creativeml.data.joint_distribution import DescriptorRanges
 from creativeml.data.one_shots import OneShotDataset
 from creativeml.evaluation.descriptor_values import in_jnds, measured
 from creativeml.evaluation.distances import kernel_distance
-from creativeml.evaluation.embeddings import embed
+from creativeml.evaluation.embeddings import Embedding, embed, log_mel_statistics
+from creativeml.evaluation.judge import load_judge
 from creativeml.evaluation.shaped_noise import ShapedNoise
 from creativeml.models.gans.style_wavegan import StyleWaveGAN
 from creativeml.models.gans.wavegan import WaveGAN
@@ -37,6 +39,7 @@ ASKED = 32
 COLLAPSED_BELOW = 0.15
 """Of the distance between two recordings of a kind: sounds nearer to each other than that are one sound over again."""
 DISTANCE = "validation/kernel_distance"
+JUDGED = "validation/judge_distance"
 VARIETY = "validation/variety"
 ERROR = "validation/control_error"
 WITHIN = "validation/control_within_jnd"
@@ -73,6 +76,47 @@ class _Asked:
     chance: float
 
 
+class _Ruler:
+    """Kernel distance within kinds on one embedding, scaled by validation recordings.
+
+    Args:
+        embedding: sounds → points.
+        sample_rate: in Hz.
+        recordings: sounds `(n, samples)` of each kind.
+        noise: sounds of each kind whose distance is the ceiling.
+    """
+
+    def __init__(
+        self, embedding: Embedding, sample_rate: int, recordings: Sequence[Tensor], noise: Sequence[Tensor]
+    ) -> None:
+        self._embedding, self._rate = embedding, sample_rate
+        real = [embed(own, sample_rate, embedding) for own in recordings]
+        together = torch.cat(real)
+        self._mean, self._scale = together.mean(0), together.std(0).clamp(min=1e-6)
+        self._real = [self._scaled(points) for points in real]
+        # One bandwidth for all kinds and checkpoints: how far apart two recordings of a kind usually are.
+        self._bandwidth = float(torch.stack([torch.pdist(points).median() for points in self._real]).mean())
+        self.spreads = [float(torch.pdist(points).mean()) for points in self._real]
+        self.usable = self._bandwidth > 0
+        """Whether recordings differ from each other at all."""
+        self.ceiling = math.nan
+        if self.usable:
+            apart = self.distances(self.points(noise))
+            self.ceiling = sum(apart) / len(apart)
+
+    def points(self, sounds: Iterable[Tensor]) -> list[Tensor]:
+        """Points `(n, dimensions)` of each kind's sounds `(n, samples)`."""
+        return [self._scaled(embed(own, self._rate, self._embedding)) for own in sounds]
+
+    def distances(self, made: Sequence[Tensor]) -> list[float]:
+        """Distance of each kind's points from its recordings."""
+        pairs = zip(self._real, made, strict=True)
+        return [kernel_distance(a, b, bandwidth=self._bandwidth, z_score=False) for a, b in pairs]
+
+    def _scaled(self, values: Tensor) -> Tensor:
+        return (values - self._mean) / self._scale
+
+
 class Validator:
     """The validation recordings as they are compared with; measured once, when it is made.
 
@@ -89,16 +133,16 @@ class Validator:
         self.kinds = tuple(recordings.kinds[label] for label in self._labels)
         self._rate = recordings.sample_rate
         members = [torch.nonzero(recordings.labels == label).flatten().tolist() for label in self._labels]
-        real = [embed((recordings.batch(part)[0] for part in _parts(own)), self._rate) for own in members]
-        together = torch.cat(real)
-        self._mean, self._scale = together.mean(0), together.std(0).clamp(min=1e-6)
-        self._real = [self._points(points) for points in real]
-        # One ruler for all kinds and checkpoints: how far apart two recordings of a kind usually are.
-        self._bandwidth = float(torch.stack([torch.pdist(points).median() for points in self._real]).mean())
-        self._spreads = [float(torch.pdist(points).mean()) for points in self._real]
+        sounds = {kind: recordings.batch(own)[0] for kind, own in zip(self.kinds, members, strict=True)}
+        noise = ShapedNoise((kind, own) for kind, own in sounds.items())
+        random = torch.Generator().manual_seed(0)
+        hiss = [noise.generate(kind, SOUNDS_PER_KIND, random) for kind in self.kinds]
+        self._rulers = {DISTANCE: _Ruler(log_mel_statistics, self._rate, list(sounds.values()), hiss)}
+        judge = load_judge()
+        if judge.model.config.sample_rate == self._rate:
+            self._rulers[JUDGED] = _Ruler(judge.embedding, self._rate, list(sounds.values()), hiss)
         names = tuple(name for name in controls if name in DESCRIPTORS)
         self._asked = _questions(recordings, members, names) if names else None
-        self._ceiling = self._noise_distance(recordings, members) if names else math.nan
 
     def examine(self, model: StyleWaveGAN | WaveGAN, ranges: DescriptorRanges | None = None) -> dict[str, Any]:
         """Figures for the log; those that cannot be had (identical recordings) are left out.
@@ -112,47 +156,39 @@ class Validator:
         Returns:
             `DISTANCE`, and `DISTANCE/<kind>`: kernel distance on log-mel statistics. (A distance of all kinds thrown
             together hardly notices a snare that sounds like a clap.)
+            `JUDGED`, and `JUDGED/<kind>`: the same on the judge's embedding, at the sample rate that it hears.
             `VARIETY`, and `VARIETY/<kind>`: mean distance of two sounds of a kind, relative to that of recordings.
             `ERROR`, and `ERROR/<descriptor>`: mean distance of what was measured, by the exact face, from what was
             asked, in just-noticeable differences; `WITHIN`: share of errors up to one. With controls only.
             `SCORE`: what the checkpoint is picked by. `ALARMS`: names of the kinds whose sounds have collapsed.
         """
         figures: dict[str, Any] = {}
-        if self._bandwidth > 0:
-            made = generate(model, SOUNDS_PER_KIND, seed=2, ranges=ranges).unflatten(0, (-1, SOUNDS_PER_KIND))[
-                self._labels
-            ]
-            points = [self._points(embed(sounds, self._rate)) for sounds in made]
-            distances = self._distances(points)
-            spreads = [float(torch.pdist(own).mean()) for own in points]
-            shares = [a / b if b > 0 else math.nan for a, b in zip(spreads, self._spreads, strict=True)]
-            figures[DISTANCE] = figures[SCORE] = sum(distances) / len(distances)
-            figures[VARIETY] = sum(spreads) / sum(self._spreads)
-            for kind, distance, share in zip(self.kinds, distances, shares, strict=True):
-                figures |= {f"{DISTANCE}/{kind}": distance, f"{VARIETY}/{kind}": share}
+        shares: list[float] = []
+        made = generate(model, SOUNDS_PER_KIND, seed=2, ranges=ranges).unflatten(0, (-1, SOUNDS_PER_KIND))
+        for name, ruler in self._rulers.items():
+            if ruler.usable:
+                points = ruler.points(made[self._labels])
+                figures |= self._averaged(name, ruler.distances(points))
+                shares.append(figures[name] / ruler.ceiling)
+                if name == DISTANCE:
+                    figures |= self._variety(ruler, points)
         if self._asked is not None:
             figures |= self._obedience(model, self._asked)
-            shares = (figures.get(DISTANCE, math.nan) / self._ceiling, figures[ERROR] / self._asked.chance)
-            figures[SCORE] = sum(shares) / 2
+            shares.append(figures[ERROR] / self._asked.chance)
+        if shares:
+            figures[SCORE] = sum(shares) / len(shares)
         kept: dict[str, Any] = {name: value for name, value in figures.items() if math.isfinite(value)}
         kept[ALARMS] = [kind for kind in self.kinds if kept.get(f"{VARIETY}/{kind}", math.inf) < COLLAPSED_BELOW]
         return kept
 
-    def _points(self, values: Tensor) -> Tensor:
-        return (values - self._mean) / self._scale
+    def _averaged(self, name: str, values: Sequence[float]) -> dict[str, float]:
+        by_kind = {f"{name}/{kind}": value for kind, value in zip(self.kinds, values, strict=True)}
+        return {name: sum(values) / len(values), **by_kind}
 
-    def _distances(self, made: Sequence[Tensor]) -> list[float]:
-        pairs = zip(self._real, made, strict=True)
-        return [kernel_distance(a, b, bandwidth=self._bandwidth, z_score=False) for a, b in pairs]
-
-    def _noise_distance(self, recordings: OneShotDataset, members: Sequence[Sequence[int]]) -> float:
-        """Kernel distance of noise with the spectrum and envelope of each kind: what needs no model."""
-        named = list(zip(self.kinds, members, strict=True))
-        noise = ShapedNoise((kind, recordings.batch(part)[0]) for kind, own in named for part in _parts(own))
-        random = torch.Generator().manual_seed(0)
-        sounds = (noise.generate(kind, SOUNDS_PER_KIND, random) for kind in self.kinds)
-        distances = self._distances([self._points(embed(own, self._rate)) for own in sounds])
-        return sum(distances) / len(distances)
+    def _variety(self, ruler: _Ruler, points: Sequence[Tensor]) -> dict[str, float]:
+        spreads = [float(torch.pdist(own).mean()) for own in points]
+        shares = [a / b if b > 0 else math.nan for a, b in zip(spreads, ruler.spreads, strict=True)]
+        return self._averaged(VARIETY, shares) | {VARIETY: sum(spreads) / sum(ruler.spreads)}
 
     def _obedience(self, model: StyleWaveGAN | WaveGAN, asked: _Asked) -> dict[str, float]:
         got = measured(_controlled(model, asked), self._rate, asked.names)

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from creativeml.errors import CreativeMLError
-from creativeml.models.checkpoint import CONFIG, from_pretrained, read_config
+from creativeml.models.checkpoint import CONFIG, ENCODER, from_pretrained, read_config
 from creativeml.training.state import latest_state
 
 _MODES, _GAINS = "head.modes.", ".to_gain.weight"
@@ -20,9 +20,9 @@ def start_from(folder: Path, modules: dict[str, nn.Module]) -> list[str]:
     """Copy weights into fresh networks.
 
     Of a run's folder all networks are taken (generator, its average, critic, encoder), of a model's folder the
-    generator. The new networks may have more controls than the old ones: the weights of those start at 0, so that the
-    new generator first makes the same sounds whatever is asked of it. It may have modes where the old one had none:
-    they start as in a fresh generator. A critic of another shape starts anew.
+    generator and the encoder beside it, if there is one. The new networks may have more controls than the old ones: the
+    weights of those start at 0, so that the new generator first makes the same sounds whatever is asked of it. It may
+    have modes where the old one had none: they start as in a fresh generator. A critic of another shape starts anew.
 
     Args:
         folder: of a run or of a model.
@@ -66,17 +66,20 @@ def _is_run(folder: Path) -> bool:
 
 def _networks_of(folder: Path) -> dict[str, dict[str, Tensor]]:
     if not _is_run(folder) and (folder / CONFIG).is_file():
-        weights = from_pretrained(folder).state_dict()
-        return {"generator": weights, "average": weights}
+        generator = from_pretrained(folder).state_dict()
+        networks = {"generator": generator, "average": generator}
+        if (folder / ENCODER / CONFIG).is_file():
+            networks["encoder"] = from_pretrained(folder / ENCODER).state_dict()
+        return networks
     if not _is_run(folder):
         raise CreativeMLError(f"{folder}: neither a model nor the folder of a run; name one to start from")
     state, _ = latest_state(folder / "checkpoints")
-    networks: dict[str, dict[str, Tensor]] = {}
+    of_run: dict[str, dict[str, Tensor]] = {}
     for key, value in load_file(state.with_suffix(".safetensors")).items():
         if key.startswith("module/"):
             _, name, parameter = key.split("/", 2)
-            networks.setdefault(name, {})[parameter] = value
-    return networks
+            of_run.setdefault(name, {})[parameter] = value
+    return of_run
 
 
 def _fill(module: nn.Module, weights: dict[str, Tensor], whose: str) -> None:

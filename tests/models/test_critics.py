@@ -9,7 +9,9 @@ import torch
 from creativeml.audio.log_mel import compressed_spectrogram
 from creativeml.errors import CreativeMLError
 from creativeml.losses.adversarial import r1
+from creativeml.models.checkpoint import from_pretrained
 from creativeml.models.gans.critics import CriticConfig, EnsembleCritic, SpectralCritic, SpectralView, WaveCritic
+from creativeml.models.gans.ear import BUNDLED
 from creativeml.models.gans.period_critic import PeriodCritic, fold
 
 LENGTH = 8192
@@ -26,6 +28,8 @@ OPTIONS = {
     "periods": {"periods": (2, 3, 7), "period_samples": 4096},
     "periods alone": {"views": (), "wave_channels": (), "periods": (5,), "period_rate_divisor": 1},
     "spread": {"spread_group": 2, "periods": (3,)},
+    "ear": {"ear": True},
+    "ear alone": {"views": (), "wave_channels": (), "ear": True},
 }
 
 
@@ -158,6 +162,35 @@ def test_a_waveform_critic_that_does_not_divide_the_sound_is_refused():
         critic_of(wave_start_stride=1)
     with pytest.raises(ValueError, match="from 1 to 129"):
         SpectralView(256, 64, 130, 32, "complex")
+
+
+def test_an_ear_is_no_part_of_the_critic_and_its_gradient_is_that_of_the_classifier():
+    critic = critic_of(views=(), wave_channels=(), ear=True)
+    assert not any("ear" in name for name in critic.state_dict()) and sum(p.numel() for p in critic.parameters()) < 5000
+    model = from_pretrained(BUNDLED)
+    sounds = (0.1 * torch.randn(2, 65536)).requires_grad_()
+    (seen,) = critic.views(sounds)
+    torch.testing.assert_close(seen, model.embed(sounds))
+    direction = torch.randn(seen.shape)
+    (gradient,) = torch.autograd.grad((seen * direction).sum(), sounds)
+    step = 1e-3 * gradient / gradient.norm()
+    with torch.no_grad():
+        ahead, behind = (((model.embed(sounds + s)) * direction).sum() for s in (step, -step))
+    assert float(ahead - behind) / 2e-3 == pytest.approx(float(gradient.norm()), rel=0.05)
+    critic.requires_grad_(False).requires_grad_(True)
+    assert not critic.views(sounds.detach())[0].requires_grad, "the ear stays frozen when the critic is trained again"
+    with pytest.raises(CreativeMLError, match=r"44100 Hz, not 48000; set critic\.ear=false"):
+        critic_of(ear=True, sample_rate=48000)
+
+
+def test_pictures_that_are_higher_than_wide_are_laid_down():
+    """Where a result is one column wide, oneDNN 3.12 reads unwritten memory on processors with AMX."""
+    critic = SpectralCritic(SpectralView(1024, 256, 64, 8), (4, 6, 8), 5)
+    widths = []
+    for conv in critic.convs:
+        conv.register_forward_hook(lambda m, i, o: widths.append(o.shape[2:]))
+    critic(torch.randn(2, 64, 8))
+    assert widths == [(4, 32), (2, 16), (1, 8)]
 
 
 def test_a_period_critic_is_the_published_convolution_over_a_picture_of_periods():

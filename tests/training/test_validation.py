@@ -21,6 +21,7 @@ from creativeml.training.validation import (
     ALARMS,
     DISTANCE,
     ERROR,
+    JUDGED,
     SCORE,
     VARIETY,
     WITHIN,
@@ -80,8 +81,11 @@ def test_recordings_are_nearer_and_more_varied_than_noise_and_swapped_kinds(reco
     swapped = replaying(train)
     inner = swapped.sound
     swapped.sound = lambda latent, label, asked: inner(latent, 1 - label, asked)
-    assert real[SCORE] == real[DISTANCE] < validator.examine(swapped)[DISTANCE] < hiss[DISTANCE]
-    for name in (DISTANCE, VARIETY):
+    mixed = validator.examine(swapped)
+    for name in (DISTANCE, JUDGED, SCORE):
+        assert real[name] < mixed[name] < hiss[name]
+    assert real[SCORE] < 0.5 < 1 < hiss[SCORE], "noise that is not even shaped is further than the noise of share 1"
+    for name in (DISTANCE, JUDGED, VARIETY):
         per_kind = [real[f"{name}/{kind}"] for kind in held_out.kinds]
         assert len(per_kind) == 2 and min(per_kind) <= real[name] <= max(per_kind)
     assert real[ALARMS] == [] and 0.4 < real[VARIETY] < 3

@@ -43,7 +43,9 @@ def sounds_of(model, condition):
 def test_new_controls_change_nothing_at_first(tmp_path):
     old, new = generator(), generator(CONTROLS, seed=1)
     save_pretrained(old, tmp_path)
-    assert start_from(tmp_path, {"generator": new, "critic": critic(4)}) == ["generator"]
+    save_pretrained(encoder(2), tmp_path / "encoder")
+    filled = encoder(4)
+    assert start_from(tmp_path, {"generator": new, "critic": critic(4), "encoder": filled}) == ["encoder", "generator"]
     asked = {"brightness": torch.tensor([20.0, 80.0]), "decay_time_20": torch.tensor([30.0, 300.0])}
     expected = sounds_of(old, old.condition_for(KINDS))
     made = sounds_of(new, new.condition_for(KINDS, asked))

@@ -21,6 +21,7 @@ from creativeml.errors import CreativeMLError
 from creativeml.layers.batch_spread import with_batch_spread
 from creativeml.layers.equalized import GAIN, BlockConv, EqualConv, EqualLinear, activate
 from creativeml.layers.resampling import downsample
+from creativeml.models.gans.ear import load_ear
 from creativeml.models.gans.period_critic import PeriodCritic
 
 
@@ -91,13 +92,15 @@ class CriticConfig:
     """How much of the sound the period critics look at."""
     period_rate_divisor: int = 2
     """By how much its rate is lowered for them."""
+    ear: bool = False
+    """Whether a frozen classifier of drums listens too, and its embedding is judged (`models.gans.ear`)."""
     spread_group: int = 0
     """Sounds of a batch whose spread every judge sees (minibatch standard deviation); 0 for none."""
     feature_dim: int = 256
 
     def __post_init__(self) -> None:
-        if not (self.views or self.wave_channels or self.periods):
-            raise ValueError("a critic needs something to look at: views, wave_channels or periods")
+        if not (self.views or self.wave_channels or self.periods or self.ear):
+            raise ValueError("a critic needs something to look at: views, wave_channels, periods or ear")
         for name in ("spectral_channels", "period_channels"):
             if not getattr(self, name):
                 raise ValueError(f"{name} needs one entry at least")
@@ -200,12 +203,29 @@ class SpectralCritic(nn.Module):
     def forward(self, picture: Tensor) -> Tensor:
         """`(b, bands, frames)`, or `(b, channels, bands, frames)` → features `(b, feature_dim)`."""
         x = picture[:, None] if picture.ndim == 3 else picture
+        if picture.shape[-2] > picture.shape[-1]:
+            # Lying down, for where a result is one column wide, oneDNN's convolution for AMX (3.12, bfloat16) reads
+            # memory that nobody has written, now and then a NaN.
+            x = x.transpose(2, 3)
         x = x.contiguous(memory_format=torch.channels_last)
         for conv in self.convs:
             x = activate(conv(x))
         if self.spread_group:
             x = with_batch_spread(x, self.spread_group)
         return activate(self.to_features(x.flatten(1)))
+
+
+class EmbeddingCritic(nn.Module):
+    """Dense layers on what a frozen network makes of a sound (projected GANs, Sauer et al. 2021, arXiv 2111.01007)."""
+
+    def __init__(self, dimensions: int, feature_dim: int) -> None:
+        super().__init__()
+        self.hidden = EqualLinear(dimensions, feature_dim, gain=GAIN)
+        self.to_features = EqualLinear(feature_dim, feature_dim, gain=GAIN)
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        """`(b, dimensions)` → features `(b, feature_dim)`."""
+        return activate(self.to_features(activate(self.hidden(embedding))))
 
 
 class EnsembleCritic(nn.Module):
@@ -238,11 +258,14 @@ class EnsembleCritic(nn.Module):
         self.judges.extend(
             PeriodCritic(p, folded, c.period_channels, c.feature_dim, spread_group=spread) for p in c.periods
         )
+        # In a list, for it is no part of the critic: neither optimizers nor checkpoints shall see it.
+        self._ear = [load_ear(c.sample_rate)] if c.ear else []
+        self.judges.extend(EmbeddingCritic(ear.dimensions, c.feature_dim) for ear in self._ear)
         self.verdicts = nn.ModuleList(EqualLinear(config.feature_dim, 1) for _ in self.judges)
         self.projections = nn.ModuleList(EqualLinear(config.condition_dim, config.feature_dim) for _ in self.judges)
 
     def views(self, sounds: Tensor) -> list[Tensor]:
-        """What each judge looks at: spectrograms, then the waveform, then the first part of it at a lowered rate.
+        """What each judge looks at: spectrograms, waveform, the first part of it at a lowered rate, what an ear hears.
 
         Args:
             sounds: `(b, samples)`.
@@ -254,7 +277,7 @@ class EnsembleCritic(nn.Module):
         if c.periods:
             part = sounds[:, None, None, : c.period_samples]
             seen += [downsample(part, c.period_rate_divisor).flatten(1)] * len(c.periods)
-        return seen
+        return seen + [ear.embed(sounds) for ear in self._ear]
 
     def forward(self, views: Sequence[Tensor], condition: Tensor) -> Tensor:
         """`views` as made by `views`, `condition (b, condition_dim)` → verdicts `(b, judges)`, higher is more real."""
