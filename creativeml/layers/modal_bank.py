@@ -77,15 +77,16 @@ class ModalBank(nn.Module):
             The frames.
         """
         hz = self.frequencies(style)
-        phasors = torch.cat([amplitudes * part for part in self._phases(hz, amplitudes.shape[1])], dim=2)
+        turned = self._phases(hz, amplitudes.shape[1]).unflatten(2, (2, -1))
+        phasors = (amplitudes[:, :, None] * turned).flatten(2)
         angle = 2.0 * math.pi * hz[:, :, None] * self.time
         sines = torch.cat([torch.cos(angle), -torch.sin(angle)], dim=1) * window
         # In bfloat16 the product would have a noise floor of -50 dB, and what it is added to as well.
         with torch.autocast(frames.device.type, enabled=False):
             return frames.baddbmm_(phasors, sines)
 
-    def _phases(self, hz: Tensor, frames: int) -> tuple[Tensor, Tensor]:
-        """Cosine and sine of each mode's phase at the middle of each frame, both `(b, frames, modes)`.
+    def _phases(self, hz: Tensor, frames: int) -> Tensor:
+        """Cosines, then sines, of the modes' phases at the middle of each frame: `(b, frames, 2 * modes)`.
 
         Frame 32 m + n turns by what m and n turn by, which takes a tenth of the cosines.
         """
@@ -96,5 +97,7 @@ class ModalBank(nn.Module):
         coarse = 2.0 * math.pi * (steps * turns).remainder(1.0) + self.phases
         fine = 2.0 * math.pi * (torch.arange(STEP_FRAMES, device=hz.device)[:, None] * turns).remainder(1.0)
         (c, s), (c_fine, s_fine) = ((x.cos(), x.sin()) for x in (coarse[:, :, None], fine[:, None]))
-        both = c * c_fine - s * s_fine, s * c_fine + c * s_fine
-        return both[0].flatten(1, 2)[:, :frames], both[1].flatten(1, 2)[:, :frames]
+        # Both halves of each product at once, so that the large tensors are gone through twice and not six times.
+        halves = [torch.cat(pair, dim=3) for pair in ((c, s), (-s, c), (c_fine, c_fine), (s_fine, s_fine))]
+        both = torch.addcmul(halves[0] * halves[2], halves[1], halves[3])
+        return both.flatten(1, 2)[:, :frames]

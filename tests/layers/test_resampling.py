@@ -34,6 +34,27 @@ def test_sinc_upsampling_draws_the_sine_between_the_samples(cycles):
     assert float(error.abs().max()) < 0.02
 
 
+@pytest.mark.parametrize("samples", [1, 31, 32, 33, 100])
+def test_sinc_upsampling_by_blocks_is_the_convolution_with_the_sinc(samples):
+    torch.manual_seed(0)
+    x, factor, half = torch.randn(2, samples), 4, 6
+    inserted = torch.zeros(2, samples, factor)
+    inserted[:, :, 0] = x
+    offset = torch.arange(-half * factor - factor + 1, (half + 1) * factor) / factor
+    window = torch.special.i0(8 * (1 - (offset / (half + 1)).square()).clamp(min=0).sqrt()) / torch.special.i0(
+        torch.tensor(8.0)
+    )
+    # Of every output that many taps are used: six inputs on either side of the one at or before it.
+    kernel = 0.95 * torch.sinc(0.95 * offset) * window * (offset > -half - 1e-6 - (factor - 1) / factor)
+    reach = len(offset) // 2
+    dense = F.conv1d(F.pad(inserted.flatten(1)[:, None], (reach, reach)), kernel.flip(0)[None, None])[:, 0]
+    shift = dense.shape[1] - factor * samples
+    made = SincUpsample(factor)(x)
+    assert made.shape == (2, factor * samples)
+    errors = [float((dense[:, s : s + factor * samples] - made).abs().max()) for s in range(shift + 1)]
+    assert min(errors) < 0.02 and x.abs().max() > 0
+
+
 @pytest.mark.parametrize("bands", [4, 16])
 def test_pqmf_gives_back_what_it_took_apart(bands):
     torch.manual_seed(0)
