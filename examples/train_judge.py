@@ -1,4 +1,4 @@
-"""Train the judge of `creativeml evaluate`: a classifier of drum sounds that has heard recordings only.
+"""Train the judge of `creativeml evaluate`, or the ear of critics: a classifier that has heard recordings only.
 
     python examples/train_judge.py --data DATA --out creativeml/weights/judge --folds 5
 
@@ -15,6 +15,7 @@ import tyro
 from creativeml.errors import CreativeMLError
 from creativeml.evaluation.judge import Recognition
 from creativeml.memory import keep_large_blocks
+from creativeml.models.classifiers.drum_classifier import DrumClassifierConfig
 from creativeml.training.classifier import (
     ClassifierTraining,
     cross_validate,
@@ -22,10 +23,17 @@ from creativeml.training.classifier import (
     train_classifier,
 )
 
-DEFAULTS = ClassifierTraining()
+DEFAULTS, SHAPE = ClassifierTraining(), DrumClassifierConfig()
 
 
-def main(data: Path, out: Path, folds: int = 0, licence: str = "", settings: ClassifierTraining = DEFAULTS) -> None:
+def main(
+    data: Path,
+    out: Path,
+    folds: int = 0,
+    licence: str = "",
+    settings: ClassifierTraining = DEFAULTS,
+    shape: DrumClassifierConfig = SHAPE,
+) -> None:
     """Train on the train split, stop by the validation split, report on the test split.
 
     Args:
@@ -35,12 +43,13 @@ def main(data: Path, out: Path, folds: int = 0, licence: str = "", settings: Cla
             how the parts left out are recognised; sounds of one source group stay together. 0 does not.
         licence: of the weights, e.g. CC-BY-SA-4.0; kept with them.
         settings: how to train.
+        shape: of the classifier; kinds, rate and length are taken from the data.
     """
     keep_large_blocks()
-    crossed = cross_validate(data, folds=folds, settings=settings) if folds else None
+    crossed = cross_validate(data, folds=folds, config=shape, settings=settings) if folds else None
     if crossed is not None:
         show(crossed, f"{folds} folds over all recordings")
-    trained = train_classifier(data, settings=settings)
+    trained = train_classifier(data, config=shape, settings=settings)
     save_classifier(trained, out, cross_validation=crossed, licence=licence)
     print(f"{trained.steps} steps in {trained.seconds / 60:.1f} minutes; validation {trained.validation.balanced:.1%}")
     show(trained.test, "test recordings")
