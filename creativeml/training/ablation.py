@@ -81,7 +81,7 @@ VARIANTS = (
     Variant("attack_view", "a view of the attack instead", (f"critic.views={_TWO_VIEWS},128:32:32:256",)),
     Variant("phase_view", "a view of phases instead", (f"critic.views={_TWO_VIEWS},512:128:128:128:complex",)),
     Variant("periods", "period critics of 2, 3 and 5 samples", ("critic.periods=2,3,5",)),
-    Variant("no_ear", "no frozen classifier that listens too", ("critic.ear=false",)),
+    Variant("ear", "a frozen classifier of drums listens too", ("critic.ear=true",)),
     Variant("spread", "minibatch standard deviation, groups of 4", ("critic.spread_group=4",)),
     Variant("no_gate", "waveform critic without AutoFade-style gate", ("critic.wave_gate=false",)),
     Variant("wgan_lp", "WGAN-LP instead of R1 (penalty every step, rates 0.001)", _WGAN_LP),

@@ -212,7 +212,7 @@ def training_preset(
 ) -> GANTrainingConfig:
     """Training configuration by name.
 
-    `fast`: non-saturating game with R1, three spectrogram critics, a waveform critic and an ear, reconstruction.
+    `fast`: non-saturating game with R1, three spectrogram critics and a waveform critic, reconstruction.
     `paper`: as published where it is known: WGAN-LP on a waveform critic alone, no encoder.
     `wavegan`: the baseline with the settings of its paper: WGAN-GP, five critic steps, Adam at 1e-4.
     `spectral`: a baseline after GANSynth, with the settings of its paper: WGAN-GP, Adam at 8e-4, batches of 8.
@@ -235,7 +235,7 @@ def training_preset(
     plain = ReconstructionConfig(pretrain_steps=0, every=0)
     if name in ("fast", "fast-pqmf"):
         generator = style_wavegan.preset(name, kinds, controls)
-        critic = CriticConfig(generator.condition_dim, ear=True)
+        critic = CriticConfig(generator.condition_dim)
         return GANTrainingConfig(name, generator, critic, batch_size=batch_size or 16, seed=seed)
     if name == "paper":
         generator = style_wavegan.preset(name, kinds, controls)

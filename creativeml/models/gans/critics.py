@@ -69,7 +69,7 @@ class SpectralView:
 
 @dataclass(frozen=True)
 class CriticConfig:
-    """Shape of `EnsembleCritic`. The defaults are those of the preset `fast`, which has an ear besides."""
+    """Shape of `EnsembleCritic`. The defaults are the preset `fast`."""
 
     condition_dim: int
     sample_rate: int = 44100
