@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from creativeml.errors import CreativeMLError
 from creativeml.models.gans.style_wavegan import StyleWaveGAN
+from creativeml.precision import denormals_flushed
 from creativeml.training.gan import NonFiniteLoss
 from creativeml.training.recorder import NoRecorder, Recorder, save_reference
 from creativeml.training.replicas import any_replica, reseed
@@ -57,9 +58,11 @@ def fit(config: TrainingConfig, data: Path, out: Path, fabric: Fabric, options: 
         CreativeMLError: unusable data, an output folder that holds another run, nothing to resume, or losses that
             stay non-finite.
     """
-    # Decaying sounds are full of numbers below 1e-38, on which some processors are slow: a tenth to a fifth of a step.
-    # Before the first threads are made, for they inherit it.
-    torch.set_flush_denormal(True)
+    with denormals_flushed():
+        return _fit(config, data, out, fabric, options)
+
+
+def _fit(config: TrainingConfig, data: Path, out: Path, fabric: Fabric, options: FitOptions) -> Run:
     run = open_run(config, data, out, fabric, options)
     if options.resume:
         restore(run)
