@@ -34,5 +34,6 @@ def test_the_table_of_a_recording(example, starter, tmp_path, capsys):
         name.strip(): float(value)
         for name, value in re.findall(r"^([a-z A-Z.0-9]+?) +([\d.]+) +[\d.]+$", printed, re.M)
     }
-    assert mean["reconstruction"] < mean["encoder alone"] < mean["random sound of the kind"]
+    # (The encoder alone need not be nearer to each single recording than a random sound is.)
+    assert mean["reconstruction"] < 0.7 * min(mean["encoder alone"], mean["random sound of the kind"])
     assert mean["CPU seconds to find it"] > 0 and "nearest training recording" in mean
