@@ -112,7 +112,7 @@ def test_an_instrument_that_obeys_exactly_has_no_error(examination):
             # Loudness to its float rounding; decay to the resolution of its hops (1 ms).
             assert figures["mean_absolute_error"]["value"] < (0.01 if name == "loudness" else 0.08)
             assert figures["within_jnd"]["value"] == 1
-            # The sweeps ask for each value several times; rounding, other on each processor, may order what is then measured.
+            # Sweeps ask for each value several times; what is then measured differs by rounding alone.
             assert figures["spearman"]["value"] > (0.98 if section == "sweeps" else 0.99)
             curve = figures["curve"]
             assert all(abs(point["median"] - point["asked"]) < 0.02 for point in curve)
