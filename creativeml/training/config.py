@@ -128,6 +128,30 @@ class ControlConfig:
 
 
 @dataclass(frozen=True)
+class RecognitionConfig:
+    """How a generator is made to draw sounds that are heard as the kind asked for.
+
+    An auxiliary classifier (Odena et al. 2017, arXiv 1610.09585) held fixed: the bundled ear of `models.gans.ear`.
+
+    Attributes:
+        weight: of the surprise at the kind, in nats; 0 never listens.
+        every: steps from one payment to the next; each then counts as many times.
+        enough: probability above which a sound is heard well enough and nothing is paid, so that kinds are not drawn
+            into the few sounds that are the surest.
+    """
+
+    weight: float = 0.0
+    every: int = 2
+    enough: float = 0.8
+
+    def __post_init__(self) -> None:
+        check_range("weight", self.weight, 0.0)
+        check_range("every", self.every, 1)
+        if not 0 < self.enough <= 1:
+            raise ValueError(f"enough must be a probability above 0, not {self.enough}")
+
+
+@dataclass(frozen=True)
 class GANTrainingConfig:
     """One run. `preset` names where the values came from."""
 
@@ -142,6 +166,7 @@ class GANTrainingConfig:
     reconstruction: ReconstructionConfig = field(default_factory=ReconstructionConfig)
     control: ControlConfig = field(default_factory=ControlConfig)
     """Counts for generators with controls only."""
+    recognition: RecognitionConfig = field(default_factory=RecognitionConfig)
     batch_size: int = 16
     critic_steps: int = 1
     """Critic updates per generator update, each on a batch of its own."""
@@ -174,6 +199,8 @@ class GANTrainingConfig:
                 "the spectral GAN's critic sees pictures, which are neither augmented nor overshoot; leave"
                 " augmentation.limit and adversarial.overshoot_weight at 0"
             )
+        if self.recognition.weight and isinstance(self.generator, SpectralGANConfig):
+            raise ValueError("the spectral GAN draws pictures, which no ear hears; leave recognition.weight at 0")
         if self.reconstruction.every and not isinstance(self.generator, StyleWaveGANConfig):
             raise ValueError("only StyleWaveGAN reconstructs; set reconstruction.every=0")
         if self.reconstruction.every and self.reconstruction.pretrain_steps and self.generator.head == "waveform":
@@ -309,6 +336,7 @@ __all__ = [
     "CriticConfig",
     "GANTrainingConfig",
     "OptimizerConfig",
+    "RecognitionConfig",
     "ReconstructionConfig",
     "SpectralView",
     "training_preset",

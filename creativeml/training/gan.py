@@ -30,6 +30,7 @@ from creativeml.models.gans.style_wavegan import StyleWaveGAN, StyleWaveGANConfi
 from creativeml.models.gans.wavegan import WaveGAN, WaveGANConfig, WaveGANCritic
 from creativeml.training.config import GANTrainingConfig, OptimizerConfig
 from creativeml.training.controls import Obedience, measured, perturbed
+from creativeml.training.recognition import Recognition
 from creativeml.training.replicas import average_over_replicas
 
 
@@ -63,6 +64,7 @@ class GAN:
     augment: DrumAugment
     obedience: Obedience | None = None
     """Of generators with controls."""
+    recognition: Recognition | None = None
     step: int = 0
     probability: float = 0.0
     """Of adaptive augmentation."""
@@ -118,6 +120,9 @@ def build_gan(config: GANTrainingConfig, fabric: Fabric) -> GAN:
         AdversarialLoss(config.adversarial),
         DrumAugment(AugmentConfig(sample_rate=config.generator.sample_rate), only=config.augmentation.adaptive_only),
         _obedience(config),
+        Recognition(config.recognition, config.generator.kinds, config.generator.sample_rate)
+        if config.recognition.weight
+        else None,
     )
 
 
@@ -179,7 +184,7 @@ def train_step(gan: GAN, real: Tensor, labels: Tensor, random: torch.Generator) 
                 again = gan.draw(torch.randn_like(latent), of_fake)
                 views = gan.critic.views(_adaptive(gan, again, random))
             log = _critic_step(gan, others, views, of_real, of_fake, random)
-        log |= _generator_step(gan, real, fake, seen, condition, wanted, asked)
+        log |= _generator_step(gan, real, fake, seen, condition, wanted, asked, labels)
     gan.step += 1
     average_weights(gan, len(real) * gan.fabric.world_size)
     return log
@@ -288,6 +293,7 @@ def _generator_step(
     condition: Tensor,
     wanted: Tensor,
     asked: dict[str, Tensor],
+    labels: Tensor,
 ) -> dict[str, float]:
     # The critic's weights need no gradient here; switching them off saves that half of its backward pass.
     gan.critic.requires_grad_(False)
@@ -295,6 +301,8 @@ def _generator_step(
         terms = gan.loss.generator(gan.critic(seen, wanted), fake)
         if gan.obedience is not None and gan.obedience.is_due(gan.step):
             terms |= gan.obedience.terms(fake, asked)
+        if gan.recognition is not None and gan.recognition.is_due(gan.step):
+            terms |= gan.recognition.terms(fake, labels)
         every = gan.config.reconstruction.every
         if gan.encoder is not None and gan.step % every == 0:
             terms |= _reconstruction_terms(gan, real, condition)

@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from creativeml.errors import CreativeMLError
@@ -40,6 +41,25 @@ class Ear:
         self._model.to(sounds.device)
         with torch.autocast(sounds.device.type, enabled=False):
             return self._model.embed(sounds.float())
+
+    def column_of(self, kind: str) -> int | None:
+        """Where `surprise` finds a kind; None if the ear does not know it."""
+        kinds = self._model.config.kinds
+        return kinds.index(kind) if kind in kinds else None
+
+    def surprise(self, sounds: Tensor, columns: Tensor) -> Tensor:
+        """How far each sound is from being heard as its kind.
+
+        Args:
+            sounds: `(b, samples)`.
+            columns: `(b,)`, the kinds by `column_of`.
+
+        Returns:
+            `(b,)`, minus the logarithm of the probability that the ear gives to the kind, in nats.
+        """
+        self._model.to(sounds.device)
+        with torch.autocast(sounds.device.type, enabled=False):
+            return F.cross_entropy(self._model(sounds.float()), columns, reduction="none")
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,48 @@
+"""The auxiliary classifier: what it asks of sounds, and that training listens to it."""
+
+import math
+
+import pytest
+import torch
+
+import creativeml
+from creativeml.errors import CreativeMLError
+from creativeml.models.checkpoint import from_pretrained
+from creativeml.models.gans.ear import BUNDLED
+from creativeml.training.config import RecognitionConfig
+from creativeml.training.recognition import Recognition
+
+KINDS = ("cowbell", "kick", "my own kind")
+
+
+@pytest.fixture(scope="module")
+def sounds():
+    drums = creativeml.load("drums")
+    return torch.cat([drums.generate(kind=kind, count=2, seed=3) for kind in ("kick", "cowbell")])
+
+
+def test_it_is_the_classifiers_cross_entropy_beyond_what_is_allowed(sounds):
+    model = from_pretrained(BUNDLED)
+    kick, cowbell = (model.config.kinds.index(kind) for kind in ("kick", "cowbell"))
+    logs = model(sounds).log_softmax(1)
+    for labels, columns in (([1, 1, 0, 0], [kick, kick, cowbell, cowbell]), ([0, 0, 1, 1], [cowbell] * 2 + [kick] * 2)):
+        surprise = -logs[torch.arange(4), columns]
+        expected = 0.5 * 3 * (surprise - -math.log(0.9)).clamp(min=0).mean()
+        found = Recognition(RecognitionConfig(0.5, 3, 0.9), KINDS, 44100).terms(sounds, torch.tensor(labels))
+        torch.testing.assert_close(found["recognition"], expected)
+    assert found["recognition"] > 1, "kicks asked for and cowbells given must cost"
+
+
+def test_a_kind_that_the_ear_does_not_know_pays_nothing_and_a_known_one_has_a_gradient(sounds):
+    heard = sounds.clone().requires_grad_(True)
+    terms = Recognition(RecognitionConfig(1.0), KINDS, 44100).terms(heard, torch.tensor([2, 0, 2, 1]))
+    (gradient,) = torch.autograd.grad(terms["recognition"], heard)
+    assert gradient[0].abs().max() == 0 and gradient[2].abs().max() == 0
+    assert gradient[1].abs().max() > 0 and gradient[3].abs().max() > 0
+
+
+def test_what_cannot_be_heard_is_refused():
+    with pytest.raises(CreativeMLError, match=r"knows none of the kinds foo, bar; set recognition\.weight=0"):
+        Recognition(RecognitionConfig(1.0), ("foo", "bar"), 44100)
+    with pytest.raises(ValueError, match="probability"):
+        RecognitionConfig(enough=0.0)
