@@ -1,16 +1,21 @@
 """The auxiliary classifier: what it asks of sounds, and that training listens to it."""
 
+import json
 import math
+from dataclasses import replace
 
 import pytest
 import torch
+from lightning_fabric import Fabric
 
 import creativeml
 from creativeml.errors import CreativeMLError
 from creativeml.models.checkpoint import from_pretrained
 from creativeml.models.gans.ear import BUNDLED
 from creativeml.training.config import RecognitionConfig
+from creativeml.training.fit import fit
 from creativeml.training.recognition import Recognition
+from creativeml.training.run import FitOptions
 
 KINDS = ("cowbell", "kick", "my own kind")
 
@@ -46,3 +51,11 @@ def test_what_cannot_be_heard_is_refused():
         Recognition(RecognitionConfig(1.0), ("foo", "bar"), 44100)
     with pytest.raises(ValueError, match="probability"):
         RecognitionConfig(enough=0.0)
+
+
+def test_training_listens(drums, small, tmp_path):
+    game = replace(small.reconstruction, pretrain_steps=0)
+    config = replace(small, reconstruction=game, recognition=RecognitionConfig(2.0, every=3))
+    fit(config, drums, tmp_path, Fabric(accelerator="cpu", devices=1), FitOptions(steps=20, checkpoint_every=20))
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert any(line.get("recognition", 0) > 0 for line in lines)
