@@ -19,7 +19,7 @@ studio: $(VENV)/.studio
 
 test: $(VENV)/.test
 	@echo "== running all tests"
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -1,12 +1,22 @@
-"""What tests of several parts need: a real model that can be asked for descriptors."""
+"""What tests of several parts need: a fair share of the processor, and a real model that can be asked for descriptors."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 CONTROLS = ("brightness", "warmth", "hardness", "decay_time_20")
+
+
+def pytest_configure() -> None:
+    """Where several processes test side by side, threads of all of them together are no more than the cores."""
+    workers = os.environ.get("PYTEST_XDIST_WORKER_COUNT")
+    if workers is None:
+        return
+    # For the processes that tests start, and, before any test imports it, for torch itself.
+    os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // int(workers)))
 
 
 @pytest.fixture(scope="session")
