@@ -1,4 +1,4 @@
-"""What tests of several parts need: a fair share of the processor, and a real model that can be asked for descriptors."""
+"""What tests of several parts need: a share of the processor, and a real model that can be asked for descriptors."""
 
 from __future__ import annotations
 
