@@ -10,13 +10,13 @@ the angle of a partial repeats over every fourth bin, which says the same less s
 
 from __future__ import annotations
 
-import functools
 import math
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from creativeml.audio.constants import constant
 from creativeml.audio.features import istft, stft
 
 FLOOR_DB = -100.0
@@ -81,15 +81,12 @@ def from_picture(picture: Tensor) -> Tensor:
     return torch.polar(magnitude, (turns * math.pi).float())
 
 
-@functools.lru_cache(maxsize=8)
-@torch.inference_mode(False)
+@constant
 def _window(window_samples: int) -> Tensor:
-    # What is cached serves every caller: an ordinary CPU tensor.
     return torch.hann_window(window_samples, device="cpu")
 
 
-@functools.lru_cache(maxsize=8)
-@torch.inference_mode(False)
+@constant
 def _carriers(window_samples: int, hop_samples: int, frames: int) -> Tensor:
     """`(bins, frames)`: cosines at the bins' centres at the first sample of each frame, as complex exponentials."""
     bins = torch.arange(window_samples // 2, dtype=torch.float64, device="cpu")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import math
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from creativeml.audio.constants import constant
 from creativeml.audio.fourier import power_spectrum
 
 FLOOR_DB = -80.0
@@ -25,8 +25,7 @@ def mel_to_hz(mel: Tensor) -> Tensor:
     return 700.0 * torch.expm1(mel / 1127.0)
 
 
-@functools.lru_cache(maxsize=16)
-@torch.inference_mode(False)
+@constant
 def mel_filters(sample_rate: int, window_samples: int, bands: int, low_hz: float, high_hz: float) -> Tensor:
     """Triangular filters, evenly spaced in mel, that average the power of the bins they cover.
 
@@ -55,10 +54,8 @@ def mel_filters(sample_rate: int, window_samples: int, bands: int, low_hz: float
     return (weights / weights.sum(1, keepdim=True)).T.contiguous().float()
 
 
-@functools.lru_cache(maxsize=16)
-@torch.inference_mode(False)
+@constant
 def _window(length_samples: int) -> Tensor:
-    # What is cached must serve every caller: an ordinary CPU tensor, wherever the first call came from.
     return torch.hann_window(length_samples, device="cpu")
 
 
@@ -115,7 +112,8 @@ def _spectrum(sounds: Tensor, window_samples: int, hop_samples: int) -> Tensor:
 
 def _full_scale(window_samples: int) -> float:
     """What makes the magnitude of a full-scale sine 1 in its bin."""
-    return 2.0 / float(_window(window_samples).sum())
+    # The Hann window's sum is half its length.
+    return 4.0 / window_samples
 
 
 def log_mel(

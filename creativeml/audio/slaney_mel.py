@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import math
 
 import torch
 from torch import Tensor
+
+from creativeml.audio.constants import constant
 
 _BREAK_HZ, _BREAK_MEL = 1000.0, 15.0
 _STEP = math.log(6.4) / 27
@@ -16,8 +17,7 @@ def _slaney(hz: float) -> float:
     return hz * 3 / 200 if hz < _BREAK_HZ else _BREAK_MEL + math.log(hz / _BREAK_HZ) / _STEP
 
 
-@functools.lru_cache(maxsize=8)
-@torch.inference_mode(False)
+@constant
 def slaney_filters(rate: int, window_samples: int, bands: int, low_hz: float, high_hz: float) -> Tensor:
     """Triangles of equal area on Slaney's mel scale (linear to 1 kHz, then logarithmic), as librosa's.
 

@@ -27,7 +27,8 @@ class Remembered(Generic[T]):
 
     def of(self, weights: tuple[Tensor, ...], compute: Callable[[], T], form: object = None) -> T:
         """`compute()`, or what it gave when the weights were last as they are now, and `form` the same."""
-        if any(weight.requires_grad or weight.is_inference() for weight in weights):
+        # A trace (`torch.export`) has no weights in memory by which to know them again.
+        if torch.compiler.is_compiling() or any(weight.requires_grad or weight.is_inference() for weight in weights):
             return compute()
         key = (form, *((weight.data_ptr(), weight._version) for weight in weights))
         if self._kept is None or self._kept[0] != key:

@@ -35,7 +35,9 @@ class PackedConv:
     def __call__(self, x: Tensor, weight: Tensor) -> Tensor:
         """`x (b, inputs, 1, t)`, `weight (outputs, inputs, 1, kernel)` → `(b, outputs, 1, t)`."""
         packed = None
-        if x.device.type == "cpu" and not weight.requires_grad and not (x.requires_grad and torch.is_grad_enabled()):
+        # A traced model (`torch.export`) must run on any processor.
+        here = x.device.type == "cpu" and not torch.compiler.is_compiling()
+        if here and not weight.requires_grad and not (x.requires_grad and torch.is_grad_enabled()):
             packed = self._packed.of((weight,), lambda: self._pack(weight, x), (x.shape, x.dtype))
         if packed is None:
             return F.conv2d(x, weight, padding=self._padding, dilation=self._dilation)

@@ -56,7 +56,7 @@ def fine_spectrum(sounds: Tensor, sample_rate: int) -> Tensor:
         bands=SPECTRUM_BANDS,
         high_hz=16000.0,
     )
-    return scaled(levels @ stretches(SPECTRUM_EDGES))
+    return scaled(levels @ stretches(SPECTRUM_EDGES).to(levels))
 
 
 def tonality(sounds: Tensor) -> Tensor:
