@@ -109,7 +109,7 @@ def test_stacked_pre_training_helps_at_five_labels_a_class(drum_pictures):
     torch.manual_seed(0)
     stacked = Autoencoder(config)
     train_stacked(stacked, x, training(600, rate=3e-3, noise=0.3))
-    loop = LoopConfig(steps=60, batch_size=100, learning_rate=3e-3)
+    loop = LoopConfig(steps=400, batch_size=100, learning_rate=3e-3)
     splits = StratifiedShuffleSplit(4, train_size=5 * len(chosen), random_state=0).split(x, y)
     for number, _ in enumerate(splits):
         random = np.random.default_rng(number)
@@ -123,7 +123,6 @@ def test_stacked_pre_training_helps_at_five_labels_a_class(drum_pictures):
         for name, net in (("stacked", tuned), ("fresh", fresh)):
             with torch.no_grad():
                 accuracy[name].append((net(x[rest]).argmax(1) == y[rest]).float().mean().item())
-    print(accuracy)
     assert np.mean(accuracy["stacked"]) > np.mean(accuracy["fresh"]) + 0.03
 
 

@@ -15,6 +15,7 @@ from creativeml.training.minibatches import LoopConfig
 def split(x):
     random = torch.Generator().manual_seed(0)
     x = x[torch.randperm(len(x), generator=random)] + 0.02 * torch.randn(x.shape, generator=random)
+    x = 5.0 * (x - x[:150].mean(0))
     return x[:150], x[150:]
 
 
