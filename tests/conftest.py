@@ -65,7 +65,7 @@ def starter_sounds():
 
 @pytest.fixture(scope="session")
 def drum_pictures(starter_sounds):
-    """Log-mel pictures of the starter pack `(n, 128)`, 16 bands by 8 frames, within 0 and 1; labels, names of labels."""
+    """Log-mel pictures of the starter pack `(n, 128)`, 16 bands by 8 frames, within 0 and 1; labels and their names."""
     from creativeml.audio.log_mel import log_mel
 
     sounds, labels, kinds = starter_sounds

@@ -92,7 +92,12 @@ _WRITTEN: dict[str, tuple[dict[str, str], ...]] = {
         {"hat_closed": _EIGHTHS, "snare": _BACKBEAT, "kick": "x.......x......."},
         {"hat_closed": _EIGHTHS, "snare": _BACKBEAT, "kick": "x.......x.x....."},
         {"hat_closed": _EIGHTHS, "snare": _BACKBEAT, "kick": "x.x.....x......."},
-        {"hat_closed": "x.x.x.x.x.x.x...", "hat_open": "..............x.", "snare": _BACKBEAT, "kick": "x.....x.x......."},
+        {
+            "hat_closed": "x.x.x.x.x.x.x...",
+            "hat_open": "..............x.",
+            "snare": _BACKBEAT,
+            "kick": "x.....x.x.......",
+        },
     ),
     "half_time": (
         {"hat_closed": _EIGHTHS, "snare": "........x.......", "kick": "x..............."},
@@ -133,7 +138,12 @@ _WRITTEN: dict[str, tuple[dict[str, str], ...]] = {
     "march": ({"snare": "x.xxx.xxx.xxx.xx", "kick": "x.......x......."},),
     "train": ({"snare": "ooXoooXoooXoooXo", "kick": _QUARTERS},),
     "fill": (
-        {"snare": "xxxx....x.......", "tom": "....xxxx.xxx....", "crash": "............x...", "kick": "............x..."},
+        {
+            "snare": "xxxx....x.......",
+            "tom": "....xxxx.xxx....",
+            "crash": "............x...",
+            "kick": "............x...",
+        },
         {"snare": "x.x.x.x.........", "tom": "........x.x.x.x.", "kick": "x...x...x...x..."},
     ),
 }
@@ -148,7 +158,8 @@ def varied_patterns(count: int, *, seed: int = 0, bars: int = 4) -> list[Pattern
     """Variations of the written rhythms.
 
     What a drummer changes from one song to the next: the instrument that a role is played on (hats or ride keep time,
-    snare, clap or rim mark the backbeat), a hit left out or added in the kick, a crash on the first beat, a fill at the end.
+    snare, clap or rim mark the backbeat), a hit left out or added in the kick, a crash on the first beat, a fill at the
+    end.
 
     Args:
         count: of patterns.

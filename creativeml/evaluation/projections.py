@@ -16,7 +16,9 @@ _NEIGHBOURS = 12
 _PERPLEXITY = 30.0
 
 
-def project(points: np.ndarray, method: str = "pca", *, dims: int = 2, neighbours: int = _NEIGHBOURS, seed: int = 0) -> np.ndarray:
+def project(
+    points: np.ndarray, method: str = "pca", *, dims: int = 2, neighbours: int = _NEIGHBOURS, seed: int = 0
+) -> np.ndarray:
     """Place points in few dimensions.
 
     Args:
@@ -43,7 +45,9 @@ def project(points: np.ndarray, method: str = "pca", *, dims: int = 2, neighbour
         return np.asarray(_projector(method, dims, near, count, seed).fit_transform(points), dtype=np.float64)
     except (ValueError, np.linalg.LinAlgError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        raise CreativeMLError(f"{method} cannot place these {count} points ({reason}); try pca, or other neighbours") from error
+        raise CreativeMLError(
+            f"{method} cannot place these {count} points ({reason}); try pca, or other neighbours"
+        ) from error
 
 
 def _projector(method: str, dims: int, near: int, count: int, seed: int) -> Any:

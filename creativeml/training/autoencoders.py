@@ -44,7 +44,7 @@ class AutoencoderTrainingConfig:
 def autoencoder_loss(
     model: Autoencoder | ConvAutoencoder | LayerPair, x: Tensor, config: AutoencoderTrainingConfig
 ) -> Tensor:
-    """Mean squared error of the reconstruction of (noisy) inputs, and the penalty on codes that are active too often."""
+    """Mean squared error of the reconstruction of (noisy) inputs, and the penalty on codes that are too active."""
     noisy = x + config.noise * torch.randn_like(x) if config.noise else x
     code = model.encode(noisy)
     loss = F.mse_loss(model.decode(code), x)
@@ -158,7 +158,6 @@ def fine_tune(
         resume=resume,
     )
     return classifier, history
-
 
 
 def _check_sparsity(model: nn.Module, config: AutoencoderTrainingConfig) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -25,6 +26,9 @@ class DeepClusterTrainingConfig:
     turns: int = 6
     whitened_dim: int = 16
     """Principal components of the features that are grouped, whitened and brought to length 1, as in the paper."""
+    first_groups: Literal["features", "pictures"] = "features"
+    """What the first turn groups: the features of the untrained network, as in the paper, or the pictures themselves,
+    from which few sounds get further."""
     shift_frames: int = 1
     """Largest shift in time of a picture that still counts as the same."""
     shift_bands: int = 1
@@ -65,7 +69,10 @@ def train_deep_cluster(
     for turn in range(config.turns):
         own = None if folder is None else folder / f"turn-{turn}"
         begun = resume and own is not None and own.is_dir()
-        groups = pseudo_labels(model, pictures, config, seed=turn)
+        if turn == 0 and config.first_groups == "pictures":
+            groups = torch.from_numpy(cluster(pictures.flatten(1).numpy(), count=model.config.clusters)).long()
+        else:
+            groups = pseudo_labels(model, pictures, config, seed=turn)
         # Every group comes as often, however many are in it, or the network would find one large group (section 3.3).
         share = 1.0 / torch.bincount(groups, minlength=model.config.clusters).float().clamp_min(1.0)
         torch.manual_seed(config.loop.seed + turn)
@@ -91,9 +98,7 @@ def normalised_features(model: DeepCluster, pictures: Tensor, dims: int) -> np.n
     return whitened / np.maximum(np.linalg.norm(whitened, axis=1, keepdims=True), 1e-6)
 
 
-def pseudo_labels(
-    model: DeepCluster, pictures: Tensor, config: DeepClusterTrainingConfig, *, seed: int = 0
-) -> Tensor:
+def pseudo_labels(model: DeepCluster, pictures: Tensor, config: DeepClusterTrainingConfig, *, seed: int = 0) -> Tensor:
     """Group of each picture by k-means of its features: `(n,)`."""
     points = normalised_features(model, pictures, config.whitened_dim)
     return torch.from_numpy(cluster(points, "k-means", count=model.config.clusters, seed=seed)).long()

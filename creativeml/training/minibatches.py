@@ -126,7 +126,9 @@ class _Loop:
         self.model.train()
         value = loss(*rows)
         if not torch.isfinite(value):
-            raise CreativeMLError(f"the loss is not finite at step {self.step}; try a learning rate below {self.config.learning_rate:g}")
+            raise CreativeMLError(
+                f"the loss is not finite at step {self.step}; try a learning rate below {self.config.learning_rate:g}"
+            )
         self.optimizer.zero_grad(set_to_none=True)
         value.backward()
         self.optimizer.step()

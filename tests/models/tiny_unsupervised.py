@@ -27,4 +27,17 @@ TINY: dict[str, tuple[dict, Callable[[int], tuple[Tensor, ...]]]] = {
         {"features": 12, "hidden": [8], "latent_dim": 3},
         lambda b: (torch.randn(b, 12), torch.randn(b, 3)),
     ),
+    # Centres, surroundings (-1: none), drawn tokens.
+    "word2vec": (
+        {"vocabulary": ["a", "b", "c"], "dim": 4, "method": "skip_gram"},
+        lambda b: (torch.arange(b) % 3, torch.tensor([[0, 1, 2, -1]]).expand(b, 4), torch.randint(3, (b, 2))),
+    ),
+    "deep_cluster": (
+        {"channels": [4, 4], "feature_dim": 4, "clusters": 3},
+        lambda b: (torch.randn(b, 1, 16, 8),),
+    ),
+    "deep_clustering": (
+        {"window_samples": 32, "hop_samples": 16, "hidden": 4, "layers": 1, "dim": 3},
+        lambda b: (torch.randn(b, 5, 17),),
+    ),
 }

@@ -11,7 +11,9 @@ def decaying_sines(latents):
     """A closed form: pitch, decay and level of a drum from three numbers."""
     time = torch.arange(2048) / 8000.0
     pitch, decay, level = (latents[:, n, None] for n in range(3))
-    return torch.exp(0.3 * level - time * 20.0 * torch.exp(0.5 * decay)) * torch.sin(1000.0 * torch.exp(0.3 * pitch) * time)
+    return torch.exp(0.3 * level - time * 20.0 * torch.exp(0.5 * decay)) * torch.sin(
+        1000.0 * torch.exp(0.3 * pitch) * time
+    )
 
 
 def coarse(sounds):
@@ -56,7 +58,9 @@ def test_bundled_generator_comes_nearer_to_a_target_of_its_own():
 
     def picture(latents):
         with torch.no_grad():
-            sounds = model(latents, condition.expand(len(latents), -1), noise=[n.expand(len(latents), *n.shape[1:]) for n in noise])
+            sounds = model(
+                latents, condition.expand(len(latents), -1), noise=[n.expand(len(latents), *n.shape[1:]) for n in noise]
+            )
         return log_mel(sounds[:, :16384], drums.sample_rate, hop_samples=1024).flatten(1)
 
     random = torch.Generator().manual_seed(5)

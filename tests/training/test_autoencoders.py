@@ -1,4 +1,4 @@
-"""Autoencoders learn what theory says: PCA's subspace, the asked sparsity, to remove noise, features that help few labels."""
+"""Autoencoders learn PCA's subspace, the asked sparsity, to remove noise, and features that help few labels."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,12 @@ from sklearn.decomposition import PCA
 from sklearn.model_selection import StratifiedShuffleSplit
 
 from creativeml.errors import CreativeMLError
-from creativeml.models.autoencoders.autoencoder import Autoencoder, AutoencoderConfig, CodeClassifier, CodeClassifierConfig
+from creativeml.models.autoencoders.autoencoder import (
+    Autoencoder,
+    AutoencoderConfig,
+    CodeClassifier,
+    CodeClassifierConfig,
+)
 from creativeml.training.autoencoders import AutoencoderTrainingConfig, fine_tune, train_autoencoder, train_stacked
 from creativeml.training.minibatches import LoopConfig, train_minibatches
 
@@ -113,7 +118,9 @@ def test_stacked_pre_training_helps_at_five_labels_a_class(drum_pictures):
     splits = StratifiedShuffleSplit(4, train_size=5 * len(chosen), random_state=0).split(x, y)
     for number, _ in enumerate(splits):
         random = np.random.default_rng(number)
-        few = torch.tensor(np.concatenate([random.choice(np.flatnonzero(y == k), 5, False) for k in range(len(chosen))]))
+        few = torch.tensor(
+            np.concatenate([random.choice(np.flatnonzero(y == k), 5, False) for k in range(len(chosen))])
+        )
         rest = torch.ones(len(y), dtype=torch.bool)
         rest[few] = False
         tuned, _ = fine_tune(stacked, x[few], y[few], len(chosen), loop)

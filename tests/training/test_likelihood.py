@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from creativeml.models.autoencoders.vae import VAE, VAEConfig
-from creativeml.models.flows.nice import NICE, NICEConfig
 from creativeml.models.flows.glow import Glow, GlowConfig
+from creativeml.models.flows.nice import NICE, NICEConfig
 from creativeml.training.likelihood import train_likelihood
 from creativeml.training.minibatches import LoopConfig
 

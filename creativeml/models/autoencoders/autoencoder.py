@@ -1,10 +1,10 @@
 """Fully connected autoencoders: plain, tied, sparse, denoising and stacked ones are this network.
 
-A stack of pairs of layers: each pair encodes into fewer (or more) units and decodes back, and is an autoencoder of its own
-of what the pair before it encodes (Hinton and Salakhutdinov 2006, doi 10.1126/science.1127647; Bengio et al. 2007,
+A stack of pairs of layers: each pair encodes into fewer (or more) units and decodes back, and is an autoencoder of its
+own of what the pair before it encodes (Hinton and Salakhutdinov 2006, doi 10.1126/science.1127647; Bengio et al. 2007,
 "Greedy layer-wise training of deep networks"). Which kind of autoencoder it becomes is a matter of its training, see
-`creativeml.training.autoencoders`: sparse by a penalty (Ng 2011, CS294A notes), denoising by noise on the input (Vincent
-et al. 2008, doi 10.1145/1390156.1390294), stacked by training the pairs one after the other.
+`creativeml.training.autoencoders`: sparse by a penalty (Ng 2011, CS294A notes), denoising by noise on the input
+(Vincent et al. 2008, doi 10.1145/1390156.1390294), stacked by training the pairs one after the other.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Autoencoder(nn.Module):
         )
 
     def encode(self, x: Tensor, *, depth: int | None = None) -> Tensor:
-        """Codes: `(b, features)` → `(b, hidden[depth - 1])`, after all pairs if `depth` is None, as given if it is 0."""
+        """Codes: `(b, features)` → `(b, hidden[depth - 1])`, after all pairs if `depth` is None, as is if it is 0."""
         for pair in self.pairs[:depth]:
             x = pair.encode(x)  # type: ignore[operator]
         return x

@@ -1,7 +1,7 @@
 """A convolutional autoencoder of waveforms or spectrograms.
 
-Strided convolutions down, transposed ones up (Masci et al. 2011, doi 10.1007/978-3-642-21735-7_7), each of which halves or
-doubles every size; one implementation over the dimension.
+Strided convolutions down, transposed ones up (Masci et al. 2011, doi 10.1007/978-3-642-21735-7_7), each of which halves
+or doubles every size; one implementation over the dimension.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """word2vec: tokens that are found in the same surroundings get similar vectors.
 
 Mikolov et al., "Efficient estimation of word representations in vector space" (2013, arXiv 1301.3781): CBOW foretells a
-token from the mean of its surroundings, skip-gram the surroundings from the token. Both by telling true tokens from drawn
-ones (negative sampling, Mikolov et al. 2013, arXiv 1310.4546).
+token from the mean of its surroundings, skip-gram the surroundings from the token. Both by telling true tokens from
+drawn ones (negative sampling, Mikolov et al. 2013, arXiv 1310.4546).
 """
 
 from __future__ import annotations
@@ -22,7 +22,18 @@ from creativeml.models.registry import register
 class Word2VecConfig:
     """Shape of the embedding."""
 
-    vocabulary: tuple[str, ...] = ("rest", "kick", "snare", "hat_closed", "hat_open", "ride", "rim", "clap", "tom", "crash")
+    vocabulary: tuple[str, ...] = (
+        "rest",
+        "kick",
+        "snare",
+        "hat_closed",
+        "hat_open",
+        "ride",
+        "rim",
+        "clap",
+        "tom",
+        "crash",
+    )
     dim: int = 8
     method: Literal["skip_gram", "cbow"] = "skip_gram"
 
@@ -57,8 +68,8 @@ class Word2Vec(nn.Module):
             negatives: `(b, k)` drawn tokens.
 
         Returns:
-            `(b,)` in nats: -log sigmoid(true score) - sum of log sigmoid(-drawn score). Skip-gram has as many true scores
-            as there are tokens around, each with the k drawn ones; CBOW has one.
+            `(b,)` in nats: -log sigmoid(true score) - sum of log sigmoid(-drawn score). Skip-gram has as many true
+            scores as there are tokens around, each with the k drawn ones; CBOW has one.
         """
         present = (context >= 0).to(self.inputs.weight.dtype)
         around = context.clamp_min(0)

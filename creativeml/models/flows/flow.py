@@ -1,7 +1,7 @@
 """What all normalising flows share: likelihood and sampling by change of variables.
 
-A flow is a bijection z = f(x) with a tractable Jacobian: log p(x) = log p(z) + log |det df/dx| (Rezende and Mohamed 2015,
-arXiv 1505.05770; Dinh et al. 2014, arXiv 1410.8516).
+A flow is a bijection z = f(x) with a tractable Jacobian: log p(x) = log p(z) + log |det df/dx| (Rezende and Mohamed
+2015, arXiv 1505.05770; Dinh et al. 2014, arXiv 1410.8516).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Flow(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Inputs `(b, *shape)` → latents `(b, size)` and the logarithm of |det dz/dx| `(b,)`: a pair, not one tensor."""
+        """Inputs `(b, *shape)` → a pair: latents `(b, size)`, and the logarithm of |det dz/dx| `(b,)`."""
 
     @abstractmethod
     def inverse(self, latent: Tensor) -> Tensor:
@@ -75,7 +75,9 @@ class Flow(nn.Module, ABC):
 
     def _check(self, x: Tensor) -> None:
         if tuple(x.shape[1:]) != self.shape:
-            raise ValueError(f"the flow takes inputs of shape (b, {', '.join(map(str, self.shape))}), not {tuple(x.shape)}")
+            raise ValueError(
+                f"the flow takes inputs of shape (b, {', '.join(map(str, self.shape))}), not {tuple(x.shape)}"
+            )
 
 
 def prior_log_prob(latent: Tensor, prior: Prior) -> Tensor:

@@ -2,8 +2,8 @@
 
 Kingma and Dhariwal, "Glow: Generative flow with invertible 1x1 convolutions" (NeurIPS 2018, arXiv 1807.03039), in one
 or two dimensions: waveforms `(b, c, samples)` (as WaveGlow, Prenger et al. 2018, arXiv 1811.00002, without a condition)
-or spectrograms `(b, c, bands, frames)`. Each level folds neighbours into channels (squeeze), takes its steps, and lets half
-of the channels out as latents, normalised by what the other half says of them (Dinh et al. 2016, arXiv 1605.08803).
+or spectrograms `(b, c, bands, frames)`. Each level folds neighbours into channels (squeeze), takes its steps, and lets
+half of the channels out as latents, normalised by what the other half says of them (Dinh et al. 2016, arXiv 1605.08803).
 
 Against the paper: the couplings' scales are bounded by a hyperbolic tangent, so that inversion stays exact in float32.
 """
@@ -46,7 +46,9 @@ class GlowConfig:
             check_range(name, getattr(self, name), 1)
         check_range("output_spread", self.output_spread, 0.0)
         if any(size < 1 or size % 2**self.levels for size in self.shape[1:]) or self.shape[0] < 1:
-            raise ValueError(f"every size must be a multiple of {2**self.levels}, that each level can halve; got {self.shape}")
+            raise ValueError(
+                f"every size must be a multiple of {2**self.levels}, that each level can halve; got {self.shape}"
+            )
 
     @property
     def dims(self) -> int:
@@ -99,7 +101,9 @@ class Glow(Flow):
     def inverse(self, latent: Tensor) -> Tensor:
         """Latents `(b, size)` → inputs `(b, *shape)`."""
         shapes = self._latent_shapes()
-        parts = [p.unflatten(1, s) for p, s in zip(latent.split([math.prod(s) for s in shapes], 1), shapes, strict=True)]
+        parts = [
+            p.unflatten(1, s) for p, s in zip(latent.split([math.prod(s) for s in shapes], 1), shapes, strict=True)
+        ]
         x = parts.pop()
         for level in reversed(range(len(self.levels))):
             if level < len(self.splits):

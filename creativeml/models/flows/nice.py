@@ -1,8 +1,8 @@
 """NICE: a flow of additive couplings and one scale for each number.
 
 Dinh, Krueger and Bengio, "NICE: Non-linear independent components estimation" (2014, arXiv 1410.8516). One half of the
-numbers (every other one) is shifted by a network of the other half, in turns; shifts keep volume, so the log-determinant
-is the sum of the log-scales.
+numbers (every other one) is shifted by a network of the other half, in turns; shifts keep volume, so the
+log-determinant is the sum of the log-scales.
 """
 
 from __future__ import annotations

@@ -5,7 +5,12 @@ import torch
 import torch.nn.functional as F
 
 from creativeml import models
-from creativeml.models.autoencoders.autoencoder import Autoencoder, AutoencoderConfig, CodeClassifier, CodeClassifierConfig
+from creativeml.models.autoencoders.autoencoder import (
+    Autoencoder,
+    AutoencoderConfig,
+    CodeClassifier,
+    CodeClassifierConfig,
+)
 from creativeml.models.autoencoders.conv_autoencoder import ConvAutoencoder, ConvAutoencoderConfig
 
 

@@ -33,7 +33,9 @@ def test_bound_of_a_linear_model_reaches_the_likelihood_of_probabilistic_pca():
     )
     assert PCA(kept).fit(x.numpy()).score(x.numpy()) == pytest.approx(best, abs=0.02)
     model = VAE(VAEConfig(features, (), kept)).double()
-    optimizer = torch.optim.LBFGS(model.parameters(), max_iter=600, line_search_fn="strong_wolfe", tolerance_change=1e-12)
+    optimizer = torch.optim.LBFGS(
+        model.parameters(), max_iter=600, line_search_fn="strong_wolfe", tolerance_change=1e-12
+    )
 
     def loss():
         optimizer.zero_grad()

@@ -20,7 +20,9 @@ def log_sigmoid(x):
 def test_skip_gram_loss_counts_true_and_drawn_pairs():
     net = model("skip_gram")
     u, v = net.inputs.weight.detach(), net.outputs.weight.detach()
-    expected = -sum(log_sigmoid(float(u[0] @ v[n])) for n in (1, 2)) - 2 * sum(log_sigmoid(-float(u[0] @ v[n])) for n in (3, 1))
+    expected = -sum(log_sigmoid(float(u[0] @ v[n])) for n in (1, 2)) - 2 * sum(
+        log_sigmoid(-float(u[0] @ v[n])) for n in (3, 1)
+    )
     found = net(torch.tensor([0]), torch.tensor([[1, 2, -1]]), torch.tensor([[3, 1]]))
     assert found.item() == pytest.approx(expected, rel=1e-5)
 
