@@ -10,8 +10,8 @@ def affinity_loss(embedding: Tensor, members: Tensor, weights: Tensor | None = N
     """Squared distance between how alike points are and how alike they should be: ||V V^T - Y Y^T||^2.
 
     Hershey et al. 2016, "Deep clustering: discriminative embeddings for segmentation and separation" (arXiv
-    1508.04306), in the low-rank form of its equation 3, ||V^T V||^2 - 2 ||V^T Y||^2 + ||Y^T Y||^2, which never makes the
-    matrices of all pairs of points.
+    1508.04306), in the low-rank form of its equation 3, ||V^T V||^2 - 2 ||V^T Y||^2 + ||Y^T Y||^2, which never makes
+    the matrices of all pairs of points.
 
     Args:
         embedding: V, `(b, n, d)`.

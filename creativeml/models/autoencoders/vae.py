@@ -2,8 +2,8 @@
 
 Kingma and Welling, "Auto-encoding variational Bayes" (ICLR 2014, arXiv 1312.6114): z ~ N(0, I), x ~ N(decoder(z),
 s^2 I) with one learned s, q(z | x) a diagonal Gaussian from the encoder. Without hidden layers it is linear, and its
-bound can be computed without drawing; at its best that model is probabilistic PCA and the bound is tight (Tipping and Bishop 1999;
-Lucas et al. 2019, arXiv 1911.02469). The decoder of sounds by kind is `models.autoencoders.drum_vae`.
+bound can be computed without drawing; at its best that model is probabilistic PCA and the bound is tight (Tipping and
+Bishop 1999; Lucas et al. 2019, arXiv 1911.02469). The decoder of sounds by kind is `models.autoencoders.drum_vae`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 Kingma and Dhariwal, "Glow: Generative flow with invertible 1x1 convolutions" (NeurIPS 2018, arXiv 1807.03039), in one
 or two dimensions: waveforms `(b, c, samples)` (as WaveGlow, Prenger et al. 2018, arXiv 1811.00002, without a condition)
 or spectrograms `(b, c, bands, frames)`. Each level folds neighbours into channels (squeeze), takes its steps, and lets
-half of the channels out as latents, normalised by what the other half says of them (Dinh et al. 2016, arXiv 1605.08803).
+half of the channels out as latents, normalised by what the other half says of them (Dinh et al. 2016, arXiv
+1605.08803).
 
 Against the paper: the couplings' scales are bounded by a hyperbolic tangent, so that inversion stays exact in float32.
 """

@@ -2,7 +2,8 @@
 
 Hershey, Chen, Le Roux and Watanabe, "Deep clustering: discriminative embeddings for segmentation and separation"
 (ICASSP 2016, arXiv 1508.04306). Bidirectional LSTMs over the frames of a mixture's log-magnitude spectrum → a unit
-vector for each bin. Bins are then grouped by k-means, and each group is one sound; how many there are need not be known in training.
+vector for each bin. Bins are then grouped by k-means, and each group is one sound; how many there are need not be
+known in training.
 """
 
 from __future__ import annotations
