@@ -9,12 +9,25 @@ from creativeml.models.checkpoint import from_pretrained, save_pretrained
 from creativeml.models.registry import build, list, register
 
 if TYPE_CHECKING:
+    from creativeml.models.autoencoders.autoencoder import (
+        Autoencoder,
+        AutoencoderConfig,
+        CodeClassifier,
+        CodeClassifierConfig,
+    )
+    from creativeml.models.autoencoders.conv_autoencoder import ConvAutoencoder, ConvAutoencoderConfig
     from creativeml.models.autoencoders.drum_vae import DrumVAE, DrumVAEConfig
+    from creativeml.models.autoencoders.vae import VAE, VAEConfig
     from creativeml.models.classifiers.drum_classifier import DrumClassifier, DrumClassifierConfig
+    from creativeml.models.clustering.deep_cluster import DeepCluster, DeepClusterConfig
+    from creativeml.models.embeddings.word2vec import Word2Vec, Word2VecConfig
+    from creativeml.models.flows.glow import Glow, GlowConfig
+    from creativeml.models.flows.nice import NICE, NICEConfig
     from creativeml.models.gans.encoder import SoundEncoder, SoundEncoderConfig
     from creativeml.models.gans.spectral_gan import SpectralGAN, SpectralGANConfig
     from creativeml.models.gans.style_wavegan import StyleWaveGAN, StyleWaveGANConfig
     from creativeml.models.gans.wavegan import WaveGAN, WaveGANConfig
+    from creativeml.models.separation.deep_clustering import DeepClustering, DeepClusteringConfig
 
 # Classes are imported on first use, for a short start.
 _HOMES = {
@@ -30,21 +43,57 @@ _HOMES = {
     "WaveGANConfig": "gans.wavegan",
     "DrumClassifier": "classifiers.drum_classifier",
     "DrumClassifierConfig": "classifiers.drum_classifier",
+    "Autoencoder": "autoencoders.autoencoder",
+    "AutoencoderConfig": "autoencoders.autoencoder",
+    "CodeClassifier": "autoencoders.autoencoder",
+    "CodeClassifierConfig": "autoencoders.autoencoder",
+    "ConvAutoencoder": "autoencoders.conv_autoencoder",
+    "ConvAutoencoderConfig": "autoencoders.conv_autoencoder",
+    "VAE": "autoencoders.vae",
+    "VAEConfig": "autoencoders.vae",
+    "Glow": "flows.glow",
+    "GlowConfig": "flows.glow",
+    "NICE": "flows.nice",
+    "NICEConfig": "flows.nice",
+    "Word2Vec": "embeddings.word2vec",
+    "Word2VecConfig": "embeddings.word2vec",
+    "DeepCluster": "clustering.deep_cluster",
+    "DeepClusterConfig": "clustering.deep_cluster",
+    "DeepClustering": "separation.deep_clustering",
+    "DeepClusteringConfig": "separation.deep_clustering",
 }
 
 __all__ = [
+    "NICE",
+    "VAE",
+    "Autoencoder",
+    "AutoencoderConfig",
+    "CodeClassifier",
+    "CodeClassifierConfig",
+    "ConvAutoencoder",
+    "ConvAutoencoderConfig",
+    "DeepCluster",
+    "DeepClusterConfig",
+    "DeepClustering",
+    "DeepClusteringConfig",
     "DrumClassifier",
     "DrumClassifierConfig",
     "DrumVAE",
     "DrumVAEConfig",
+    "Glow",
+    "GlowConfig",
+    "NICEConfig",
     "SoundEncoder",
     "SoundEncoderConfig",
     "SpectralGAN",
     "SpectralGANConfig",
     "StyleWaveGAN",
     "StyleWaveGANConfig",
+    "VAEConfig",
     "WaveGAN",
     "WaveGANConfig",
+    "Word2Vec",
+    "Word2VecConfig",
     "build",
     "from_pretrained",
     "list",

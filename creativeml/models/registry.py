@@ -31,6 +31,14 @@ _MODULES: tuple[str, ...] = (
     "creativeml.models.gans.encoder",
     "creativeml.models.autoencoders.drum_vae",
     "creativeml.models.classifiers.drum_classifier",
+    "creativeml.models.flows.nice",
+    "creativeml.models.flows.glow",
+    "creativeml.models.autoencoders.autoencoder",
+    "creativeml.models.autoencoders.conv_autoencoder",
+    "creativeml.models.autoencoders.vae",
+    "creativeml.models.embeddings.word2vec",
+    "creativeml.models.clustering.deep_cluster",
+    "creativeml.models.separation.deep_clustering",
 )
 _ENTRIES: dict[str, Entry] = {}
 M = TypeVar("M", bound=type[nn.Module])

@@ -1,0 +1,1 @@
+"""Models that learn from groups which they find themselves."""

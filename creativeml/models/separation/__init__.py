@@ -1,0 +1,1 @@
+"""Models that take mixtures of sounds apart."""

@@ -1,0 +1,116 @@
+"""DeepCluster's turns: group the features by k-means, learn to tell the groups, group again (arXiv 1807.05520)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from creativeml.config import check_range
+from creativeml.evaluation.projections import cluster, project
+from creativeml.models.clustering.deep_cluster import DeepCluster
+from creativeml.training.minibatches import History, LoopConfig, train_minibatches
+
+
+@dataclass(frozen=True)
+class DeepClusterTrainingConfig:
+    """How long the turns are, and what counts as the same sound."""
+
+    loop: LoopConfig = field(default_factory=lambda: LoopConfig(steps=60, learning_rate=2e-3, weight_decay=1e-4))
+    """Of one turn."""
+    turns: int = 6
+    whitened_dim: int = 16
+    """Principal components of the features that are grouped, whitened and brought to length 1, as in the paper."""
+    first_groups: Literal["features", "pictures"] = "features"
+    """What the first turn groups: the features of the untrained network, as in the paper, or the pictures themselves,
+    from which few sounds get further."""
+    shift_frames: int = 1
+    """Largest shift in time of a picture that still counts as the same."""
+    shift_bands: int = 1
+    """Largest shift in frequency."""
+    gain: float = 0.1
+    """Largest change of level, in units of the pictures."""
+    noise: float = 0.02
+    """Standard deviation of the noise on pictures."""
+
+    def __post_init__(self) -> None:
+        for name in ("turns", "whitened_dim"):
+            check_range(name, getattr(self, name), 1)
+        for name in ("shift_frames", "shift_bands", "gain", "noise"):
+            check_range(name, getattr(self, name), 0)
+
+
+def train_deep_cluster(
+    model: DeepCluster,
+    pictures: Tensor,
+    config: DeepClusterTrainingConfig,
+    *,
+    folder: Path | None = None,
+    resume: bool = False,
+) -> list[History]:
+    """Train on the groups that the network's own features form.
+
+    Args:
+        model: changed in place.
+        pictures: `(n, 1, bands, frames)` log-mel spectrograms, about within 0 and 1.
+        config: how.
+        folder: its subfolders `turn-0`, `turn-1`, ... hold the states of each turn.
+        resume: go on within the turn that was cut off.
+
+    Returns:
+        What happened in each turn.
+    """
+    histories = []
+    for turn in range(config.turns):
+        own = None if folder is None else folder / f"turn-{turn}"
+        begun = resume and own is not None and own.is_dir()
+        if turn == 0 and config.first_groups == "pictures":
+            groups = torch.from_numpy(cluster(pictures.flatten(1).numpy(), count=model.config.clusters)).long()
+        else:
+            groups = pseudo_labels(model, pictures, config, seed=turn)
+        # Every group comes as often, however many are in it, or the network would find one large group (section 3.3).
+        share = 1.0 / torch.bincount(groups, minlength=model.config.clusters).float().clamp_min(1.0)
+        torch.manual_seed(config.loop.seed + turn)
+        model.reset_head()
+        loop = replace(config.loop, seed=config.loop.seed + turn)
+        count = min(loop.batch_size, len(pictures))
+
+        def loss(_: Tensor, groups: Tensor = groups, weights: Tensor = share[groups], count: int = count) -> Tensor:
+            rows = torch.multinomial(weights, count, replacement=True)
+            return F.cross_entropy(model(varied(pictures[rows], config)), groups[rows])
+
+        histories.append(train_minibatches(model, loss, (pictures,), loop, folder=own, resume=begun))
+    return histories
+
+
+@torch.no_grad()
+def normalised_features(model: DeepCluster, pictures: Tensor, dims: int) -> np.ndarray:
+    """Features as they are grouped: principal components, whitened, each point brought to length 1: `(n, dims)`."""
+    model.eval()
+    dims = min(dims, model.config.feature_dim, len(pictures) - 2)
+    features = project(model.features(pictures).numpy(), "pca", dims=dims)
+    whitened = features / np.maximum(features.std(0), 1e-6)
+    return whitened / np.maximum(np.linalg.norm(whitened, axis=1, keepdims=True), 1e-6)
+
+
+def pseudo_labels(model: DeepCluster, pictures: Tensor, config: DeepClusterTrainingConfig, *, seed: int = 0) -> Tensor:
+    """Group of each picture by k-means of its features: `(n,)`."""
+    points = normalised_features(model, pictures, config.whitened_dim)
+    return torch.from_numpy(cluster(points, "k-means", count=model.config.clusters, seed=seed)).long()
+
+
+def varied(pictures: Tensor, config: DeepClusterTrainingConfig) -> Tensor:
+    """Pictures shifted, louder or quieter, and noisy, each in its own way; `(b, 1, bands, frames)`."""
+    batch, _, bands, frames = pictures.shape
+    up = torch.randint(-config.shift_bands, config.shift_bands + 1, (batch, 1))
+    later = torch.randint(-config.shift_frames, config.shift_frames + 1, (batch, 1))
+    rows = (torch.arange(bands) + up).clamp(0, bands - 1)
+    columns = (torch.arange(frames) + later).clamp(0, frames - 1)
+    moved = pictures[torch.arange(batch)[:, None, None], 0, rows[:, :, None], columns[:, None, :]][:, None]
+    louder = config.gain * (2.0 * torch.rand(batch, 1, 1, 1) - 1.0)
+    return moved + louder + config.noise * torch.randn_like(moved)
