@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from creativeml.models.gans.spectral_gan import SpectralGAN, SpectralGANConfig
     from creativeml.models.gans.style_wavegan import StyleWaveGAN, StyleWaveGANConfig
     from creativeml.models.gans.wavegan import WaveGAN, WaveGANConfig
+    from creativeml.models.autoencoders.autoencoder import Autoencoder, AutoencoderConfig, CodeClassifier, CodeClassifierConfig
+    from creativeml.models.autoencoders.conv_autoencoder import ConvAutoencoder, ConvAutoencoderConfig
+    from creativeml.models.autoencoders.vae import VAE, VAEConfig
+    from creativeml.models.flows.glow import Glow, GlowConfig
+    from creativeml.models.flows.nice import NICE, NICEConfig
 
 # Classes are imported on first use, for a short start.
 _HOMES = {
@@ -30,9 +35,33 @@ _HOMES = {
     "WaveGANConfig": "gans.wavegan",
     "DrumClassifier": "classifiers.drum_classifier",
     "DrumClassifierConfig": "classifiers.drum_classifier",
+    "Autoencoder": "autoencoders.autoencoder",
+    "AutoencoderConfig": "autoencoders.autoencoder",
+    "CodeClassifier": "autoencoders.autoencoder",
+    "CodeClassifierConfig": "autoencoders.autoencoder",
+    "ConvAutoencoder": "autoencoders.conv_autoencoder",
+    "ConvAutoencoderConfig": "autoencoders.conv_autoencoder",
+    "VAE": "autoencoders.vae",
+    "VAEConfig": "autoencoders.vae",
+    "Glow": "flows.glow",
+    "GlowConfig": "flows.glow",
+    "NICE": "flows.nice",
+    "NICEConfig": "flows.nice",
 }
 
 __all__ = [
+    "Autoencoder",
+    "AutoencoderConfig",
+    "CodeClassifier",
+    "CodeClassifierConfig",
+    "ConvAutoencoder",
+    "ConvAutoencoderConfig",
+    "VAE",
+    "VAEConfig",
+    "Glow",
+    "GlowConfig",
+    "NICE",
+    "NICEConfig",
     "DrumClassifier",
     "DrumClassifierConfig",
     "DrumVAE",

@@ -31,6 +31,11 @@ _MODULES: tuple[str, ...] = (
     "creativeml.models.gans.encoder",
     "creativeml.models.autoencoders.drum_vae",
     "creativeml.models.classifiers.drum_classifier",
+    "creativeml.models.flows.nice",
+    "creativeml.models.flows.glow",
+    "creativeml.models.autoencoders.autoencoder",
+    "creativeml.models.autoencoders.conv_autoencoder",
+    "creativeml.models.autoencoders.vae",
 )
 _ENTRIES: dict[str, Entry] = {}
 M = TypeVar("M", bound=type[nn.Module])

@@ -1,0 +1,1 @@
+"""Models that give symbols of drum patterns a place in a space."""

@@ -1,0 +1,1 @@
+"""Models with an exact likelihood: invertible maps of sounds to independent latents."""

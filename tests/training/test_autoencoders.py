@@ -1,0 +1,134 @@
+"""Autoencoders learn what theory says: PCA's subspace, the asked sparsity, to remove noise, features that help few labels."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from scipy.linalg import subspace_angles
+from sklearn.decomposition import PCA
+from sklearn.model_selection import StratifiedShuffleSplit
+
+from creativeml.errors import CreativeMLError
+from creativeml.models.autoencoders.autoencoder import Autoencoder, AutoencoderConfig, CodeClassifier, CodeClassifierConfig
+from creativeml.training.autoencoders import AutoencoderTrainingConfig, fine_tune, train_autoencoder, train_stacked
+from creativeml.training.minibatches import LoopConfig, train_minibatches
+
+
+def training(steps, *, rate=3e-3, batch=64, **changes):
+    return AutoencoderTrainingConfig(LoopConfig(steps=steps, batch_size=batch, learning_rate=rate), **changes)
+
+
+def test_tied_linear_autoencoder_spans_the_subspace_of_pca_on_drums(drum_pictures):
+    torch.manual_seed(0)
+    x = drum_pictures[0]
+    x = 5.0 * (x - x.mean(0))
+    model = Autoencoder(AutoencoderConfig(128, (3,), "linear", tied=True))
+    for steps, rate in ((800, 1e-2), (800, 1e-3)):
+        train_autoencoder(model, x, training(steps, rate=rate, batch=1000))
+    components = PCA(3).fit(x.numpy()).components_
+    angles = subspace_angles(model.pairs[0].encoder.weight.detach().numpy().T, components.T)
+    assert angles.max() < 1e-2
+
+
+def test_sparse_codes_are_active_as_often_as_asked(drum_pictures):
+    x = drum_pictures[0]
+    activity = {}
+    for weight in (0.0, 0.1):
+        torch.manual_seed(0)
+        model = Autoencoder(AutoencoderConfig(128, (40,), "sigmoid"))
+        config = training(1200, rate=5e-3, batch=1000, sparsity_weight=weight, sparsity_target=0.1)
+        train_autoencoder(model, x, config)
+        activity[weight] = model.encode(x).mean(0)
+    assert activity[0.1].mean().item() == pytest.approx(0.1, abs=0.01)
+    assert (activity[0.1] - 0.1).abs().max() < 0.05
+    assert (activity[0.0] - 0.1).abs().mean() > 0.1, "without the penalty codes are not sparse"
+
+
+def test_denoising_beats_the_identity_on_noisy_drums_that_it_has_not_heard(drum_pictures):
+    torch.manual_seed(0)
+    x = drum_pictures[0]
+    x = x[torch.randperm(len(x), generator=torch.Generator().manual_seed(0))]
+    known, unheard = x[:150], x[150:]
+    model = Autoencoder(AutoencoderConfig(128, (64,), "tanh"))
+    train_autoencoder(model, known, training(1200, noise=0.2))
+    noisy = unheard + 0.2 * torch.randn(unheard.shape, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        left = F.mse_loss(model(noisy), unheard).item()
+    assert left < 0.5 * F.mse_loss(noisy, unheard).item()
+
+
+def test_earlier_layers_stay_bit_for_bit_while_a_new_one_is_trained(drum_pictures):
+    torch.manual_seed(0)
+    x, copies = drum_pictures[0], []
+    model = Autoencoder(AutoencoderConfig(128, (32, 16, 8)))
+    fresh = {k: v.clone() for k, v in model.state_dict().items()}
+    for depth in range(3):
+        # A run that ends after each pair: later pairs of the shorter runs are checked to be untouched too.
+        part = Autoencoder(model.config)
+        part.load_state_dict(fresh)
+        kept, part.pairs = part.pairs, part.pairs[: depth + 1]
+        train_stacked(part, x, training(30))
+        part.pairs = kept
+        copies.append({k: v.clone() for k, v in part.state_dict().items()})
+    for depth, state in enumerate(copies):
+        for name, value in state.items():
+            pair = int(name.split(".")[1])
+            assert torch.equal(value, copies[2][name] if pair <= depth else fresh[name])
+            assert pair > depth or "bias" in name or not torch.equal(value, fresh[name])
+    assert all(p.requires_grad for p in model.parameters())
+
+
+def test_stacking_goes_on_where_it_was_cut_off(drum_pictures, tmp_path):
+    x, config = drum_pictures[0], AutoencoderConfig(128, (16, 4))
+    torch.manual_seed(0)
+    whole = Autoencoder(config)
+    fresh = {k: v.clone() for k, v in whole.state_dict().items()}
+    train_stacked(whole, x, training(40))
+    cut = Autoencoder(config)
+    cut.load_state_dict(fresh)
+    train_stacked(cut, x, training(40), folder=tmp_path)
+    for state in (tmp_path / "pair-1").iterdir():
+        state.unlink()
+    (tmp_path / "pair-1").rmdir()
+    again = Autoencoder(config)
+    again.load_state_dict(fresh)
+    train_stacked(again, x, training(40), folder=tmp_path, resume=True)
+    assert all(torch.equal(a, b) for a, b in zip(whole.state_dict().values(), again.state_dict().values(), strict=True))
+
+
+def test_stacked_pre_training_helps_at_five_labels_a_class(drum_pictures):
+    x, labels, kinds = drum_pictures
+    counts = torch.bincount(labels)
+    chosen = [k for k in range(len(kinds)) if counts[k] >= 12]
+    assert len(chosen) >= 4
+    keep = torch.isin(labels, torch.tensor(chosen))
+    x, y = x[keep], torch.searchsorted(torch.tensor(chosen), labels[keep])
+    x = (x - x.mean(0)) / x.std(0).clamp_min(0.05)
+    config = AutoencoderConfig(128, (64, 32, 16), "sigmoid")
+    accuracy = {"stacked": [], "fresh": []}
+    torch.manual_seed(0)
+    stacked = Autoencoder(config)
+    train_stacked(stacked, x, training(600, rate=3e-3, noise=0.3))
+    loop = LoopConfig(steps=400, batch_size=100, learning_rate=3e-3)
+    splits = StratifiedShuffleSplit(4, train_size=5 * len(chosen), random_state=0).split(x, y)
+    for number, _ in enumerate(splits):
+        random = np.random.default_rng(number)
+        few = torch.tensor(np.concatenate([random.choice(np.flatnonzero(y == k), 5, False) for k in range(len(chosen))]))
+        rest = torch.ones(len(y), dtype=torch.bool)
+        rest[few] = False
+        tuned, _ = fine_tune(stacked, x[few], y[few], len(chosen), loop)
+        torch.manual_seed(number)
+        fresh = CodeClassifier(CodeClassifierConfig(config, len(chosen)))
+        train_minibatches(fresh, lambda a, b, net=fresh: F.cross_entropy(net(a), b), (x[few], y[few]), loop)
+        for name, net in (("stacked", tuned), ("fresh", fresh)):
+            with torch.no_grad():
+                accuracy[name].append((net(x[rest]).argmax(1) == y[rest]).float().mean().item())
+    assert np.mean(accuracy["stacked"]) > np.mean(accuracy["fresh"]) + 0.03
+
+
+def test_a_penalty_that_the_codes_do_not_fit_is_refused():
+    model = Autoencoder(AutoencoderConfig(4, (2,), "tanh"))
+    with pytest.raises(CreativeMLError, match="activation='sigmoid'"):
+        train_autoencoder(model, torch.zeros(3, 4), training(1, sparsity_weight=1.0))
+    with pytest.raises(ValueError, match="sparsity_target"):
+        AutoencoderTrainingConfig(sparsity_target=0.0)

@@ -1,0 +1,86 @@
+"""The plain loop: resumes exactly, stops early, learns few rows by heart, keeps its best weights."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from creativeml.errors import CreativeMLError
+from creativeml.training.minibatches import LoopConfig, train_minibatches
+
+
+def problem(rows=40):
+    random = torch.Generator().manual_seed(0)
+    x = torch.randn(rows, 6, generator=random)
+    return x, x @ torch.randn(6, 2, generator=random) + 0.3 * torch.randn(rows, 2, generator=random)
+
+
+def network():
+    torch.manual_seed(5)
+    return nn.Sequential(nn.Linear(6, 16), nn.Dropout(0.2), nn.Tanh(), nn.Linear(16, 2))
+
+
+def loss_of(model):
+    return lambda x, y: F.mse_loss(model(x), y)
+
+
+def test_a_resumed_run_ends_with_the_very_weights_of_one_in_one_go(tmp_path):
+    whole, halves = network(), network()
+    long, short = (LoopConfig(steps=n, batch_size=7, validate_every=10) for n in (40, 20))
+    expected = train_minibatches(whole, loss_of(whole), problem(), long, validation=problem(10))
+    train_minibatches(halves, loss_of(halves), problem(), short, validation=problem(10), folder=tmp_path)
+    other = network()
+    history = train_minibatches(
+        other, loss_of(other), problem(), long, validation=problem(10), folder=tmp_path, resume=True
+    )
+    assert history == expected and history.steps == [10, 20, 30, 40]
+    assert all(torch.equal(a, b) for a, b in zip(whole.state_dict().values(), other.state_dict().values(), strict=True))
+
+
+def test_training_stops_early_and_keeps_the_best_weights():
+    x, y = problem(12)
+    held_out = torch.randn(40, 6), torch.randn(40, 2)
+    model = network()
+    config = LoopConfig(steps=2000, learning_rate=0.01, validate_every=10, patience=5)
+    history = train_minibatches(model, loss_of(model), (x, y), config, validation=held_out)
+    assert history.stopped_early and history.steps[-1] < 2000
+    assert history.steps[-1] - history.best == 50
+    assert min(history.validation) == history.validation[history.steps.index(history.best)]
+    with torch.no_grad():
+        assert loss_of(model)(*held_out).item() == pytest.approx(min(history.validation), rel=1e-6)
+
+
+def test_few_rows_are_learnt_by_heart_and_the_others_are_not_seen():
+    x, y = problem()
+    y[4:] = float("nan")
+    model = nn.Sequential(nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 2))
+    history = train_minibatches(model, loss_of(model), (x, y), LoopConfig(steps=600, learning_rate=0.01, overfit=4))
+    assert history.training[-1] < 1e-4
+
+
+def test_every_row_is_seen_once_in_a_pass():
+    seen = []
+    model = nn.Linear(1, 1)
+
+    def loss(rows):
+        seen.append(rows.flatten().tolist())
+        return model(rows).mean()
+
+    train_minibatches(model, loss, (torch.arange(12.0)[:, None],), LoopConfig(steps=6, batch_size=4))
+    first, second = sum(seen[:3], []), sum(seen[3:], [])
+    assert sorted(first) == sorted(second) == list(range(12)) and first != second
+
+
+def test_losses_that_are_not_finite_and_useless_data_are_refused(tmp_path):
+    model = nn.Linear(2, 1)
+    with pytest.raises(CreativeMLError, match="not finite at step 0"):
+        train_minibatches(model, lambda x: model(x).mean() * float("nan"), (torch.zeros(3, 2),), LoopConfig(steps=2))
+    for data in ((), (torch.zeros(0, 2),), (torch.zeros(3, 2), torch.zeros(4))):
+        with pytest.raises(CreativeMLError, match="equally many rows"):
+            train_minibatches(model, lambda *_: model(torch.zeros(1, 2)).mean(), data, LoopConfig())
+    with pytest.raises(CreativeMLError, match="no checkpoint to resume from"):
+        train_minibatches(
+            model, lambda x: model(x).mean(), (torch.zeros(3, 2),), LoopConfig(), folder=tmp_path, resume=True
+        )
+    with pytest.raises(ValueError, match="learning_rate"):
+        LoopConfig(learning_rate=0.0)
