@@ -82,7 +82,8 @@ def categorical_nll(logits: Tensor, target: Tensor) -> Tensor:
         ValueError: `target` does not have the shape of `logits` without its last axis.
     """
     if logits.shape[:-1] != target.shape:
-        raise ValueError(f"logits {tuple(logits.shape)} need targets {tuple(logits.shape[:-1])}, not {tuple(target.shape)}")
+        needed = tuple(logits.shape[:-1])
+        raise ValueError(f"logits {tuple(logits.shape)} need targets {needed}, not {tuple(target.shape)}")
     chosen = logits.gather(-1, target[..., None]).squeeze(-1)
     return torch.logsumexp(logits, -1) - chosen
 
