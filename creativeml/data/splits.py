@@ -10,6 +10,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from hashlib import sha256
 
+from creativeml.errors import CreativeMLError
+
 SPLITS: tuple[str, ...] = ("train", "validation", "test")
 SHARES: dict[str, float] = {"train": 0.8, "validation": 0.1, "test": 0.1}
 
@@ -43,6 +45,31 @@ def assign_splits(groups: Sequence[str], classes: Sequence[str]) -> list[str]:
     for members in by_class.values():
         split_of.update(_split_class(sorted(members, key=_hash), sizes))
     return [split_of[group] for group in groups]
+
+
+def check_disjoint(groups: Sequence[str], splits: Sequence[str]) -> None:
+    """Refuse splits that share a source group.
+
+    Args:
+        groups: source group of each sound; an empty name is a group of its own.
+        splits: name of each sound's split.
+
+    Raises:
+        CreativeMLError: a group is in two splits; the message names the first such group and its splits.
+    """
+    if len(groups) != len(splits):
+        raise ValueError(f"{len(groups)} groups but {len(splits)} splits")
+    found: dict[str, set[str]] = defaultdict(set)
+    for group, split in zip(groups, splits, strict=True):
+        if group:
+            found[group].add(split)
+    leaks = sorted(group for group, where in found.items() if len(where) > 1)
+    if leaks:
+        more = f" (and {len(leaks) - 1} more groups)" if len(leaks) > 1 else ""
+        raise CreativeMLError(
+            f"the split leaks: sounds of the group '{leaks[0]}' are in {' and '.join(sorted(found[leaks[0]]))}{more}; a"
+            " model would be judged by recordings that it has learnt; put every group into one split"
+        )
 
 
 def _split_class(groups: list[str], sizes: Counter[str]) -> dict[str, str]:

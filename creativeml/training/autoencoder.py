@@ -24,7 +24,8 @@ from creativeml.losses.variational import kl_standard_normal, sample_gaussian
 from creativeml.models.autoencoders.drum_vae import DrumVAE, DrumVAEConfig
 from creativeml.models.gans.encoder import SoundEncoder, SoundEncoderConfig
 from creativeml.training.config import NO_KINDS, AugmentationConfig, OptimizerConfig
-from creativeml.training.gan import adam, average_weights, update
+from creativeml.training.gan import adam, average_weights
+from creativeml.training.updates import update
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,7 @@ from tqdm import tqdm
 from creativeml.errors import CreativeMLError
 from creativeml.models.gans.style_wavegan import StyleWaveGAN
 from creativeml.precision import denormals_flushed
-from creativeml.training.gan import NonFiniteLoss
-from creativeml.training.recorder import NoRecorder, Recorder, save_reference
+from creativeml.training.recorder import Means, NoRecorder, Recorder, save_reference
 from creativeml.training.replicas import any_replica, reseed
 from creativeml.training.run import (
     FitOptions,
@@ -32,6 +31,7 @@ from creativeml.training.run import (
     tell,
 )
 from creativeml.training.tasks import TrainingConfig, train_step
+from creativeml.training.updates import NonFiniteLoss
 from creativeml.training.validation import ALARMS, SCORE, VARIETY, generate, rank_of
 
 RECORD_EVERY = 20
@@ -162,25 +162,6 @@ def _stops(run: Run) -> bool:
     if any_replica(run.gan.fabric, bool(run.stopped_by)):
         run.stopped_by = run.stopped_by or signal.SIGTERM.name
     return bool(run.stopped_by)
-
-
-class Means:
-    """Mean of each figure since the last look; rare terms (penalties) count the steps on which they were paid."""
-
-    def __init__(self) -> None:
-        self._sums: dict[str, tuple[float, int]] = {}
-
-    def add(self, figures: dict[str, float]) -> None:
-        """Count the figures of one step."""
-        for name, value in figures.items():
-            total, count = self._sums.get(name, (0.0, 0))
-            self._sums[name] = (total + value, count + 1)
-
-    def take(self) -> dict[str, float]:
-        """The means, and start anew."""
-        means = {name: total / count for name, (total, count) in self._sums.items()}
-        self._sums.clear()
-        return means
 
 
 class Trouble:

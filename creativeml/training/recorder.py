@@ -26,15 +26,23 @@ def last_line_with(folder: Path, name: str, step: int) -> dict[str, Any]:
 
 
 class Recorder:
-    """Appends figures to `log.jsonl` and to TensorBoard files in the run's folder."""
+    """Appends figures to `log.jsonl` and to TensorBoard files in the run's folder.
 
-    def __init__(self, folder: Path, *, from_step: int = 0) -> None:
+    Args:
+        folder: of the run; made if missing.
+        from_step: lines of later steps are dropped.
+        tensorboard: False writes `log.jsonl` alone.
+    """
+
+    def __init__(self, folder: Path, *, from_step: int = 0, tensorboard: bool = True) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / LOG
         self._file = self.path.open("a", encoding="utf-8")
         self.forget_after(from_step)
-        tensorboard = require("torch.utils.tensorboard", extra="train")
-        self._writer = tensorboard.SummaryWriter(str(folder / "tensorboard"), purge_step=from_step or None)
+        self._writer = None
+        if tensorboard:
+            writers = require("torch.utils.tensorboard", extra="train")
+            self._writer = writers.SummaryWriter(str(folder / "tensorboard"), purge_step=from_step or None)
 
     def forget_after(self, step: int) -> None:
         """Drop the lines of steps that a resumed or rolled-back run takes again."""
@@ -49,13 +57,33 @@ class Recorder:
         self._file.write(json.dumps({"step": step, **figures}) + "\n")
         self._file.flush()
         for name, value in figures.items():
-            if isinstance(value, (int, float)):
+            if self._writer is not None and isinstance(value, (int, float)):
                 self._writer.add_scalar(name, value, step)
 
     def close(self) -> None:
         """Flush and close the files."""
         self._file.close()
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
+
+
+class Means:
+    """Mean of each figure since the last look; rare terms (penalties) count the steps on which they were paid."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, tuple[float, int]] = {}
+
+    def add(self, figures: dict[str, float]) -> None:
+        """Count the figures of one step."""
+        for name, value in figures.items():
+            total, count = self._sums.get(name, (0.0, 0))
+            self._sums[name] = (total + value, count + 1)
+
+    def take(self) -> dict[str, float]:
+        """The means, and start anew."""
+        means = {name: total / count for name, (total, count) in self._sums.items()}
+        self._sums.clear()
+        return means
 
 
 class NoRecorder:

@@ -2,10 +2,12 @@
 
 from collections import Counter, defaultdict
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from creativeml.data.splits import SPLITS, assign_splits
+from creativeml.data.splits import SPLITS, assign_splits, check_disjoint
+from creativeml.errors import CreativeMLError
 
 sounds = st.lists(st.tuples(st.integers(0, 40), st.sampled_from("abc")), min_size=1, max_size=200)
 
@@ -54,3 +56,19 @@ def test_one_huge_group_does_not_fill_the_test_split():
     groups = ["huge"] * 500 + [f"small-{n}" for n in range(100)]
     counts = Counter(assign_splits(groups, ["kick"] * 600))
     assert counts["train"] >= 480 and counts["test"] >= 20
+
+
+def test_a_leaky_split_is_refused_by_the_name_of_the_group():
+    groups, splits = ["a", "a", "b", "", ""], ["train", "train", "test", "train", "test"]
+    check_disjoint(groups, splits)
+    with pytest.raises(CreativeMLError, match="group 'a' are in test and train"):
+        check_disjoint(groups, ["train", "test", "test", "train", "test"])
+    with pytest.raises(ValueError, match="5 groups but 1"):
+        check_disjoint(groups, ["train"])
+
+
+@settings(deadline=None)
+@given(sounds)
+def test_what_is_assigned_never_leaks(pairs):
+    groups, classes = arrange(pairs)
+    check_disjoint(groups, assign_splits(groups, classes))

@@ -22,9 +22,10 @@ from creativeml.training import fit as fit_module
 from creativeml.training import run as run_module
 from creativeml.training.config import training_preset
 from creativeml.training.fit import fit
-from creativeml.training.gan import NonFiniteLoss, build_gan, train_step
+from creativeml.training.gan import build_gan, train_step
 from creativeml.training.recorder import last_line_with
 from creativeml.training.run import FitOptions
+from creativeml.training.updates import NonFiniteLoss
 from creativeml.training.validation import generate
 
 

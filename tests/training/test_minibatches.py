@@ -1,5 +1,7 @@
 """The plain loop: resumes exactly, stops early, learns few rows by heart, keeps its best weights."""
 
+import json
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -7,6 +9,7 @@ from torch import nn
 
 from creativeml.errors import CreativeMLError
 from creativeml.training.minibatches import LoopConfig, train_minibatches
+from creativeml.training.replicas import fabric_for
 
 
 def problem(rows=40):
@@ -69,6 +72,57 @@ def test_every_row_is_seen_once_in_a_pass():
     train_minibatches(model, loss, (torch.arange(12.0)[:, None],), LoopConfig(steps=6, batch_size=4))
     first, second = [row for part in seen[:3] for row in part], [row for part in seen[3:] for row in part]
     assert sorted(first) == sorted(second) == list(range(12)) and first != second
+
+
+def test_a_resume_keeps_schedule_log_and_mixed_precision(tmp_path):
+    """Momentum, warm-up and cosine, bfloat16 through Fabric: halves give the weights and the log of the whole."""
+    fabric = fabric_for("cpu", "bf16-mixed")
+    # The schedule belongs to the whole run, so the first half is the whole one cut off, as by a signal.
+    config = LoopConfig(steps=40, batch_size=7, validate_every=10, optimizer="momentum", schedule="cosine", warm_up=6)
+
+    class CutOff(Exception):
+        pass
+
+    def run(folder, *, resume=False, cut_after=None):
+        model, steps, seen = network(), [], set()
+
+        def loss(x, y):
+            if model.training:
+                steps.append(1)
+                if cut_after is not None and len(steps) > cut_after:
+                    raise CutOff
+            seen.add(model(x).dtype)
+            return {"squares": F.mse_loss(model(x), y), "size": 1e-3 * model[0].weight.square().sum()}
+
+        history = train_minibatches(
+            model, loss, problem(), config, validation=problem(10), folder=folder, resume=resume, fabric=fabric
+        )
+        assert seen == {torch.bfloat16}
+        return model, history
+
+    whole, expected = run(tmp_path / "whole")
+    with pytest.raises(CutOff):
+        run(tmp_path / "halves", cut_after=25)
+    other, history = run(tmp_path / "halves", resume=True)
+    assert history == expected
+    assert all(torch.equal(a, b) for a, b in zip(whole.state_dict().values(), other.state_dict().values(), strict=True))
+    logs = [(tmp_path / name / "log.jsonl").read_text() for name in ("whole", "halves")]
+    assert logs[0] == logs[1]
+    lines = [json.loads(line) for line in logs[0].splitlines()]
+    assert [line["step"] for line in lines] == [10, 20, 30, 40]
+    assert set(lines[0]) == {"step", "squares", "size", "validation"}
+    assert lines[1]["squares"] + lines[1]["size"] == pytest.approx(history.training[1])
+
+
+def test_a_folder_is_used_for_one_run_and_resumed_only_with_one(tmp_path):
+    model = network()
+    with pytest.raises(CreativeMLError, match="no checkpoint to resume from"):
+        train_minibatches(model, loss_of(model), problem(), LoopConfig(steps=2), folder=tmp_path, resume=True)
+    train_minibatches(model, loss_of(model), problem(), LoopConfig(steps=2), folder=tmp_path)
+    with pytest.raises(CreativeMLError, match="holds a run already"):
+        train_minibatches(model, loss_of(model), problem(), LoopConfig(steps=2), folder=tmp_path)
+    with pytest.raises(CreativeMLError, match="name the folder"):
+        train_minibatches(model, loss_of(model), problem(), LoopConfig(steps=2), resume=True)
 
 
 def test_losses_that_are_not_finite_and_useless_data_are_refused(tmp_path):

@@ -1,0 +1,126 @@
+"""Domain adaptation: labels of one domain, sounds of another, and features that do not tell the two apart.
+
+Ganin et al., "Domain-adversarial training of neural networks" (DANN, 2016, arXiv 1505.07818).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from creativeml.config import check_range
+from creativeml.layers.heads import DomainAdversarial
+from creativeml.losses.likelihood import bernoulli_nll
+from creativeml.training.loop import History, LoopConfig, fabric_of, run_loop
+from creativeml.training.minibatches import rows_of_step
+from creativeml.training.optimizers import make_optimizer
+from creativeml.training.updates import update
+
+
+@dataclass(frozen=True)
+class DomainConfig:
+    """How domains are made alike; `loop.batch_size` rows are taken of each."""
+
+    loop: LoopConfig = field(default_factory=LoopConfig)
+    strength: float = 1.0
+    """Of the reversed gradient at the end; 0 learns from the source domain alone."""
+    ramp: float = 10.0
+    """How steeply the strength rises at the start, while the domain's head has yet to learn (gamma of the paper)."""
+
+    def __post_init__(self) -> None:
+        check_range("strength", self.strength, 0.0)
+        if not self.ramp > 0:
+            raise ValueError(f"ramp must be above 0, not {self.ramp}")
+
+
+def reversal_strength(config: DomainConfig, step: int) -> float:
+    """Strength at a step: from 0 towards `strength`, along a sigmoid (section 5.2.2 of the paper)."""
+    return config.strength * (2.0 / (1.0 + math.exp(-config.ramp * step / config.loop.steps)) - 1.0)
+
+
+def domain_terms(
+    model: DomainAdversarial, source: tuple[Tensor, Tensor], target: Tensor, strength: float
+) -> dict[str, Tensor]:
+    """Loss terms of one batch: kinds in the source, and the domain of both.
+
+    Args:
+        model: trunk and heads.
+        source: inputs `(b, ...)` and labels `(b,)`.
+        target: inputs `(c, ...)` without labels.
+        strength: of the reversed gradient.
+    """
+    x, labels = source
+    # Together, so that normalisation over the batch sees both domains.
+    logits, domain = model.with_domain(torch.cat([x, target]), strength)
+    from_target = torch.cat([torch.zeros(len(x)), torch.ones(len(target))]).to(domain.device)
+    return {
+        "kinds": F.cross_entropy(logits[: len(x)].float(), labels),
+        "domain": bernoulli_nll(domain.float(), from_target).mean(),
+    }
+
+
+def train_domain_adversarial(
+    model: DomainAdversarial,
+    source: tuple[Tensor, Tensor],
+    target: Tensor,
+    config: DomainConfig,
+    *,
+    validation: tuple[Tensor, ...] = (),
+    folder: Path | None = None,
+    resume: bool = False,
+    fabric: Fabric | None = None,
+) -> History:
+    """Train kinds from the labels of the source domain, in features that do not tell the domain.
+
+    Args:
+        model: changed in place.
+        source: inputs `(n, ...)` and labels `(n,)`; with `loop.overfit` the first so many rows.
+        target: inputs `(m, ...)` of the other domain.
+        config: how.
+        validation: inputs and labels that the loss of the kinds is looked at on: of the source domain, since labels of
+            the target domain are what there is not.
+        folder, resume, fabric: see `training.minibatches`.
+
+    Raises:
+        CreativeMLError: as `run_loop`.
+    """
+    loop = config.loop
+    torch.manual_seed(loop.seed)
+    launched = fabric_of(fabric, model)
+    if fabric is not None:
+        source, target = (source[0].to(fabric.device), source[1].to(fabric.device)), target.to(fabric.device)
+        validation = tuple(tensor.to(fabric.device) for tensor in validation)
+    rows = tuple(tensor[: loop.overfit] for tensor in source)
+    trained = [p for p in model.parameters() if p.requires_grad]
+    optimizer = make_optimizer(loop.optimizer, trained, loop.learning_rate, weight_decay=loop.weight_decay)
+    # Another seed, so that the two orders have nothing to do with each other.
+    other = replace(loop, seed=loop.seed + 1)
+
+    def take(step: int) -> dict[str, float]:
+        number = step * launched.world_size + launched.global_rank
+        x, labels = rows_of_step(rows, loop, number)
+        (away,) = rows_of_step((target,), other, number)
+        with launched.autocast():
+            terms = domain_terms(model, (x, labels), away, reversal_strength(config, step))
+        return update(launched, optimizer, terms)
+
+    def look() -> float:
+        with launched.autocast():
+            return float(F.cross_entropy(model(validation[0]).float(), validation[1]))
+
+    return run_loop(
+        {"model": model},
+        {"optimizer": optimizer},
+        take,
+        loop,
+        fabric=launched,
+        look=look if validation else None,
+        folder=folder,
+        resume=resume,
+    )

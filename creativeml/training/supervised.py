@@ -1,0 +1,140 @@
+"""Learning from labels: kinds alone, or kinds and descriptors from one trunk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from creativeml.config import check_range
+from creativeml.errors import CreativeMLError
+from creativeml.layers.heads import TwoHeads
+from creativeml.losses.likelihood import gaussian_nll
+from creativeml.training.minibatches import History, LoopConfig, train_minibatches
+
+
+@dataclass(frozen=True)
+class SupervisedConfig:
+    """How labels are learnt."""
+
+    loop: LoopConfig = field(default_factory=LoopConfig)
+    label_smoothing: float = 0.0
+    """Share of every label that is spread over all kinds (Szegedy et al. 2016, arXiv 1512.00567)."""
+    values_weight: float = 1.0
+    """Of the descriptors beside the kinds, for two heads."""
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.label_smoothing < 1.0:
+            raise ValueError(f"label_smoothing must be at least 0 and less than 1, not {self.label_smoothing}")
+        check_range("values_weight", self.values_weight, 0.0)
+
+
+def train_supervised(
+    model: nn.Module,
+    data: tuple[Tensor, Tensor],
+    config: SupervisedConfig,
+    *,
+    validation: tuple[Tensor, ...] = (),
+    folder: Path | None = None,
+    resume: bool = False,
+    fabric: Fabric | None = None,
+) -> History:
+    """Train a classifier.
+
+    Args:
+        model: `(b, ...)` → logits `(b, classes)`; changed in place.
+        data: inputs `(n, ...)` and labels `(n,)`.
+        config: how; with `loop.overfit` the rows that are kept are spread over the kinds, and validation rows are not
+            looked at, since what is learnt by heart is not to be judged by others.
+        validation: inputs and labels.
+        folder, resume, fabric: see `training.minibatches`.
+
+    Raises:
+        CreativeMLError: as `train_minibatches`.
+    """
+
+    def loss(x: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        # Smoothing makes training losses no likelihoods; validation rows are judged by the likelihood itself.
+        smoothing = config.label_smoothing if model.training else 0.0
+        return {"kinds": F.cross_entropy(model(x).float(), labels, label_smoothing=smoothing)}
+
+    data, validation = _for_overfitting(data, validation, config.loop)
+    return train_minibatches(
+        model, loss, data, config.loop, validation=validation, folder=folder, resume=resume, fabric=fabric
+    )
+
+
+def train_two_heads(
+    model: TwoHeads,
+    data: tuple[Tensor, Tensor, Tensor],
+    config: SupervisedConfig,
+    *,
+    validation: tuple[Tensor, ...] = (),
+    folder: Path | None = None,
+    resume: bool = False,
+    fabric: Fabric | None = None,
+) -> History:
+    """Train kinds and descriptors from one trunk: the sum of both negative log-likelihoods.
+
+    Args:
+        model: changed in place.
+        data: inputs `(n, ...)`, labels `(n,)`, descriptors `(n, values)`, each about of variance 1; NaN where a value
+            is not known.
+        config: how; see `train_supervised` for `loop.overfit`.
+        validation: the same three.
+        folder, resume, fabric: see `training.minibatches`.
+
+    Raises:
+        CreativeMLError: as `train_minibatches`.
+    """
+
+    def loss(x: Tensor, labels: Tensor, values: Tensor) -> dict[str, Tensor]:
+        logits, found = (part.float() for part in model(x))
+        known = values.isfinite()
+        surprise = gaussian_nll(found, torch.where(known, values, 0.0))
+        mean = torch.where(known, surprise, 0.0).sum() / known.sum().clamp_min(1)
+        return {"kinds": F.cross_entropy(logits, labels), "values": config.values_weight * mean}
+
+    data, validation = _for_overfitting(data, validation, config.loop)
+    return train_minibatches(
+        model, loss, data, config.loop, validation=validation, folder=folder, resume=resume, fabric=fabric
+    )
+
+
+@torch.no_grad()
+def logits_of(model: nn.Module, inputs: Tensor, *, batch_size: int = 64) -> Tensor:
+    """What a classifier says in evaluation mode, batch by batch: `(n, ...)` → `(n, classes)`."""
+    before = model.training
+    model.eval()
+    said = torch.cat([model(part) for part in inputs.split(batch_size)])
+    model.train(before)
+    return said
+
+
+def accuracy(model: nn.Module, inputs: Tensor, labels: Tensor) -> float:
+    """Share of the inputs `(n, ...)` whose likeliest class is their label `(n,)`."""
+    return float((logits_of(model, inputs).argmax(1) == labels).float().mean())
+
+
+def spread_over_kinds(labels: Tensor) -> Tensor:
+    """Indices `(n,)` of all rows in an order in which the kinds take turns."""
+    turn = torch.zeros_like(labels)
+    for kind in labels.unique():
+        members = labels == kind
+        turn[members] = torch.arange(int(members.sum()), device=labels.device)
+    return torch.argsort(turn, stable=True)
+
+
+def _for_overfitting(
+    data: tuple[Tensor, ...], validation: tuple[Tensor, ...], loop: LoopConfig
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    if loop.overfit is None:
+        return data, validation
+    if len(data[0]) != len(data[1]):
+        raise CreativeMLError(f"{len(data[0])} inputs but {len(data[1])} labels")
+    order = spread_over_kinds(data[1])
+    return tuple(tensor[order] for tensor in data), ()
