@@ -31,6 +31,17 @@ _MODULES: tuple[str, ...] = (
     "creativeml.models.gans.encoder",
     "creativeml.models.autoencoders.drum_vae",
     "creativeml.models.classifiers.drum_classifier",
+    "creativeml.models.classifiers.mlp",
+    "creativeml.models.classifiers.lenet",
+    "creativeml.models.classifiers.alexnet",
+    "creativeml.models.classifiers.vgg",
+    "creativeml.models.classifiers.resnet",
+    "creativeml.models.classifiers.tcn",
+    "creativeml.models.classifiers.recurrent",
+    "creativeml.models.classifiers.hierarchical_attention",
+    "creativeml.models.classifiers.transformer",
+    "creativeml.models.transformers.transformer",
+    "creativeml.models.autoencoders.unet",
 )
 _ENTRIES: dict[str, Entry] = {}
 M = TypeVar("M", bound=type[nn.Module])
