@@ -1,0 +1,37 @@
+"""What the configurations of all classifiers have: axes and channels of the input, classes, width."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from creativeml.config import check_range
+from creativeml.kinds import KINDS
+from creativeml.layers.by_dimension import Dims
+
+
+@dataclass(frozen=True)
+class ClassifierConfig:
+    """Inputs `(batch, in_channels, *axes)` to logits `(batch, classes)`, at any length of the axes."""
+
+    dims: Dims = 2
+    """Axes: 1 for waveforms (samples), 2 for spectrograms (bands, frames)."""
+    in_channels: int = 1
+    classes: int = len(KINDS)
+    width: int = 32
+    """What the channels or units of every layer are in proportion to."""
+
+    def __post_init__(self) -> None:
+        if self.dims not in (1, 2):
+            raise ValueError(f"dims must be 1 (waveforms) or 2 (spectrograms), not {self.dims}")
+        for name in ("in_channels", "classes", "width"):
+            check_range(name, getattr(self, name), 1)
+
+
+def check_probability(name: str, value: float) -> None:
+    """Refuse a dropout of less than 0, or of all.
+
+    Raises:
+        ValueError: with the name and the value.
+    """
+    if not 0.0 <= value < 1.0:
+        raise ValueError(f"{name} must be at least 0 and less than 1, not {value}")
