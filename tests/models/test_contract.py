@@ -31,6 +31,7 @@ FIXED = {
     "wavegan": "takes latents",
     "spectral_gan": "takes latents",
     "drum_vae": "takes latents",
+    "word2vec": "takes single tokens",
 }
 """Models of inputs without a length, or with one that is part of the configuration, and why."""
 _ISTFT = "torch.istft looks at the numbers of its window, and a trace has none"

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from creativeml.config import check_range
 from creativeml.models.registry import register
+from creativeml.models.sizes import check_last
 
 Activation = Literal["linear", "sigmoid", "tanh", "relu"]
 
@@ -72,6 +73,7 @@ class Autoencoder(nn.Module):
 
     def encode(self, x: Tensor, *, depth: int | None = None) -> Tensor:
         """Codes: `(b, features)` → `(b, hidden[depth - 1])`, after all pairs if `depth` is None, as is if it is 0."""
+        check_last(x, self.config.features, "features")
         for pair in self.pairs[:depth]:
             x = pair.encode(x)  # type: ignore[operator]
         return x
@@ -168,6 +170,7 @@ class CodeClassifier(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`(b, features)` → scores `(b, classes)`, logits."""
+        check_last(x, self.config.autoencoder.features, "features")
         for layer in self.layers:
             x = ACTIVATIONS[self.config.autoencoder.activation](layer(x))
         return self.score(x)

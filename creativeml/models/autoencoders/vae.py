@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from creativeml.config import check_range
 from creativeml.losses.variational import kl_standard_normal, sample_gaussian
 from creativeml.models.registry import register
+from creativeml.models.sizes import check_last
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class VAE(nn.Module):
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Posterior of each input: `(b, features)` → means and log-variances, each `(b, latent_dim)`."""
+        check_last(x, self.config.features, "features")
         hidden = self.encoder(x)
         mean = self.mean(hidden)
         if self.spread is None:

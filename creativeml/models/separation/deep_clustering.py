@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from creativeml.config import check_range
 from creativeml.models.registry import register
+from creativeml.models.sizes import check_last
 
 FLOOR_DB = -60.0
 """Level, beside the loudest bin of a mixture, below which a bin counts as silent."""
@@ -84,5 +85,6 @@ class DeepClustering(nn.Module):
 
     def forward(self, levels: Tensor) -> Tensor:
         """Levels `(b, frames, bins)` → unit vectors `(b, frames, bins, dim)`."""
+        check_last(levels, self.config.bins, "bins")
         hidden, _ = self.recurrent(levels)
         return F.normalize(self.embed(hidden).unflatten(2, (self.config.bins, self.config.dim)), dim=-1)
