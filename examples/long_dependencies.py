@@ -39,8 +39,9 @@ class Listener(nn.Module):
         super().__init__()
         self.recurrent = Recurrent(cell, BANDS, STATE)
         self.score = nn.Linear(STATE, len(KINDS) - 1)
-        if cell == "lstm":
-            # An open forget gate to start from, or little reaches far (Gers et al. 2000; Jozefowicz et al. 2015).
+        if cell != "rnn":
+            # The gate that keeps (the LSTM's forget gate, the GRU's update gate) starts out open, or little reaches far
+            # (Jozefowicz et al., "An empirical exploration of recurrent network architectures", 2015).
             with torch.no_grad():
                 self.recurrent.layers[0][0].bias_ih[STATE : 2 * STATE] = 3.0  # type: ignore[index]
 
@@ -69,8 +70,7 @@ def main(*, out: Path = Path("long_dependencies.png"), steps: int = 200, pause: 
             torch.manual_seed(0)
             listener = Listener(cell)
             if length == pause:
-                x, answers = runs(pack, pictures, known, length, 32)
-                fades[cell] = fading(listener, x)
+                fades[cell] = fading(listener, runs(pack, pictures, known, length, 32)[0])
             shares.append(learn(listener, pack, pictures, known, unheard, length, steps))
         print(f"{cell:8} {shares[0]:15.0%} {shares[1]:10.0%} {fades[cell][0] / fades[cell][-1]:20.0e}")
     draw(fades, out)
