@@ -1,7 +1,8 @@
 """LeNet-5 with sigmoids and average pooling, after LeCun et al. (1998).
 
 That paper ("Gradient-based learning applied to document recognition", Proceedings of the IEEE) has tanh, trainable
-pooling and a sparse second layer; this is the plain form that textbooks teach, 61,706 parameters for pictures of 28 x 28 and ten classes.
+pooling and a sparse second layer; this is the plain form that textbooks teach, 61,706 parameters for pictures of
+28 x 28 and ten classes.
 """
 
 from __future__ import annotations
