@@ -33,7 +33,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from creativeml import models
@@ -54,6 +54,10 @@ from matplotlib import pyplot as plt
 BANDS, WAVE_SAMPLES = 64, 16384
 VARIED = 4000
 """Copies of the train recordings, made once for all."""
+TRIAL = 15
+"""Steps that are timed to learn how many the budget allows."""
+LOOKS = 10
+"""Comparisons with the validation recordings."""
 
 
 @dataclass(frozen=True)
@@ -136,21 +140,33 @@ def train_network(family: Family, drums: Drums, seed: int, seconds: float) -> di
     """One network; what it said of the test recordings, and what it cost."""
     view, kinds = VIEWS[family.view], len(drums.kinds)
 
+    def fresh() -> nn.Module:
+        torch.manual_seed(seed)
+        return models.build(family.model, classes=kinds, **family.fields)
+
     def loss(*rows: Tensor) -> Tensor:
         return F.cross_entropy(model(view(rows)).float(), rows[2])
 
-    torch.manual_seed(seed)
-    model = models.build(family.model, classes=kinds, **family.fields)
-    steps = max(20, round(seconds / _seconds_per_step(family, drums, loss)))
-    # Ten looks at the validation recordings; the rate falls to nothing, which suits any number of steps.
-    config = LoopConfig(
-        steps, 32, family.rate, weight_decay=1e-4, validate_every=max(1, steps // 10), seed=seed, schedule="cosine"
-    )
-    torch.manual_seed(seed)
-    model = models.build(family.model, classes=kinds, **family.fields)
-    started = time.process_time()
-    train_minibatches(model, loss, drums.train, config, validation=drums.validation)
-    spent = time.process_time() - started
+    def train(steps: int, looks: int) -> float:
+        # The rate falls to nothing, which suits any number of steps.
+        schedule = LoopConfig(
+            steps,
+            32,
+            family.rate,
+            weight_decay=1e-4,
+            validate_every=max(1, steps // looks),
+            seed=seed,
+            schedule="cosine",
+        )
+        started = time.process_time()
+        train_minibatches(model, loss, drums.train, schedule, validation=drums.validation if looks > 1 else ())
+        return time.process_time() - started
+
+    model = fresh()
+    train(TRIAL, 1)
+    steps = max(20, round(TRIAL * seconds / train(TRIAL, 1)))
+    model = fresh()
+    spent = train(steps, LOOKS)
     with torch.no_grad():
         recognised = model(view(drums.test)).argmax(1)
     one = view(tuple(part[:1] for part in drums.test))
@@ -164,15 +180,6 @@ def train_network(family: Family, drums: Drums, seed: int, seconds: float) -> di
         "macs": counter.get_total_flops() / 2,
         "ms": _milliseconds(lambda: model(one)),
     }
-
-
-def _seconds_per_step(family: Family, drums: Drums, loss: Callable[..., Tensor]) -> float:
-    rows = tuple(part[:32] for part in drums.train)
-    for repetition in range(6):
-        if repetition == 1:
-            started = time.process_time()
-        loss(*rows).backward()
-    return (time.process_time() - started) / 5
 
 
 @torch.no_grad()
