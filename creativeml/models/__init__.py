@@ -9,20 +9,31 @@ from creativeml.models.checkpoint import from_pretrained, save_pretrained
 from creativeml.models.registry import build, list, register
 
 if TYPE_CHECKING:
+    from creativeml.models.autoencoders.autoencoder import (
+        Autoencoder,
+        AutoencoderConfig,
+        CodeClassifier,
+        CodeClassifierConfig,
+    )
+    from creativeml.models.autoencoders.conv_autoencoder import ConvAutoencoder, ConvAutoencoderConfig
     from creativeml.models.autoencoders.drum_vae import DrumVAE, DrumVAEConfig
+    from creativeml.models.autoencoders.vae import VAE, VAEConfig
     from creativeml.models.classifiers.drum_classifier import DrumClassifier, DrumClassifierConfig
+    from creativeml.models.flows.glow import Glow, GlowConfig
+    from creativeml.models.flows.nice import NICE, NICEConfig
+    from creativeml.models.gans.dcgan import DCGAN, DCGANConfig
     from creativeml.models.gans.encoder import SoundEncoder, SoundEncoderConfig
+    from creativeml.models.gans.pix2pix import Pix2Pix, Pix2PixConfig
     from creativeml.models.gans.spectral_gan import SpectralGAN, SpectralGANConfig
     from creativeml.models.gans.style_wavegan import StyleWaveGAN, StyleWaveGANConfig
     from creativeml.models.gans.wavegan import WaveGAN, WaveGANConfig
-    from creativeml.models.autoencoders.autoencoder import Autoencoder, AutoencoderConfig, CodeClassifier, CodeClassifierConfig
-    from creativeml.models.autoencoders.conv_autoencoder import ConvAutoencoder, ConvAutoencoderConfig
-    from creativeml.models.autoencoders.vae import VAE, VAEConfig
-    from creativeml.models.flows.glow import Glow, GlowConfig
-    from creativeml.models.flows.nice import NICE, NICEConfig
 
 # Classes are imported on first use, for a short start.
 _HOMES = {
+    "DCGAN": "gans.dcgan",
+    "DCGANConfig": "gans.dcgan",
+    "Pix2Pix": "gans.pix2pix",
+    "Pix2PixConfig": "gans.pix2pix",
     "SoundEncoder": "gans.encoder",
     "SoundEncoderConfig": "gans.encoder",
     "StyleWaveGAN": "gans.style_wavegan",
@@ -50,28 +61,32 @@ _HOMES = {
 }
 
 __all__ = [
+    "DCGAN",
+    "NICE",
+    "VAE",
     "Autoencoder",
     "AutoencoderConfig",
     "CodeClassifier",
     "CodeClassifierConfig",
     "ConvAutoencoder",
     "ConvAutoencoderConfig",
-    "VAE",
-    "VAEConfig",
-    "Glow",
-    "GlowConfig",
-    "NICE",
-    "NICEConfig",
+    "DCGANConfig",
     "DrumClassifier",
     "DrumClassifierConfig",
     "DrumVAE",
     "DrumVAEConfig",
+    "Glow",
+    "GlowConfig",
+    "NICEConfig",
+    "Pix2Pix",
+    "Pix2PixConfig",
     "SoundEncoder",
     "SoundEncoderConfig",
     "SpectralGAN",
     "SpectralGANConfig",
     "StyleWaveGAN",
     "StyleWaveGANConfig",
+    "VAEConfig",
     "WaveGAN",
     "WaveGANConfig",
     "build",

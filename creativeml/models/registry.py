@@ -28,6 +28,8 @@ _MODULES: tuple[str, ...] = (
     "creativeml.models.gans.style_wavegan",
     "creativeml.models.gans.wavegan",
     "creativeml.models.gans.spectral_gan",
+    "creativeml.models.gans.dcgan",
+    "creativeml.models.gans.pix2pix",
     "creativeml.models.gans.encoder",
     "creativeml.models.autoencoders.drum_vae",
     "creativeml.models.classifiers.drum_classifier",

@@ -97,4 +97,4 @@ def rows_of_step(data: tuple[Tensor, ...], config: LoopConfig, step: int) -> tup
     return tuple(tensor[chosen] for tensor in data)
 
 
-__all__ = ["History", "Loss", "LoopConfig", "rows_of_step", "train_minibatches"]
+__all__ = ["History", "LoopConfig", "Loss", "rows_of_step", "train_minibatches"]
