@@ -1,8 +1,8 @@
 """Training of GANs of pictures: DCGAN (latents to pictures) and pix2pix (pictures to pictures).
 
-One step: the discriminator learns to tell real pictures from drawn ones, then the generator learns to have the same drawn
-ones taken for real (binary cross-entropy on logits, non-saturating: Goodfellow et al. 2014, arXiv 1406.2661). For pix2pix
-the distance to the wanted picture is added.
+One step: the discriminator learns to tell real pictures from drawn ones, then the generator learns to have the same
+drawn ones taken for real (binary cross-entropy on logits, non-saturating: Goodfellow et al. 2014, arXiv 1406.2661). For
+pix2pix the distance to the wanted picture is added.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from creativeml.config import check_range
 from creativeml.losses.likelihood import bernoulli_nll
 from creativeml.models.gans.dcgan import DCGAN, DCGANDiscriminator
 from creativeml.models.gans.pix2pix import PatchDiscriminator, Pix2Pix
-from creativeml.training.loop import History, LoopConfig, fabric_of, run_loop
+from creativeml.training.loop import History, Look, LoopConfig, Step, fabric_of, run_loop
 from creativeml.training.minibatches import rows_of_step
 from creativeml.training.optimizers import make_optimizer
 from creativeml.training.updates import update
@@ -173,9 +173,7 @@ class _Game:
             terms = generator_terms(judge, drawn)
         return figures | update(self.fabric, self.optimizers["generator"], terms | further)
 
-    def run(
-        self, take: Callable[[int], dict[str, float]], look: Callable[[], float] | None, folder: Path | None, resume: bool
-    ) -> History:
+    def run(self, take: Step, look: Look | None, folder: Path | None, resume: bool) -> History:
         """The loop."""
         return run_loop(
             self.networks,

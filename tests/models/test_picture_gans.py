@@ -1,4 +1,4 @@
-"""DCGAN and pix2pix have the sizes of their papers, the weights they start from, and a discriminator of 70 x 70 patches."""
+"""DCGAN and pix2pix have the sizes of their papers, their first weights, and a discriminator of 70 x 70 patches."""
 
 import itertools
 

@@ -94,7 +94,7 @@ def test_pix2pix_makes_sharp_pictures_of_unheard_drums_from_blurred_ones(picture
     torch.manual_seed(0)
     shape = Pix2PixConfig(channels=16, depth=3, patch_levels=1, dropout=0.0)
     generator, discriminator = Pix2Pix(shape), PatchDiscriminator(shape)
-    loop = LoopConfig(steps=250, batch_size=16, learning_rate=1e-3, validate_every=50)
+    loop = LoopConfig(steps=120, batch_size=16, learning_rate=1e-3, validate_every=40)
     held_out = blurred[150:], wanted[150:]
     history = train_pix2pix(
         generator, discriminator, (blurred[:150], wanted[:150]), PictureGANConfig(loop), validation=held_out
@@ -109,7 +109,7 @@ def test_a_small_set_is_learnt_by_heart(pictures):
     shape = Pix2PixConfig(channels=16, depth=3, patch_levels=1, dropout=0.0)
     generator, discriminator = Pix2Pix(shape), PatchDiscriminator(shape)
     noise = torch.randn(len(pictures), 1, 16, 16)
-    loop = LoopConfig(steps=200, batch_size=4, learning_rate=2e-3, overfit=4)
+    loop = LoopConfig(steps=120, batch_size=4, learning_rate=2e-3, overfit=4)
     train_pix2pix(generator, discriminator, (noise, pictures), PictureGANConfig(loop))
     generator.train()
     assert float(F.l1_loss(generator(noise[:4]), pictures[:4]).detach()) < 0.1

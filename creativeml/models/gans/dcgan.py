@@ -1,8 +1,9 @@
 """DCGAN: pictures from latents by transposed convolutions, and the discriminator that mirrors them.
 
-Radford, Metz and Chintala, "Unsupervised representation learning with deep convolutional generative adversarial networks"
-(2016, arXiv 1511.06434). Here the pictures are log-mel spectrograms of one channel (`creativeml.audio.pictures`); it is
-trained by `training.picture_gan` with the paper's binary cross-entropy and Adam of 2e-4, beta1 0.5.
+Radford, Metz and Chintala, "Unsupervised representation learning with deep convolutional generative adversarial
+networks" (2016, arXiv 1511.06434). Here the pictures are log-mel spectrograms of one channel
+(`creativeml.audio.pictures`); it is trained by `training.picture_gan` with the paper's binary cross-entropy and Adam of
+2e-4, beta1 0.5.
 """
 
 from __future__ import annotations
