@@ -33,6 +33,12 @@ VERBS: dict[str, Verb] = {
 }
 
 
+# What a verb does with other flags than its own, by its first word.
+TASKS: dict[tuple[str, str], str] = {
+    ("train", "classifier"): "creativeml.cli.train_classifier:train_classifier",
+}
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave the process.
 
@@ -79,10 +85,14 @@ def _call(name: str, arguments: list[str]) -> int:
     from creativeml.memory import keep_large_blocks
 
     keep_large_blocks()
-    module, function = VERBS[name].home.split(":")
+    home, program = VERBS[name].home, f"creativeml {name}"
+    if arguments and (name, arguments[0]) in TASKS:
+        home, program = TASKS[name, arguments[0]], f"{program} {arguments[0]}"
+        arguments = arguments[1:]
+    module, function = home.split(":")
     verb = getattr(importlib.import_module(module), function)
     try:
-        code = tyro.cli(verb, args=arguments, prog=f"creativeml {name}")
+        code = tyro.cli(verb, args=arguments, prog=program)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 2
     return int(code or 0)

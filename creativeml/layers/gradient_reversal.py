@@ -1,7 +1,7 @@
 """A layer that is the identity forwards and turns the gradient round backwards.
 
-Ganin et al., "Domain-adversarial training of neural networks" (2016, arXiv 1505.07818): what comes after the layer learns
-to tell something, and what comes before it learns to make that impossible.
+Ganin et al., "Domain-adversarial training of neural networks" (2016, arXiv 1505.07818): what comes after the layer
+learns to tell something, and what comes before it learns to make that impossible.
 """
 
 from __future__ import annotations

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from creativeml.models.embeddings.word2vec import Word2Vec, Word2VecConfig
     from creativeml.models.flows.glow import Glow, GlowConfig
     from creativeml.models.flows.nice import NICE, NICEConfig
+    from creativeml.models.gans.dcgan import DCGAN, DCGANConfig
     from creativeml.models.gans.encoder import SoundEncoder, SoundEncoderConfig
+    from creativeml.models.gans.pix2pix import Pix2Pix, Pix2PixConfig
     from creativeml.models.gans.spectral_gan import SpectralGAN, SpectralGANConfig
     from creativeml.models.gans.style_wavegan import StyleWaveGAN, StyleWaveGANConfig
     from creativeml.models.gans.wavegan import WaveGAN, WaveGANConfig
@@ -82,8 +84,12 @@ _HOMES = {
     "GlowConfig": "flows.glow",
     "NICE": "flows.nice",
     "NICEConfig": "flows.nice",
+    "DCGAN": "gans.dcgan",
+    "DCGANConfig": "gans.dcgan",
     "SoundEncoder": "gans.encoder",
     "SoundEncoderConfig": "gans.encoder",
+    "Pix2Pix": "gans.pix2pix",
+    "Pix2PixConfig": "gans.pix2pix",
     "SpectralGAN": "gans.spectral_gan",
     "SpectralGANConfig": "gans.spectral_gan",
     "StyleWaveGAN": "gans.style_wavegan",
@@ -97,6 +103,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "DCGAN",
     "MLP",
     "NICE",
     "TCN",
@@ -110,6 +117,7 @@ __all__ = [
     "CodeClassifierConfig",
     "ConvAutoencoder",
     "ConvAutoencoderConfig",
+    "DCGANConfig",
     "DeepCluster",
     "DeepClusterConfig",
     "DeepClustering",
@@ -126,6 +134,8 @@ __all__ = [
     "LeNetConfig",
     "MLPConfig",
     "NICEConfig",
+    "Pix2Pix",
+    "Pix2PixConfig",
     "RecurrentClassifier",
     "RecurrentClassifierConfig",
     "ResNet",

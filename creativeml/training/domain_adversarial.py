@@ -83,8 +83,9 @@ def train_domain_adversarial(
         source: inputs `(n, ...)` and labels `(n,)`; with `loop.overfit` the first so many rows.
         target: inputs `(m, ...)` of the other domain.
         config: how.
-        validation: inputs and labels that the loss of the kinds is looked at on: of the source domain, since labels of
-            the target domain are what there is not.
+        validation: labelled inputs of the target domain, as few as there are, by which the best weights are picked;
+            without them the last ones are kept. (The source domain is recognised best before any adaptation: it cannot
+            pick.)
         folder, resume, fabric: see `training.minibatches`.
 
     Raises:

@@ -1,8 +1,8 @@
 """Few-shot learning by episodes: a prototypical network names kinds that it has never been trained on.
 
 Snell, Swersky and Zemel, "Prototypical networks for few-shot learning" (2017, arXiv 1703.05175). An episode is a small
-problem of its own: N kinds (ways) with K examples each (shots, the support) and other sounds of the same kinds to be named
-(the queries), by the nearest mean of the embedded examples.
+problem of its own: N kinds (ways) with K examples each (shots, the support) and other sounds of the same kinds to be
+named (the queries), by the nearest mean of the embedded examples.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ def draw_episode(labels: Tensor, config: EpisodicConfig, random: torch.Generator
     kinds = kinds[counts >= needed]
     if len(kinds) < config.ways:
         raise CreativeMLError(
-            f"episodes of {config.ways} kinds with {needed} sounds each cannot be drawn: {len(kinds)} kinds have as many;"
-            " ask for fewer ways, shots or queries"
+            f"episodes of {config.ways} kinds with {needed} sounds each cannot be drawn: {len(kinds)} kinds have"
+            " as many; ask for fewer ways, shots or queries"
         )
     chosen = kinds[torch.randperm(len(kinds), generator=random)[: config.ways]]
     rows = []

@@ -31,8 +31,8 @@ def make_optimizer(
 ) -> torch.optim.Optimizer:
     """An optimizer of `torch.optim`.
 
-    `sgd`: plain steps down the gradient. `momentum`: steps down a decaying sum of gradients (Polyak 1964). `adam`: steps
-    scaled by the running mean square of each gradient (Kingma and Ba 2015, arXiv 1412.6980).
+    `sgd`: plain steps down the gradient. `momentum`: steps down a decaying sum of gradients (Polyak 1964). `adam`:
+    steps scaled by the running mean square of each gradient (Kingma and Ba 2015, arXiv 1412.6980).
 
     Args:
         name: of the method.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 
+import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
@@ -107,6 +108,7 @@ def train_transfer(
     Raises:
         CreativeMLError: as `replace_last_layer` and `train_minibatches`.
     """
+    torch.manual_seed(config.supervised.loop.seed)
     if config.frozen:
         freeze(model)
     head = replace_last_layer(model, classes)

@@ -17,9 +17,9 @@ from creativeml.models.autoencoders.drum_vae import DrumVAEConfig
 from creativeml.training.autoencoder import VAETrainingConfig, vae_preset
 from creativeml.training.config import AugmentationConfig, changed_training
 from creativeml.training.fit import fit
-from creativeml.training.updates import NonFiniteLoss
 from creativeml.training.run import FitOptions
 from creativeml.training.tasks import build, train_step
+from creativeml.training.updates import NonFiniteLoss
 
 
 @pytest.fixture

@@ -1,0 +1,187 @@
+"""Training of GANs of pictures: DCGAN (latents to pictures) and pix2pix (pictures to pictures).
+
+One step: the discriminator learns to tell real pictures from drawn ones, then the generator learns to have the same
+drawn ones taken for real (binary cross-entropy on logits, non-saturating: Goodfellow et al. 2014, arXiv 1406.2661). For
+pix2pix the distance to the wanted picture is added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from creativeml.config import check_range
+from creativeml.losses.likelihood import bernoulli_nll
+from creativeml.models.gans.dcgan import DCGAN, DCGANDiscriminator
+from creativeml.models.gans.pix2pix import PatchDiscriminator, Pix2Pix
+from creativeml.training.loop import History, Look, LoopConfig, Step, fabric_of, run_loop
+from creativeml.training.minibatches import rows_of_step
+from creativeml.training.optimizers import make_optimizer
+from creativeml.training.updates import update
+
+Judge = Callable[[Tensor], Tensor]
+"""Pictures → logits of being real."""
+
+
+@dataclass(frozen=True)
+class PictureGANConfig:
+    """How both are trained; the rates are those of the two papers."""
+
+    loop: LoopConfig = field(default_factory=lambda: LoopConfig(learning_rate=2e-4))
+    beta1: float = 0.5
+    """Of Adam."""
+    distance_weight: float = 100.0
+    """Of the L1 distance to the wanted picture beside the game, for pix2pix."""
+
+    def __post_init__(self) -> None:
+        check_range("beta1", self.beta1, 0.0, 1.0 - 1e-9)
+        check_range("distance_weight", self.distance_weight, 0.0)
+
+
+def discriminator_terms(judge: Judge, real: Tensor, drawn: Tensor) -> dict[str, Tensor]:
+    """What the discriminator minimises; `drawn` gets no gradient."""
+    on_real, on_drawn = judge(real).float(), judge(drawn.detach()).float()
+    return {
+        "real": bernoulli_nll(on_real, torch.ones_like(on_real)).mean(),
+        "drawn": bernoulli_nll(on_drawn, torch.zeros_like(on_drawn)).mean(),
+    }
+
+
+def generator_terms(judge: Judge, drawn: Tensor) -> dict[str, Tensor]:
+    """What the generator minimises: to be taken for real."""
+    logits = judge(drawn).float()
+    return {"generator": bernoulli_nll(logits, torch.ones_like(logits)).mean()}
+
+
+def train_dcgan(
+    generator: DCGAN,
+    discriminator: DCGANDiscriminator,
+    pictures: Tensor,
+    config: PictureGANConfig,
+    *,
+    folder: Path | None = None,
+    resume: bool = False,
+    fabric: Fabric | None = None,
+) -> History:
+    """Train a DCGAN; both networks are changed in place and end in evaluation mode.
+
+    Args:
+        generator, discriminator: of one configuration.
+        pictures: `(n, channels, height, width)` within ±1; with `loop.overfit` the first so many.
+        config: how.
+        folder, resume, fabric: see `training.loop`.
+
+    Raises:
+        CreativeMLError: as `run_loop`.
+    """
+    game = _Game(generator, discriminator, config, fabric)
+    real_pictures = game.on_device(pictures[: config.loop.overfit])
+
+    def take(step: int) -> dict[str, float]:
+        (real,) = rows_of_step((real_pictures,), config.loop, game.number(step))
+        latent = torch.randn(len(real), generator.config.latent_dim, device=real.device)
+        with game.fabric.autocast():
+            drawn = generator(latent).float()
+        return game.play(discriminator, real, drawn, {})
+
+    return game.run(take, None, folder, resume)
+
+
+def train_pix2pix(
+    generator: Pix2Pix,
+    discriminator: PatchDiscriminator,
+    data: tuple[Tensor, Tensor],
+    config: PictureGANConfig,
+    *,
+    validation: tuple[Tensor, ...] = (),
+    folder: Path | None = None,
+    resume: bool = False,
+    fabric: Fabric | None = None,
+) -> History:
+    """Train pix2pix; both networks are changed in place and end in evaluation mode.
+
+    Args:
+        generator, discriminator: of one configuration.
+        data: sources `(n, in_channels, h, w)` and wanted pictures `(n, out_channels, h, w)`, within ±1; with
+            `loop.overfit` the first so many.
+        config: how.
+        validation: sources and wanted pictures, of which the L1 distance is looked at.
+        folder, resume, fabric: see `training.loop`.
+
+    Raises:
+        CreativeMLError: as `run_loop`.
+    """
+    game = _Game(generator, discriminator, config, fabric)
+    pairs = tuple(game.on_device(tensor[: config.loop.overfit]) for tensor in data)
+    held_out = tuple(game.on_device(tensor) for tensor in validation)
+
+    def take(step: int) -> dict[str, float]:
+        source, wanted = rows_of_step(pairs, config.loop, game.number(step))
+        with game.fabric.autocast():
+            drawn = generator(source).float()
+        distance = config.distance_weight * F.l1_loss(drawn, wanted)
+        return game.play(lambda picture: discriminator(source, picture), wanted, drawn, {"distance": distance})
+
+    def look() -> float:
+        return float(F.l1_loss(generator(held_out[0]), held_out[1]))
+
+    return game.run(take, look if held_out else None, folder, resume)
+
+
+class _Game:
+    """Two networks, their optimizers, and a step of both."""
+
+    def __init__(
+        self, generator: nn.Module, discriminator: nn.Module, config: PictureGANConfig, fabric: Fabric | None
+    ) -> None:
+        torch.manual_seed(config.loop.seed)
+        self.config, self.networks = config, {"generator": generator, "discriminator": discriminator}
+        self.fabric = fabric_of(fabric, generator, discriminator)
+        self._device = None if fabric is None else fabric.device
+        loop = config.loop
+        self.optimizers = {
+            name: make_optimizer(
+                loop.optimizer,
+                network.parameters(),
+                loop.learning_rate,
+                betas=(config.beta1, 0.999),
+                weight_decay=loop.weight_decay,
+            )
+            for name, network in self.networks.items()
+        }
+
+    def on_device(self, tensor: Tensor) -> Tensor:
+        """A tensor where the networks are."""
+        return tensor if self._device is None else tensor.to(self._device)
+
+    def number(self, step: int) -> int:
+        """Of this process's batch."""
+        return step * self.fabric.world_size + self.fabric.global_rank
+
+    def play(self, judge: Judge, real: Tensor, drawn: Tensor, further: dict[str, Tensor]) -> dict[str, float]:
+        """Update the discriminator, then the generator; `further` are terms of the generator's."""
+        with self.fabric.autocast():
+            terms = discriminator_terms(judge, real, drawn)
+        figures = update(self.fabric, self.optimizers["discriminator"], terms)
+        with self.fabric.autocast():
+            terms = generator_terms(judge, drawn)
+        return figures | update(self.fabric, self.optimizers["generator"], terms | further)
+
+    def run(self, take: Step, look: Look | None, folder: Path | None, resume: bool) -> History:
+        """The loop."""
+        return run_loop(
+            self.networks,
+            self.optimizers,
+            take,
+            self.config.loop,
+            fabric=self.fabric,
+            look=look,
+            folder=folder,
+            resume=resume,
+        )
