@@ -36,7 +36,7 @@ class StarterSounds:
     sample_rate: int
 
     def pictures(self, *, bands: int = 16, frames: int = 8) -> Tensor:
-        """Log-mel pictures within 0 (silence) and 1 (full scale): `(n, bands, frames)`, frames evenly over the sound."""
+        """Log-mel pictures within 0 (silence) and 1 (full scale): `(n, bands, frames)`, evenly over the sound."""
         hop = -(-self.sounds.shape[1] // frames)
         levels = log_mel(self.sounds, self.sample_rate, window_samples=1024, hop_samples=hop, bands=bands)
         return (1.0 - levels[..., :frames] / FLOOR_DB).clamp(0.0, 1.0)

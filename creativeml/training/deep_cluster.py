@@ -21,9 +21,9 @@ from creativeml.training.minibatches import History, LoopConfig, train_minibatch
 class DeepClusterTrainingConfig:
     """How long the turns are, and what counts as the same sound."""
 
-    loop: LoopConfig = field(default_factory=lambda: LoopConfig(steps=60, learning_rate=2e-3, weight_decay=1e-4))
+    loop: LoopConfig = field(default_factory=lambda: LoopConfig(steps=40, learning_rate=3e-3, weight_decay=1e-4))
     """Of one turn."""
-    turns: int = 6
+    turns: int = 5
     whitened_dim: int = 16
     """Principal components of the features that are grouped, whitened and brought to length 1, as in the paper."""
     first_groups: Literal["features", "pictures"] = "features"
@@ -33,9 +33,9 @@ class DeepClusterTrainingConfig:
     """Largest shift in time of a picture that still counts as the same."""
     shift_bands: int = 1
     """Largest shift in frequency."""
-    gain: float = 0.1
+    gain: float = 0.2
     """Largest change of level, in units of the pictures."""
-    noise: float = 0.02
+    noise: float = 0.05
     """Standard deviation of the noise on pictures."""
 
     def __post_init__(self) -> None:
@@ -114,3 +114,16 @@ def varied(pictures: Tensor, config: DeepClusterTrainingConfig) -> Tensor:
     moved = pictures[torch.arange(batch)[:, None, None], 0, rows[:, :, None], columns[:, None, :]][:, None]
     louder = config.gain * (2.0 * torch.rand(batch, 1, 1, 1) - 1.0)
     return moved + louder + config.noise * torch.randn_like(moved)
+
+
+@torch.no_grad()
+def coarse_groups(model: DeepCluster, pictures: Tensor, count: int, *, seed: int = 0) -> np.ndarray:
+    """Divide pictures into fewer groups than the network was trained on.
+
+    Grouped is how likely the network finds each of its own groups, so that those it confuses become one.
+
+    Returns:
+        `(n,)` number of each picture's group.
+    """
+    model.eval()
+    return cluster(model(pictures).softmax(1).numpy(), "k-means", count=count, seed=seed)
