@@ -32,7 +32,7 @@ from creativeml.losses.separation import si_sdr
 SAMPLES, WINDOW, HOP = 65536, 2048, 512
 
 
-def main(*, kind: str = "snare", count: int = 8, out: Path = Path("representation_sizes.png")) -> int:
+def main(*, kind: str = "snare", count: int = 4, out: Path = Path("representation_sizes.png")) -> int:
     """Convert there and back, print, draw.
 
     Args:

@@ -1,8 +1,8 @@
 """Bags: how often each thing occurs, in whatever order. Baselines for classifiers of sounds and of drum patterns.
 
 A bag of frames counts the spectra of a sound by the group of a codebook that they fall into (Aucouturier, Defreville
-and Pachet 2007, doi 10.1121/1.2750160; the counterpart of a bag of words, Harris 1954). N-grams count runs of words of a
-pattern, so that a little of the order is kept.
+and Pachet 2007, doi 10.1121/1.2750160; the counterpart of a bag of words, Harris 1954). N-grams count runs of words of
+a pattern, so that a little of the order is kept.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import torch
 
 
 def test_prints_a_gain_and_draws_the_masks(example, tmp_path, capsys):
-    assert example.main(out=tmp_path / "masks.png", steps=60) == 0
+    assert example.main(out=tmp_path / "masks.png", steps=40) == 0
     printed = capsys.readouterr().out
     found, best = (float(re.search(pattern, printed)[1]) for pattern in (r"gain: ([\d.-]+)", r"parts: ([\d.]+)"))
     assert 3.0 < found <= best

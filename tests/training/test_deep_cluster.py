@@ -35,7 +35,7 @@ def test_groups_are_purer_than_those_of_k_means_on_mels(drums):
         torch.manual_seed(seed)
         model = DeepCluster(DeepClusterConfig())
         loop = LoopConfig(steps=40, learning_rate=3e-3, weight_decay=1e-4, seed=seed)
-        train_deep_cluster(model, pictures, DeepClusterTrainingConfig(loop, first_groups="pictures"))
+        train_deep_cluster(model, pictures, DeepClusterTrainingConfig(loop))
         found += [purity(coarse_groups(model, pictures, 5, seed=n), labels) for n in range(3)]
     assert np.mean(found) > np.mean(mels)
 
