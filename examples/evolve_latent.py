@@ -3,8 +3,9 @@
     python examples/evolve_latent.py [--kind snare] [--out evolve_latent.png]
 
 The figure that is made small has no gradient to follow: the distance between spectra whose levels are rounded to
-steps of 6 dB. A population of latents evolves (differential evolution, Storn and Price 1997). Prints the distance of the best latent of the first generation and of the last, beside the best of as many latents at
-random. The picture shows the spectra of the recording and of what was found. About half a minute on a core.
+steps of 6 dB. A population of latents evolves (differential evolution, Storn and Price 1997). Prints the distance of
+the best latent of the first generation and of the last, beside the best of as many latents at random. The picture
+shows the spectra of the recording and of what was found. About half a minute on a core.
 """
 
 from __future__ import annotations
