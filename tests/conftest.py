@@ -53,31 +53,9 @@ def controls_folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def starter_sounds():
-    """The starter pack's real sounds `(n, 16384)` with their peak at 1, the label of each, and the labels' names."""
-    import csv
-
-    import torch
-
-    from creativeml.audio.io import read_audio
-    from creativeml.files import project_folder
-
-    folder = project_folder("datasets") / "starter"
-    with (folder / "manifest.csv").open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    kinds = tuple(sorted({row["class"] for row in rows}))
-    sounds = torch.zeros(len(rows), 16384)
-    for sound, row in zip(sounds, rows, strict=True):
-        samples = torch.from_numpy(read_audio(folder / row["path"]).samples.mean(0))[: len(sound)]
-        sound[: len(samples)] = samples / samples.abs().max()
-    return sounds, torch.tensor([kinds.index(row["class"]) for row in rows]), kinds
-
-
-@pytest.fixture(scope="session")
-def drum_pictures(starter_sounds):
+def drum_pictures():
     """Log-mel pictures of the starter pack `(n, 128)`, 16 bands by 8 frames, within 0 and 1; labels and their names."""
-    from creativeml.audio.log_mel import log_mel
+    from creativeml.data.starter import starter_sounds
 
-    sounds, labels, kinds = starter_sounds
-    levels = log_mel(sounds, 44100, window_samples=1024, hop_samples=2048, bands=16)[..., :8]
-    return (levels / 80.0 + 1.0).clamp(0.0, 1.0).flatten(1), labels, kinds
+    pack = starter_sounds()
+    return pack.pictures(bands=16, frames=8).flatten(1), pack.labels, pack.kinds

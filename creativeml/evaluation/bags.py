@@ -1,8 +1,8 @@
 """Bags: how often each thing occurs, in whatever order. Baselines for classifiers of sounds and of drum patterns.
 
-A bag of frames counts the spectra of a sound by the group of a codebook that they fall into (Aucouturier, Defreville and
-Pachet 2007, doi 10.1121/1.2750160; the counterpart of a bag of words, Harris 1954). N-grams count runs of words of a
-pattern, so that a little of the order is kept.
+A bag of frames counts the spectra of a sound by the group of a codebook that they fall into (Aucouturier, Defreville
+and Pachet 2007, doi 10.1121/1.2750160; the counterpart of a bag of words, Harris 1954). N-grams count runs of words of
+a pattern, so that a little of the order is kept.
 """
 
 from __future__ import annotations
@@ -65,9 +65,7 @@ class PatternNGrams:
             raise ValueError(f"the longest run has at least 1 word, not {longest}")
         text = require("sklearn.feature_extraction.text", extra="train")
         # Sequences are words already: nothing is to be split or made lower case.
-        self._vectorizer: Any = text.CountVectorizer(
-            analyzer=lambda words: list(ngrams(words, longest)), min_df=least
-        )
+        self._vectorizer: Any = text.CountVectorizer(analyzer=lambda words: list(ngrams(words, longest)), min_df=least)
 
     def fit(self, sequences: Sequence[Sequence[str]]) -> PatternNGrams:
         """Learn which runs there are; returns itself.
@@ -94,7 +92,9 @@ class PatternNGrams:
 def ngrams(words: Sequence[str], longest: int) -> Sequence[str]:
     """All runs of 1 to `longest` words, joined by spaces."""
     return [
-        " ".join(words[start : start + size]) for size in range(1, longest + 1) for start in range(len(words) - size + 1)
+        " ".join(words[start : start + size])
+        for size in range(1, longest + 1)
+        for start in range(len(words) - size + 1)
     ]
 
 

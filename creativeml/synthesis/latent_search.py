@@ -90,7 +90,7 @@ def search_latent(distance: Callable[[Tensor], Tensor], latent_dim: int, config:
         [(-config.bound, config.bound)] * latent_dim,
         maxiter=config.generations,
         init=first.clamp(-config.bound, config.bound).double().numpy(),
-        rng=config.seed,
+        seed=config.seed,
         tol=config.tolerance,
         polish=False,
         vectorized=True,

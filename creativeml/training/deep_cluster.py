@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -21,21 +20,18 @@ from creativeml.training.minibatches import History, LoopConfig, train_minibatch
 class DeepClusterTrainingConfig:
     """How long the turns are, and what counts as the same sound."""
 
-    loop: LoopConfig = field(default_factory=lambda: LoopConfig(steps=60, learning_rate=2e-3, weight_decay=1e-4))
+    loop: LoopConfig = field(default_factory=lambda: LoopConfig(steps=40, learning_rate=3e-3, weight_decay=1e-4))
     """Of one turn."""
-    turns: int = 6
+    turns: int = 5
     whitened_dim: int = 16
     """Principal components of the features that are grouped, whitened and brought to length 1, as in the paper."""
-    first_groups: Literal["features", "pictures"] = "features"
-    """What the first turn groups: the features of the untrained network, as in the paper, or the pictures themselves,
-    from which few sounds get further."""
     shift_frames: int = 1
     """Largest shift in time of a picture that still counts as the same."""
     shift_bands: int = 1
     """Largest shift in frequency."""
-    gain: float = 0.1
+    gain: float = 0.2
     """Largest change of level, in units of the pictures."""
-    noise: float = 0.02
+    noise: float = 0.05
     """Standard deviation of the noise on pictures."""
 
     def __post_init__(self) -> None:
@@ -69,10 +65,7 @@ def train_deep_cluster(
     for turn in range(config.turns):
         own = None if folder is None else folder / f"turn-{turn}"
         begun = resume and own is not None and own.is_dir()
-        if turn == 0 and config.first_groups == "pictures":
-            groups = torch.from_numpy(cluster(pictures.flatten(1).numpy(), count=model.config.clusters)).long()
-        else:
-            groups = pseudo_labels(model, pictures, config, seed=turn)
+        groups = pseudo_labels(model, pictures, config, seed=turn)
         # Every group comes as often, however many are in it, or the network would find one large group (section 3.3).
         share = 1.0 / torch.bincount(groups, minlength=model.config.clusters).float().clamp_min(1.0)
         torch.manual_seed(config.loop.seed + turn)
@@ -114,3 +107,17 @@ def varied(pictures: Tensor, config: DeepClusterTrainingConfig) -> Tensor:
     moved = pictures[torch.arange(batch)[:, None, None], 0, rows[:, :, None], columns[:, None, :]][:, None]
     louder = config.gain * (2.0 * torch.rand(batch, 1, 1, 1) - 1.0)
     return moved + louder + config.noise * torch.randn_like(moved)
+
+
+@torch.no_grad()
+def coarse_groups(model: DeepCluster, pictures: Tensor, count: int, *, seed: int = 0) -> np.ndarray:
+    """Divide pictures into fewer groups than the network was trained on.
+
+    Grouped are the outputs of the convolutions, each brought to length 1: the last layers know too well which groups
+    they were trained on (the paper, too, finds the inner layers the most useful).
+
+    Returns:
+        `(n,)` number of each picture's group.
+    """
+    model.eval()
+    return cluster(F.normalize(model.trunk(pictures).flatten(1), dim=1).numpy(), "k-means", count=count, seed=seed)

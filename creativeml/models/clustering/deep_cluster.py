@@ -21,11 +21,11 @@ from creativeml.models.registry import register
 class DeepClusterConfig:
     """Shape of the network."""
 
-    channels: tuple[int, ...] = (16, 32, 64)
+    channels: tuple[int, ...] = (16, 32)
     """Of each level; each halves both sizes of the picture."""
     feature_dim: int = 32
-    clusters: int = 24
-    """Groups among which the network tells; the paper has about ten times as many as classes are expected."""
+    clusters: int = 12
+    """Groups among which the network tells, more than the classes that are expected; in the paper ten times as many."""
 
     def __post_init__(self) -> None:
         check_range("feature_dim", self.feature_dim, 1)

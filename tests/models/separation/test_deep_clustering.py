@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from creativeml.data.starter import starter_sounds
 from creativeml.errors import CreativeMLError
 from creativeml.losses.separation import si_sdr
 from creativeml.models.separation.deep_clustering import DeepClustering, DeepClusteringConfig
@@ -53,21 +54,17 @@ def test_mixtures_are_the_sum_of_parts_of_the_asked_levels_and_delays():
     assert torch.allclose(parts[0, 1, starts[0] :], scale * second[0, : 400 - starts[0]], atol=1e-6)
 
 
-def test_two_overlapping_hits_that_it_has_not_heard_are_separated(starter_sounds):
-    sounds, labels, kinds = starter_sounds
-    chosen = torch.isin(labels, torch.tensor([kinds.index(k) for k in ("kick", "hat_closed")]))
-    # Half the rate by leaving every other sample out, after the mean of neighbours: good enough to tell hits apart.
-    sounds, labels = sounds[chosen].unflatten(1, (-1, 2)).mean(2)[:, :4096], labels[chosen]
-    order = torch.randperm(len(sounds), generator=torch.Generator().manual_seed(0))
-    sounds, labels = sounds[order], labels[order]
-    known, unheard = slice(12, None), slice(0, 12)
+def test_two_overlapping_hits_that_it_has_not_heard_are_separated():
+    pack = starter_sounds(("kick", "hat_closed"), length_samples=4096, sample_rate=22050)
+    known, unheard = pack.split(0.25)
+    sounds, labels, kinds = pack.sounds, pack.labels, pack.kinds
     torch.manual_seed(0)
     model = DeepClustering(SMALL)
     config = DeepClusteringTrainingConfig(LoopConfig(steps=60, batch_size=8, learning_rate=5e-3), largest_delay=500)
     train_deep_clustering(model, sounds[known], labels[known], config)
     kick = labels[unheard] == kinds.index("kick")
-    assert 3 <= kick.sum() <= 9
     count = min(int(kick.sum()), int((~kick).sum()))
+    assert count >= 2
     random = torch.Generator().manual_seed(1)
     mixtures, parts = mix(sounds[unheard][kick][:count], sounds[unheard][~kick][:count], config, random)
     gains = []
