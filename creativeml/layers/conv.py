@@ -14,7 +14,7 @@ from creativeml.layers.norm import norm as norm_layer
 Padding = Literal["same", "causal"]
 
 
-def padded(x: Tensor, kernel: int, stride: int, dilation: int, padding: Padding) -> Tensor:
+def padded(x: Tensor, kernel: int, stride: int, dilation: int, padding: str) -> Tensor:
     """An input with zeros around it, so that a convolution gives `ceil(n / stride)` positions of each axis of n.
 
     Args:

@@ -44,6 +44,11 @@ class TransformerLayer(nn.Module):
         """The branch of attention to oneself: `(b, t, dim)` → `(b, t, dim)`."""
         return self.self_attn(x, x, mask)[0]
 
+    def attention_shares(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """What each head takes from where, for an input of this layer: `(b, t, dim)` → `(b, heads, t, t)`."""
+        x = self.norm1(x) if self.norm_first else x
+        return self.self_attn(x, x, mask)[1]
+
     def feed_forward(self, x: Tensor) -> Tensor:
         """The branch of the position-wise network: `(b, t, dim)` → `(b, t, dim)`."""
         return self.linear2(self.dropout(F.relu(self.linear1(x))))

@@ -81,7 +81,6 @@ class TransformerClassifier(nn.Module):
         """Shares that the whole takes of each frame, `(b, layers, heads, frames)`; with its own they sum to 1."""
         vectors, maps = self.sequence(x), []
         for layer in self.layers:
-            normed = layer.norm1(vectors)
-            maps.append(layer.self_attn(normed, normed)[1][:, :, 0, 1:])
+            maps.append(layer.attention_shares(vectors)[:, :, 0, 1:])  # type: ignore[operator]
             vectors = layer(vectors)
         return torch.stack(maps, dim=1)
