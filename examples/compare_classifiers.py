@@ -321,7 +321,7 @@ def draw_confusion(recognition: Recognition, title: str, path: Path) -> None:
     """Picture of who is taken for whom, in percent of the true kind."""
     shares = 100 * recognition.confusion / recognition.confusion.sum(1, keepdim=True).clamp_min(1)
     figure, axes = plt.subplots(figsize=(7, 6))
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
+    axes.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=100)
     for row, column in np.argwhere(shares.numpy() >= 1):
         colour = "white" if shares[row, column] > 60 else "black"
         axes.text(column, row, f"{shares[row, column]:.0f}", ha="center", va="center", color=colour, fontsize=8)
