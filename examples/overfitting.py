@@ -29,8 +29,6 @@ from creativeml.training.supervised import (
     train_supervised,
 )
 
-Data = tuple[Tensor, Tensor]
-
 
 def main(
     data: tyro.conf.Positional[Path], *, sounds: int = 60, out: Path | None = None, steps: int = 300, seed: int = 0
@@ -52,8 +50,8 @@ def main(
     validation, test = ((pictures(part), part.labels) for part in held_out)
     cures = {
         "none": (small, 0.0, 0.0, None),
-        "weight decay": (small, 1.0, 0.0, None),
-        "dropout": (small, 0.0, 0.7, None),
+        "weight decay": (small, 0.3, 0.0, None),
+        "dropout": (small, 0.0, 0.5, None),
         "early stopping": (small, 0.0, 0.0, 5),
         f"{len(train)} sounds": (everything, 0.0, 0.0, None),
     }
@@ -61,34 +59,22 @@ def main(
     for name, (learnt, decay, dropout, patience) in cures.items():
         torch.manual_seed(seed)
         model = network(len(train.kinds), dropout)
-        loop = LoopConfig(steps=steps, batch_size=32, weight_decay=decay, validate_every=10, seed=seed)
-        histories[name] = fit(model, learnt, validation, loop, patience)
+        loop = LoopConfig(
+            steps=steps,
+            batch_size=32,
+            weight_decay=decay,
+            validate_every=10,
+            patience=patience,
+            keep_best=patience is not None,
+            seed=seed,
+        )
+        histories[name] = train_supervised(model, learnt, SupervisedConfig(loop), validation=validation)
         loss = float(nn.functional.cross_entropy(logits_of(model, test[0]), test[1]))
         rows.append([name, f"{accuracy(model, *learnt):.3f}", f"{accuracy(model, *test):.3f}", f"{loss:.2f}"])
     print(table(["cure", "accuracy, learnt", "accuracy, not heard", "loss, not heard / nats"], rows))
     if out is not None:
         draw(out / "overfitting.png", histories)
     return 0
-
-
-def fit(model: nn.Module, learnt: Data, validation: Data, loop: LoopConfig, patience: int | None) -> History:
-    """Train; only with patience the best weights are kept, otherwise the last."""
-    from dataclasses import replace
-
-    if patience is not None:
-        return train_supervised(
-            model, learnt, SupervisedConfig(replace(loop, patience=patience)), validation=validation
-        )
-    looks = History()
-    # In pieces, so that the last weights stay; the optimizer is Adam, whose memory is short.
-    for piece in range(loop.steps // loop.validate_every):
-        part = train_supervised(
-            model, learnt, SupervisedConfig(replace(loop, steps=loop.validate_every, seed=loop.seed + piece))
-        )
-        looks.steps.append((piece + 1) * loop.validate_every)
-        looks.training.append(part.training[-1])
-        looks.validation.append(float(nn.functional.cross_entropy(logits_of(model, validation[0]), validation[1])))
-    return looks
 
 
 def network(outputs: int, dropout: float) -> nn.Sequential:
