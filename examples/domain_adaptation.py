@@ -26,10 +26,8 @@ from creativeml.training.domain_adversarial import DomainConfig, train_domain_ad
 from creativeml.training.minibatches import LoopConfig
 from creativeml.training.supervised import accuracy
 
-ELECTRONIC = ("opl3", "scratch", "hydrogen-drumkits-Audiophob", "hydrogen-drumkits-rumpf", "supersonic")
-"""Starts of groups whose kits are synthesised."""
-ELECTRONIC_NAMES = ("/bd_", "/sn_", "/elec_", "/hat_")
-"""Of a library that holds both: what its electronic sounds' names begin with."""
+ELECTRONIC = ("opl3/", *(f"sonic-pi/{name}_" for name in ("bd", "sn", "elec", "hat", "tbd")))
+"""How groups of synthesised kits begin: an FM chip, and the electronic part of a library that holds both."""
 STRENGTHS = (0.0, 0.1, 0.3, 1.0)
 
 
@@ -78,7 +76,7 @@ def main(
 
 def is_electronic(group: str) -> bool:
     """Whether a source group belongs to a synthesised kit."""
-    return group.startswith(ELECTRONIC) or any(name in group for name in ELECTRONIC_NAMES)
+    return group.startswith(ELECTRONIC)
 
 
 def pictures(sounds: OneShotDataset) -> Tensor:
