@@ -2,10 +2,10 @@
 
     python examples/domain_adaptation.py DATA [--out FOLDER]
 
-DATA is a dataset folder made by `creativeml prepare`; which kit a sound belongs to is told by its group in the manifest.
-A network learns kick, snare and closed hat from acoustic kits: alone, or beside a second head that tells the domain and
-whose gradient is turned round (DANN, Ganin et al. 2016, arXiv 1505.07818), so that the features do not tell it. No label
-of an electronic sound is used in training. Some 40 s on two cores.
+DATA is a dataset folder made by `creativeml prepare`; which kit a sound belongs to is told by its group in the
+manifest. A network learns kick, snare and closed hat from acoustic kits: alone, or beside a second head that tells the
+domain and whose gradient is turned round (DANN, Ganin et al. 2016, arXiv 1505.07818), so that the features do not tell
+it. No label of an electronic sound is used in training. Some 40 s on two cores.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     python examples/few_labels.py DATA [--out FOLDER]
 
-DATA is a dataset folder made by `creativeml prepare`. An autoencoder learns to rebuild the pictures of all training sounds,
-pair of layers by pair, without any label (Bengio et al. 2007). Then K labels of each kind are given, to a classifier that
-starts from its encoder, and to the same classifier from random weights. Some 40 s on two cores.
+DATA is a dataset folder made by `creativeml prepare`. An autoencoder learns to rebuild the pictures of all training
+sounds, pair of layers by pair, without any label (Bengio et al. 2007). Then K labels of each kind are given, to a
+classifier that starts from its encoder, and to the same classifier from random weights. Some 40 s on two cores.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""Adversarial examples: a change of a spectrogram that nobody would notice misleads a classifier, and how it withstands.
+"""Adversarial examples: a change of a spectrogram of under 1 dB misleads a classifier, and how it withstands.
 
     python examples/fgsm.py DATA [--out FOLDER]
 
-DATA is a dataset folder made by `creativeml prepare`. Two equal classifiers learn the kinds of drum, one plainly, one from
-sounds and attacks on them as well (Goodfellow et al. 2015, arXiv 1412.6572). Both are then attacked by the fast gradient
-sign method on test recordings that they have not heard; 0.01 is 0.4 dB in every band and frame. Some 30 s on two cores.
+DATA is a dataset folder made by `creativeml prepare`. Two equal classifiers learn the kinds of drum, one plainly, one
+from sounds and attacks on them as well (Goodfellow et al. 2015, arXiv 1412.6572). Both are then attacked by the fast
+gradient sign method on test recordings that they have not heard; 0.01 is 0.4 dB in every band and frame. Some 30 s on
+two cores.
 """
 
 from __future__ import annotations

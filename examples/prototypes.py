@@ -2,10 +2,10 @@
 
     python examples/prototypes.py DATA [--unseen snare tom ride] [--out FOLDER]
 
-DATA is a dataset folder made by `creativeml prepare`. A prototypical network (Snell et al. 2017, arXiv 1703.05175) learns an
-embedding from the other kinds. Then sounds of the unseen ones are named by the nearest mean of K embedded examples; no
-sound is example and query at once. Beside it the same with the pictures as they are, and with an untrained network. Some
-30 s on two cores.
+DATA is a dataset folder made by `creativeml prepare`. A prototypical network (Snell et al. 2017, arXiv 1703.05175)
+learns an embedding from the other kinds. Then sounds of the unseen ones are named by the nearest mean of K embedded
+examples; no sound is example and query at once. Beside it the same with the pictures as they are, and with an untrained
+network. Some 30 s on two cores.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ def main(
     sounds = OneShotDataset(data, "train")
     missing = [kind for kind in unseen if kind not in sounds.kinds]
     if missing or len(unseen) < 2:
-        raise CreativeMLError(f"--unseen takes two or more of {', '.join(sounds.kinds)}, not {', '.join(missing or unseen)}")
+        wrong = ", ".join(missing or unseen)
+        raise CreativeMLError(f"--unseen takes two or more of {', '.join(sounds.kinds)}, not {wrong}")
     x, labels = pictures(sounds), sounds.labels
     kept = torch.isin(labels, torch.tensor([sounds.kinds.index(kind) for kind in unseen]))
     torch.manual_seed(seed)

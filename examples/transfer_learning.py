@@ -2,9 +2,9 @@
 
     python examples/transfer_learning.py DATA [--out FOLDER]
 
-DATA is a dataset folder made by `creativeml prepare`. A classifier learns half of the kinds. Then its last layer is made
-anew for the other half, of which there are K sounds each: with the rest frozen (to the bit, which is checked), with all of
-it learning on, and, for comparison, from random weights. Some 30 s on two cores.
+DATA is a dataset folder made by `creativeml prepare`. A classifier learns half of the kinds. Then its last layer is
+made anew for the other half, of which there are K sounds each: with the rest frozen (to the bit, which is checked),
+with all of it learning on, and, for comparison, from random weights. Some 30 s on two cores.
 """
 
 from __future__ import annotations

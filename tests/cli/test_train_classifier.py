@@ -102,7 +102,8 @@ def test_a_small_set_is_learnt_by_heart(starter, tmp_path, capsys):
 def test_classifiers_of_waveforms_and_of_sounds_are_fed_what_they_take(starter, tmp_path):
     assert train(starter, tmp_path / "waves", "--set", "dims=1", "--steps", 2) == 0
     small = ("members=1", "channels=4,4", "close_up_channels=", "spectrum_channels=")
-    flags = [*(flag for field in small for flag in ("--set", field)), "--steps", 2, "--batch-size", 8, "--precision", "bf16-mixed"]
+    fields = [flag for field in small for flag in ("--set", field)]
+    flags = [*fields, "--steps", 2, "--batch-size", 8, "--precision", "bf16-mixed"]
     assert train(starter, tmp_path / "sounds", *flags, model="drum_classifier") == 0
     assert from_pretrained(tmp_path / "sounds" / "best").config.length_samples == 65536
 
