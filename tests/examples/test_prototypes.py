@@ -7,8 +7,8 @@ from creativeml.errors import CreativeMLError
 
 def test_unseen_kinds_are_named_and_more_examples_help(example, starter, figures, tmp_path, monkeypatch):
     monkeypatch.setattr(example, "EPISODES", 40)
-    unseen = ("kick", "snare", "hat_closed")
-    # Only three other kinds have ten sounds: episodes of three.
+    # As many kinds as are heard have ten sounds or more.
+    unseen = ("kick", "snare")
     assert example.main(starter, unseen=unseen, shots=(1, 10), out=tmp_path, steps=40) == 0
     found = figures()
     one, ten = found["a prototypical network"]
