@@ -43,7 +43,9 @@ def train(
         tyro.conf.arg(help="bf16-mixed is about twice as fast where bfloat16 is native"),
     ] = "bf16-mixed",
 ) -> int:
-    """Train a drum generator (or a classifier: see `creativeml train classifier --help`). The best checkpoint so far lies in OUT/best and can be used at any time.
+    """Train a drum generator. The best checkpoint so far lies in OUT/best and can be used at any time.
+
+    For networks that name kinds of drum see `creativeml train classifier --help`.
 
     OUT also gets a log (log.jsonl, TensorBoard), sounds and a picture of fixed latents at every checkpoint, and the
     state to resume from. Ctrl-C and SIGTERM save first.

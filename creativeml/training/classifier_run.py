@@ -6,7 +6,7 @@ OUT/best           the model
 OUT/report.json    accuracies and confusion matrices
 OUT/curves.png     training and validation loss
 
-The judge of the evaluation has a training of its own, `training.classifier`, with augmented sounds and averaged weights.
+The judge of the evaluation has a training of its own, `training.classifier`: augmented sounds, averaged weights.
 """
 
 from __future__ import annotations
@@ -101,8 +101,9 @@ def run_classifier(
     inputs = {split: (inputs_for(model, part), part.labels) for split, part in sounds.items()}
     if not resume and fabric.is_global_zero:
         atomic_write_json(out / _ABOUT, about)
+    held_out = inputs.get("validation", ())
     history = train_supervised(
-        model, inputs["train"], config, validation=inputs.get("validation", ()), folder=out, resume=resume, fabric=fabric
+        model, inputs["train"], config, validation=held_out, folder=out, resume=resume, fabric=fabric
     )
     recognition = _recognised(model, inputs, train.kinds, fabric, overfit=config.loop.overfit)
     run = ClassifierRun(model, history, recognition)
@@ -169,7 +170,8 @@ def _checked(out: Path, about: dict[str, Any], config: SupervisedConfig, *, resu
             raise CreativeMLError(f"the run in {out} was started with another {flag}; resume it with the same")
     own = from_dict(SupervisedConfig, stored["training"], where=str(path))
     if own.loop.overfit != config.loop.overfit:
-        raise CreativeMLError(f"the run in {out} was started with --overfit {own.loop.overfit or 0}; resume it with that")
+        was = own.loop.overfit or 0
+        raise CreativeMLError(f"the run in {out} was started with --overfit {was}; resume it with the same")
     return replace(own, loop=replace(own.loop, steps=config.loop.steps, patience=config.loop.patience))
 
 

@@ -145,7 +145,8 @@ def train_prototypical(
         return update(launched, optimizer, {"queries": loss(inputs, labels, number)})
 
     def look() -> float:
-        return float(torch.stack([loss(*held_out, number) for number in range(_LOOKED_AT)]).mean())
+        x, y = held_out
+        return float(torch.stack([loss(x, y, number) for number in range(_LOOKED_AT)]).mean())
 
     return run_loop(
         {"model": model},

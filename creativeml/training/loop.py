@@ -45,6 +45,8 @@ class LoopConfig:
     patience: int | None = None
     """Looks without a new best after which training stops; None never stops early."""
     seed: int = 0
+    keep_best: bool = True
+    """Whether the weights that the look found best are kept; False keeps the last ones, and only looks."""
     optimizer: OptimizerName = "adam"
     schedule: ScheduleName = "constant"
     """Of the learning rate, see `training.optimizers`."""
@@ -59,6 +61,8 @@ class LoopConfig:
                 check_range(name, getattr(self, name), 1)
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate must be above 0, not {self.learning_rate}")
+        if self.patience is not None and not self.keep_best:
+            raise ValueError("patience waits for better weights, which keep_best=False does not keep; give one of them")
         check_range("weight_decay", self.weight_decay, 0.0)
         check_range("warm_up", self.warm_up, 0, self.steps - 1)
 
@@ -197,7 +201,8 @@ class _Loop:
         if self.look_at is not None:
             history.validation.append(self._validated(self.look_at))
             figures = {**figures, "validation": history.validation[-1]}
-        if not history.validation or history.validation[-1] <= min(history.validation):
+        better = not history.validation or history.validation[-1] <= min(history.validation)
+        if better or not self.config.keep_best:
             history.best = self.step
             for name, kept in self.best.items():
                 kept.load_state_dict(self.modules[name].state_dict())

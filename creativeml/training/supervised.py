@@ -62,9 +62,9 @@ def train_supervised(
         smoothing = config.label_smoothing if model.training else 0.0
         return {"kinds": F.cross_entropy(model(x).float(), labels, label_smoothing=smoothing)}
 
-    data, validation = _for_overfitting(data, validation, config.loop)
+    rows, held_out = _for_overfitting(data, validation, config.loop)
     return train_minibatches(
-        model, loss, data, config.loop, validation=validation, folder=folder, resume=resume, fabric=fabric
+        model, loss, rows, config.loop, validation=held_out, folder=folder, resume=resume, fabric=fabric
     )
 
 
@@ -99,9 +99,9 @@ def train_two_heads(
         mean = torch.where(known, surprise, 0.0).sum() / known.sum().clamp_min(1)
         return {"kinds": F.cross_entropy(logits, labels), "values": config.values_weight * mean}
 
-    data, validation = _for_overfitting(data, validation, config.loop)
+    rows, held_out = _for_overfitting(data, validation, config.loop)
     return train_minibatches(
-        model, loss, data, config.loop, validation=validation, folder=folder, resume=resume, fabric=fabric
+        model, loss, rows, config.loop, validation=held_out, folder=folder, resume=resume, fabric=fabric
     )
 
 

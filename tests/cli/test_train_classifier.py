@@ -64,7 +64,8 @@ def test_a_run_learns_reports_and_leaves_a_model(starter, tmp_path, capsys):
     assert f"{out / 'best'}" in told and "test: " in told and "validation: " in told
     report = json.loads((out / "report.json").read_text())
     train_part, test_part = report["train"], report["test"]
-    assert train_part["balanced_accuracy"] > 0.6
+    heard = torch.tensor(train_part["confusion"])
+    assert heard.trace() / heard.sum() > heard.sum(1).max() / heard.sum() + 0.15, "more than always the commonest kind"
     counts = torch.tensor(test_part["confusion"])
     with (starter / "manifest.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -100,8 +101,9 @@ def test_a_small_set_is_learnt_by_heart(starter, tmp_path, capsys):
 
 def test_classifiers_of_waveforms_and_of_sounds_are_fed_what_they_take(starter, tmp_path):
     assert train(starter, tmp_path / "waves", "--set", "dims=1", "--steps", 2) == 0
-    small = [flag for field in ("members=1", "channels=4,4", "close_up_channels=", "spectrum_channels=") for flag in ("--set", field)]
-    flags = [*small, "--steps", 2, "--batch-size", 8, "--precision", "bf16-mixed"]
+    small = ("members=1", "channels=4,4", "close_up_channels=", "spectrum_channels=")
+    fields = [flag for field in small for flag in ("--set", field)]
+    flags = [*fields, "--steps", 2, "--batch-size", 8, "--precision", "bf16-mixed"]
     assert train(starter, tmp_path / "sounds", *flags, model="drum_classifier") == 0
     assert from_pretrained(tmp_path / "sounds" / "best").config.length_samples == 65536
 

@@ -26,3 +26,15 @@ def starter(tmp_path_factory):
     data = tmp_path_factory.mktemp("starter") / "data"
     assert run(["prepare", "starter", "--out", str(data)]) == 0
     return data
+
+
+@pytest.fixture
+def figures(capsys):
+    """What an example printed as a table: name of the row → its numbers."""
+
+    def read() -> dict[str, list[float]]:
+        lines = [line.strip("|") for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+        rows = [[cell.strip() for cell in line.split("|")] for line in lines[2:]]
+        return {name: [float(cell) for cell in cells] for name, *cells in rows}
+
+    return read

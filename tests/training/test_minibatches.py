@@ -53,6 +53,19 @@ def test_training_stops_early_and_keeps_the_best_weights():
         assert loss_of(model)(*held_out).item() == pytest.approx(min(history.validation), rel=1e-6)
 
 
+def test_the_last_weights_are_kept_if_asked_for():
+    x, y = problem(12)
+    held_out = torch.randn(40, 6), torch.randn(40, 2)
+    model = network()
+    config = LoopConfig(steps=300, learning_rate=0.01, validate_every=10, keep_best=False)
+    history = train_minibatches(model, loss_of(model), (x, y), config, validation=held_out)
+    assert history.best == 300 and history.validation[-1] > min(history.validation)
+    with torch.no_grad():
+        assert loss_of(model)(*held_out).item() == pytest.approx(history.validation[-1], rel=1e-6)
+    with pytest.raises(ValueError, match="patience waits"):
+        LoopConfig(patience=3, keep_best=False)
+
+
 def test_few_rows_are_learnt_by_heart_and_the_others_are_not_seen():
     x, y = problem()
     y[4:] = float("nan")
@@ -70,7 +83,7 @@ def test_every_row_is_seen_once_in_a_pass():
         return model(rows).mean()
 
     train_minibatches(model, loss, (torch.arange(12.0)[:, None],), LoopConfig(steps=6, batch_size=4))
-    first, second = [row for part in seen[:3] for row in part], [row for part in seen[3:] for row in part]
+    first, second = ([row for batch in part for row in batch] for part in (seen[:3], seen[3:]))
     assert sorted(first) == sorted(second) == list(range(12)) and first != second
 
 

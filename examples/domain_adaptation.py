@@ -1,0 +1,114 @@
+"""Domain adaptation: labels of acoustic drums alone, and electronic ones to be named.
+
+    python examples/domain_adaptation.py DATA [--out FOLDER]
+
+DATA is a dataset folder made by `creativeml prepare`; which kit a sound belongs to is told by its group in the
+manifest. A network learns kick, snare and closed hat from acoustic kits: alone, or beside a second head that tells the
+domain and whose gradient is turned round (DANN, Ganin et al. 2016, arXiv 1505.07818), so that the features do not tell
+it. No label of an electronic sound is used in training. Some 40 s on two cores.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+import tyro
+from torch import Tensor, nn
+
+from creativeml.audio.pictures import log_mel_pictures
+from creativeml.data.one_shots import OneShotDataset
+from creativeml.errors import CreativeMLError, require
+from creativeml.evaluation.tables import table
+from creativeml.layers.heads import DomainAdversarial
+from creativeml.training.domain_adversarial import DomainConfig, train_domain_adversarial
+from creativeml.training.minibatches import LoopConfig
+from creativeml.training.supervised import accuracy
+
+ELECTRONIC = ("opl3/", *(f"sonic-pi/{name}_" for name in ("bd", "sn", "elec", "hat", "tbd")))
+"""How groups of synthesised kits begin: an FM chip, and the electronic part of a library that holds both."""
+STRENGTHS = (0.0, 0.1, 0.3, 1.0)
+
+
+def main(
+    data: tyro.conf.Positional[Path],
+    *,
+    kinds: tuple[str, ...] = ("kick", "snare", "hat_closed"),
+    out: Path | None = None,
+    steps: int = 300,
+    seeds: int = 3,
+) -> int:
+    """Print the accuracy in both domains for several strengths of the reversed gradient.
+
+    Args:
+        data: dataset folder.
+        kinds: to tell apart.
+        out: folder for domain_adaptation.png.
+        steps: of each training.
+        seeds: trainings, over which the mean is taken.
+    """
+    sounds = OneShotDataset(data, "all", kinds=kinds)
+    away = torch.tensor([is_electronic(row["group"]) for row in sounds.rows])
+    x, labels = pictures(sounds), sounds.labels
+    if not (~away).any() or not away.any():
+        raise CreativeMLError(f"{data}: needs acoustic and electronic sounds of {', '.join(kinds)}")
+    found: dict[str, list[float]] = {"acoustic": [], "electronic": []}
+    for strength in STRENGTHS:
+        right = [0.0, 0.0]
+        for seed in range(seeds):
+            torch.manual_seed(seed)
+            model = DomainAdversarial(network(16), 16, len(kinds))
+            loop = LoopConfig(steps=steps, batch_size=48, learning_rate=1e-3, seed=seed)
+            config = DomainConfig(loop, strength)
+            train_domain_adversarial(model, (x[~away], labels[~away]), x[away], config)
+            for place, part in enumerate((~away, away)):
+                right[place] += accuracy(model, x[part], labels[part]) / seeds
+        for name, value in zip(found, right, strict=True):
+            found[name].append(value)
+    print(f"{int((~away).sum())} acoustic sounds with labels, {int(away.sum())} electronic ones without")
+    columns = ["accuracy, strength of the reversed gradient", *(f"{s:g}" for s in STRENGTHS)]
+    print(table(columns, [[name, *(f"{a:.3f}" for a in line)] for name, line in found.items()]))
+    if out is not None:
+        draw(out / "domain_adaptation.png", found)
+    return 0
+
+
+def is_electronic(group: str) -> bool:
+    """Whether a source group belongs to a synthesised kit."""
+    return group.startswith(ELECTRONIC)
+
+
+def pictures(sounds: OneShotDataset) -> Tensor:
+    """Log-mel pictures `(n, 1, 32, 32)` of all sounds, within ±1."""
+    waves = sounds.batch(range(len(sounds)))[0]
+    return log_mel_pictures(waves, sounds.sample_rate, bands=32, frames=32)
+
+
+def network(outputs: int) -> nn.Sequential:
+    """Pictures `(b, 1, 32, 32)` → `(b, outputs)`: three convolutions that halve both axes, one dense layer."""
+    layers: list[nn.Module] = []
+    for inputs, channels in ((1, 16), (16, 32), (32, 32)):
+        layers += [nn.Conv2d(inputs, channels, 3, stride=2, padding=1), nn.BatchNorm2d(channels), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(32 * 4 * 4, outputs))
+
+
+def draw(path: Path, found: dict[str, list[float]]) -> None:
+    """Accuracy over the strength."""
+    require("matplotlib", extra="train").use("Agg")
+    plt = require("matplotlib.pyplot", extra="train")
+    figure, axis = plt.subplots(figsize=(5, 3.5), layout="constrained")
+    for name, line in found.items():
+        axis.plot(STRENGTHS, line, marker="o", label=name)
+    axis.set(xlabel="strength of the reversed gradient", ylabel="accuracy", ylim=(0, 1))
+    axis.legend()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=90)
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(tyro.cli(main))
+    except CreativeMLError as error:
+        sys.exit(f"error: {error}")
