@@ -5,7 +5,11 @@
 DATA is a dataset folder made by `creativeml prepare`; which kit a sound belongs to is told by its group in the
 manifest. A network learns kick, snare and closed hat from acoustic kits: alone, or beside a second head that tells the
 domain and whose gradient is turned round (DANN, Ganin et al. 2016, arXiv 1505.07818), so that the features do not tell
-it. No label of an electronic sound is used in training. Some 40 s on two cores.
+it. No label of an electronic sound is used in training. Some 30 s of one core.
+
+On the open drums this does harm: electronic drums are named well without it, and worse with it. The kinds come in other
+shares in the two domains, and features that do not tell the domains apart cannot keep both those shares and the kinds
+(Zhao et al. 2019, arXiv 1901.09453). Where it helps is shown by tests/training/test_domain_adversarial.py.
 """
 
 from __future__ import annotations
@@ -28,7 +32,7 @@ from creativeml.training.supervised import accuracy
 
 ELECTRONIC = ("opl3/", *(f"sonic-pi/{name}_" for name in ("bd", "sn", "elec", "hat", "tbd")))
 """How groups of synthesised kits begin: an FM chip, and the electronic part of a library that holds both."""
-STRENGTHS = (0.0, 0.1, 0.3, 1.0)
+STRENGTHS = (0.0, 0.1, 1.0)
 
 
 def main(
@@ -37,7 +41,7 @@ def main(
     kinds: tuple[str, ...] = ("kick", "snare", "hat_closed"),
     out: Path | None = None,
     steps: int = 300,
-    seeds: int = 3,
+    seeds: int = 2,
 ) -> int:
     """Print the accuracy in both domains for several strengths of the reversed gradient.
 

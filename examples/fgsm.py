@@ -4,8 +4,8 @@
 
 DATA is a dataset folder made by `creativeml prepare`. Two equal classifiers learn the kinds of drum, one plainly, one
 from sounds and attacks on them as well (Goodfellow et al. 2015, arXiv 1412.6572). Both are then attacked by the fast
-gradient sign method on test recordings that they have not heard; 0.01 is 0.4 dB in every band and frame. Some 30 s on
-two cores.
+gradient sign method on test recordings that they have not heard; 0.01 is 0.4 dB in every band and frame. Some 15 s of
+one core.
 """
 
 from __future__ import annotations

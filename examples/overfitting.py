@@ -3,8 +3,8 @@
     python examples/overfitting.py DATA [--sounds 60] [--out FOLDER]
 
 DATA is a dataset folder made by `creativeml prepare`. One large network learns the kinds of drum from few sounds: as it
-is, with weight decay, with dropout, stopped early by the validation recordings, and from all sounds. Some 40 s on two
-cores.
+is, with weight decay, with dropout, stopped early by the validation recordings, and from all sounds. Some 15 s of one
+core.
 """
 
 from __future__ import annotations
