@@ -73,7 +73,7 @@ def load_ear(sample_rate: int) -> Ear:
     assert isinstance(model, DrumClassifier)
     if model.config.sample_rate != sample_rate:
         raise CreativeMLError(
-            f"the ear of the critic hears sounds at {model.config.sample_rate} Hz, not {sample_rate}; set"
-            " critic.ear=false"
+            f"the ear hears sounds at {model.config.sample_rate} Hz, not {sample_rate}; set critic.ear=false and"
+            " recognition.weight=0"
         )
     return Ear(model)
