@@ -82,6 +82,7 @@ VARIANTS = (
     Variant("phase_view", "a view of phases instead", (f"critic.views={_TWO_VIEWS},512:128:128:128:complex",)),
     Variant("periods", "period critics of 2, 3 and 5 samples", ("critic.periods=2,3,5",)),
     Variant("ear", "a frozen classifier of drums listens too", ("critic.ear=true",)),
+    Variant("recognition", "it tells the generator which kinds are not heard", ("recognition.weight=0.5",)),
     Variant("spread", "minibatch standard deviation, groups of 4", ("critic.spread_group=4",)),
     Variant("no_gate", "waveform critic without AutoFade-style gate", ("critic.wave_gate=false",)),
     Variant("wgan_lp", "WGAN-LP instead of R1 (penalty every step, rates 0.001)", _WGAN_LP),
