@@ -19,6 +19,7 @@ from creativeml.models.autoencoders.autoencoder import (
     LayerPair,
 )
 from creativeml.models.autoencoders.conv_autoencoder import ConvAutoencoder
+from creativeml.training.loop import holds_state
 from creativeml.training.minibatches import History, LoopConfig, train_minibatches
 
 
@@ -113,7 +114,7 @@ def train_stacked(
     for depth, pair in enumerate(model.pairs):
         assert isinstance(pair, LayerPair)
         own = None if folder is None else folder / f"pair-{depth}"
-        begun = resume and own is not None and own.is_dir()
+        begun = resume and holds_state(own)
         with torch.no_grad():
             codes = model.encode(data, depth=depth)
             held_out = None if validation is None else model.encode(validation, depth=depth)

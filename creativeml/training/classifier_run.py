@@ -99,6 +99,8 @@ def run_classifier(
     }
     config = _checked(out, about, config, resume=resume)
     inputs = {split: (inputs_for(model, part), part.labels) for split, part in sounds.items()}
+    # Every process has found the folder free before one of them writes to it.
+    fabric.barrier()
     if not resume and fabric.is_global_zero:
         atomic_write_json(out / _ABOUT, about)
     held_out = inputs.get("validation", ())
@@ -172,6 +174,11 @@ def _checked(out: Path, about: dict[str, Any], config: SupervisedConfig, *, resu
     if own.loop.overfit != config.loop.overfit:
         was = own.loop.overfit or 0
         raise CreativeMLError(f"the run in {out} was started with --overfit {was}; resume it with the same")
+    if config.loop.steps <= own.loop.warm_up:
+        raise CreativeMLError(
+            f"--steps {config.loop.steps} is not more than the {own.loop.warm_up} steps of warm-up that the run in {out}"
+            " was started with; give more"
+        )
     return replace(own, loop=replace(own.loop, steps=config.loop.steps, patience=config.loop.patience))
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from creativeml.config import check_range
 from creativeml.evaluation.projections import cluster, project
 from creativeml.models.clustering.deep_cluster import DeepCluster
+from creativeml.training.loop import holds_state
 from creativeml.training.minibatches import History, LoopConfig, train_minibatches
 
 
@@ -64,7 +65,7 @@ def train_deep_cluster(
     histories = []
     for turn in range(config.turns):
         own = None if folder is None else folder / f"turn-{turn}"
-        begun = resume and own is not None and own.is_dir()
+        begun = resume and holds_state(own)
         groups = pseudo_labels(model, pictures, config, seed=turn)
         # Every group comes as often, however many are in it, or the network would find one large group (section 3.3).
         share = 1.0 / torch.bincount(groups, minlength=model.config.clusters).float().clamp_min(1.0)

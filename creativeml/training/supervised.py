@@ -58,9 +58,7 @@ def train_supervised(
     """
 
     def loss(x: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        # Smoothing makes training losses no likelihoods; validation rows are judged by the likelihood itself.
-        smoothing = config.label_smoothing if model.training else 0.0
-        return {"kinds": F.cross_entropy(model(x).float(), labels, label_smoothing=smoothing)}
+        return {"kinds": _surprise(model, model(x).float(), labels, config)}
 
     rows, held_out = _for_overfitting(data, validation, config.loop)
     return train_minibatches(
@@ -97,7 +95,7 @@ def train_two_heads(
         known = values.isfinite()
         surprise = gaussian_nll(found, torch.where(known, values, 0.0))
         mean = torch.where(known, surprise, 0.0).sum() / known.sum().clamp_min(1)
-        return {"kinds": F.cross_entropy(logits, labels), "values": config.values_weight * mean}
+        return {"kinds": _surprise(model, logits, labels, config), "values": config.values_weight * mean}
 
     rows, held_out = _for_overfitting(data, validation, config.loop)
     return train_minibatches(
@@ -138,3 +136,11 @@ def _for_overfitting(
         raise CreativeMLError(f"{len(data[0])} inputs but {len(data[1])} labels")
     order = spread_over_kinds(data[1])
     return tuple(tensor[order] for tensor in data), ()
+
+
+def _surprise(model: nn.Module, logits: Tensor, labels: Tensor, config: SupervisedConfig) -> Tensor:
+    """Cross-entropy of labels.
+
+    Smoothing makes training losses no likelihoods; validation rows are judged by the likelihood itself.
+    """
+    return F.cross_entropy(logits, labels, label_smoothing=config.label_smoothing if model.training else 0.0)
