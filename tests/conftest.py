@@ -53,7 +53,7 @@ def controls_folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def starter_pack():
+def drum_recordings():
     """All sounds of the starter pack; `split` and `groups` keep those of one source on one side."""
     from creativeml.data.starter import starter_sounds
 
@@ -61,9 +61,9 @@ def starter_pack():
 
 
 @pytest.fixture(scope="session")
-def drum_pictures(starter_pack):
+def drum_pictures(drum_recordings):
     """Log-mel pictures of the starter pack `(n, 128)`, 16 bands by 8 frames, within 0 and 1; labels and their names.
 
-    They are the rows of `starter_pack`, by whose `split` known ones are told from unheard ones.
+    They are the rows of `drum_recordings`, by whose `split` known ones are told from unheard ones.
     """
-    return starter_pack.pictures(bands=16, frames=8).flatten(1), starter_pack.labels, starter_pack.kinds
+    return drum_recordings.pictures(bands=16, frames=8).flatten(1), drum_recordings.labels, drum_recordings.kinds

@@ -54,14 +54,17 @@ def train_deep_cluster(
 
     Args:
         model: changed in place.
-        pictures: `(n, 1, bands, frames)` log-mel spectrograms, about within 0 and 1.
+        pictures: `(n, 1, bands, frames)` log-mel spectrograms, about within 0 and 1; with `loop.overfit` the first so
+            many.
         config: how.
         folder: its subfolders `turn-0`, `turn-1`, ... hold the states of each turn.
-        resume: go on within the turn that was cut off.
+        resume: go on within the turn that was cut off; give the model with the weights that the run began with, since
+            a turn that had not saved a state starts from where the one before it ended.
 
     Returns:
         What happened in each turn.
     """
+    pictures = pictures[: config.loop.overfit]
     histories = []
     for turn in range(config.turns):
         own = None if folder is None else folder / f"turn-{turn}"

@@ -39,7 +39,11 @@ class LoopConfig:
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
     overfit: int | None = None
-    """Train on the first so many rows alone, to see whether the model can learn them by heart."""
+    """Train on so many rows alone, to see whether the model can learn them by heart.
+
+    With labels the rows are spread over the kinds, and validation rows are not looked at (`minibatches.small_set`);
+    without labels they are the first ones.
+    """
     validate_every: int = 50
     """Steps between looks at the validation rows, and between saved states."""
     patience: int | None = None

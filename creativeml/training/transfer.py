@@ -23,7 +23,10 @@ class TransferConfig:
 
     supervised: SupervisedConfig = field(default_factory=SupervisedConfig)
     frozen: bool = True
-    """Whether everything but the new layer stays to the bit as it is; False fine-tunes all of it, whatever was frozen before."""
+    """Whether everything but the new layer stays to the bit as it is.
+
+    False fine-tunes all of it, what was frozen before included.
+    """
 
 
 def freeze(module: nn.Module) -> None:

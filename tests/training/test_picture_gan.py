@@ -22,9 +22,9 @@ SMALL = DCGANConfig(height=16, width=16, latent_dim=16, channels=16, levels=2)
 
 
 @pytest.fixture(scope="module")
-def pictures(starter_pack):
+def pictures(drum_recordings):
     """`(n, 1, 16, 16)` of the starter pack."""
-    return log_mel_pictures(starter_pack.sounds, 44100, bands=16, frames=16)
+    return log_mel_pictures(drum_recordings.sounds, 44100, bands=16, frames=16)
 
 
 def dcgan(seed=0):
@@ -87,8 +87,8 @@ def test_a_resumed_game_ends_with_the_very_weights(pictures, tmp_path):
     assert {"real", "drawn", "generator"} <= set(json.loads(log.splitlines()[0]))
 
 
-def test_pix2pix_makes_sharp_pictures_of_unheard_drums_from_blurred_ones(pictures, starter_pack):
-    known, unheard = starter_pack.split()
+def test_pix2pix_makes_sharp_pictures_of_unheard_drums_from_blurred_ones(pictures, drum_recordings):
+    known, unheard = drum_recordings.split()
     blurred = F.interpolate(F.avg_pool2d(pictures, 4), scale_factor=4, mode="nearest")
     torch.manual_seed(0)
     shape = Pix2PixConfig(channels=16, depth=3, patch_levels=1, dropout=0.0)

@@ -20,10 +20,10 @@ from creativeml.training.supervised import (
 
 
 @pytest.fixture(scope="module")
-def split(drum_pictures, starter_pack):
+def split(drum_pictures, drum_recordings):
     """Pictures and labels, about two thirds of the recordings' sources to learn from; and which rows those are."""
     x, labels, kinds = drum_pictures
-    known, unheard = starter_pack.split(0.33)
+    known, unheard = drum_recordings.split(0.33)
     x = x - x[known].mean(0)
     return (x[known], labels[known]), (x[unheard], labels[unheard]), len(kinds), (known, unheard)
 
@@ -98,10 +98,10 @@ def test_smoothing_reaches_the_kinds_of_two_heads():
     assert history.validation == [pytest.approx(float(nn.functional.cross_entropy(logits, labels)), rel=1e-5)]
 
 
-def test_two_heads_learn_kinds_and_brightness_from_one_trunk(split, starter_pack):
+def test_two_heads_learn_kinds_and_brightness_from_one_trunk(split, drum_recordings):
     """Both well above what is known without listening; half of the descriptors are kept secret."""
     (x, labels), (x_out, labels_out), kinds, (rows, unheard) = split
-    values = describe(starter_pack.sounds, 44100, ("brightness",))["brightness"][:, None].float()
+    values = describe(drum_recordings.sounds, 44100, ("brightness",))["brightness"][:, None].float()
     values = (values - values[rows].mean(0)) / values[rows].std(0)
     known = values[rows]
     known[::2] = torch.nan
