@@ -162,6 +162,6 @@ def fine_tune(
 
 
 def _check_sparsity(model: nn.Module, config: AutoencoderTrainingConfig) -> None:
-    sigmoid = isinstance(model, LayerPair) or getattr(model.config, "activation", None) == "sigmoid"
-    if config.sparsity_weight and not sigmoid:
+    activation = model.activation if isinstance(model, LayerPair) else getattr(model.config, "activation", None)
+    if config.sparsity_weight and activation != "sigmoid":
         raise CreativeMLError("the sparsity penalty needs codes within 0 and 1; choose activation='sigmoid'")

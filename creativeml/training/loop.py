@@ -110,7 +110,9 @@ def run_loop(
         fabric: device, precision and processes, see `fabric_of`.
         look: called without gradients, with all modules in evaluation mode.
         folder: gets `checkpoints` and `log.jsonl`; None saves nothing.
-        resume: go on from the last state in `folder`: to the bit what a run in one go would have done (on a CPU).
+        resume: go on from the last state in `folder`: to the bit what a run in one go would have done (on a CPU), if
+            the state is of a multiple of `validate_every`. A run that ended in between looked, and drew its random
+            numbers anew, where one in one go does not; what follows is as good, but not the same.
 
     Returns:
         What happened, before a resume included.

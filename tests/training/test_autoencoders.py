@@ -128,5 +128,9 @@ def test_a_penalty_that_the_codes_do_not_fit_is_refused():
     model = Autoencoder(AutoencoderConfig(4, (2,), "tanh"))
     with pytest.raises(CreativeMLError, match="activation='sigmoid'"):
         train_autoencoder(model, torch.zeros(3, 4), training(1, sparsity_weight=1.0))
+    with pytest.raises(CreativeMLError, match="activation='sigmoid'"):
+        train_autoencoder(model.pairs[0], torch.zeros(3, 4), training(1, sparsity_weight=1.0))
+    sigmoid = Autoencoder(AutoencoderConfig(4, (2,), "sigmoid")).pairs[0]
+    assert train_autoencoder(sigmoid, torch.zeros(3, 4), training(1, sparsity_weight=1.0)).steps == [1]
     with pytest.raises(ValueError, match="sparsity_target"):
         AutoencoderTrainingConfig(sparsity_target=0.0)

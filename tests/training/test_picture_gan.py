@@ -87,6 +87,18 @@ def test_a_resumed_game_ends_with_the_very_weights(pictures, tmp_path):
     assert {"real", "drawn", "generator"} <= set(json.loads(log.splitlines()[0]))
 
 
+def test_the_generators_step_computes_no_gradients_of_the_discriminator(pictures):
+    """After a step its gradients are those of its own terms, and it learns on."""
+    generator, discriminator = dcgan()
+    found, kept = [], [p.detach().clone() for p in discriminator.parameters()]
+    discriminator.register_forward_pre_hook(lambda network, _: found.append(network.layers[0].weight.requires_grad))
+    loop = LoopConfig(steps=2, batch_size=8)
+    train_dcgan(generator, discriminator, pictures, PictureGANConfig(loop))
+    assert found == [True, True, False] * 2
+    assert all(p.requires_grad for p in discriminator.parameters())
+    assert not any(torch.equal(p, before) for p, before in zip(discriminator.parameters(), kept, strict=True))
+
+
 def test_pix2pix_makes_sharp_pictures_of_unheard_drums_from_blurred_ones(pictures, drum_recordings):
     known, unheard = drum_recordings.split()
     blurred = F.interpolate(F.avg_pool2d(pictures, 4), scale_factor=4, mode="nearest")
