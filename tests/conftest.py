@@ -53,9 +53,17 @@ def controls_folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def drum_pictures():
-    """Log-mel pictures of the starter pack `(n, 128)`, 16 bands by 8 frames, within 0 and 1; labels and their names."""
+def drum_recordings():
+    """All sounds of the starter pack; `split` and `groups` keep those of one source on one side."""
     from creativeml.data.starter import starter_sounds
 
-    pack = starter_sounds()
-    return pack.pictures(bands=16, frames=8).flatten(1), pack.labels, pack.kinds
+    return starter_sounds()
+
+
+@pytest.fixture(scope="session")
+def drum_pictures(drum_recordings):
+    """Log-mel pictures of the starter pack `(n, 128)`, 16 bands by 8 frames, within 0 and 1; labels and their names.
+
+    They are the rows of `drum_recordings`, by whose `split` known ones are told from unheard ones.
+    """
+    return drum_recordings.pictures(bands=16, frames=8).flatten(1), drum_recordings.labels, drum_recordings.kinds

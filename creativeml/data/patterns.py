@@ -154,7 +154,9 @@ def written_patterns() -> list[Pattern]:
     return [parse_pattern(style, lines) for style, bars in _WRITTEN.items() for lines in bars]
 
 
-def varied_patterns(count: int, *, seed: int = 0, bars: int = 4) -> list[Pattern]:
+def varied_patterns(
+    count: int, *, seed: int = 0, bars: int = 4, rhythms: Sequence[Pattern] | None = None
+) -> list[Pattern]:
     """Variations of the written rhythms.
 
     What a drummer changes from one song to the next: the instrument that a role is played on (hats or ride keep time,
@@ -165,10 +167,13 @@ def varied_patterns(count: int, *, seed: int = 0, bars: int = 4) -> list[Pattern
         count: of patterns.
         seed: of every choice.
         bars: of each pattern.
+        rhythms: those that are varied, none a fill; None for all that are written. Variations of one rhythm are alike:
+            for patterns that are new to whoever has learnt from others, vary other rhythms.
     """
     rng, written = random.Random(seed), written_patterns()
     grooves, fills = ([p for p in written if (p.style == "fill") is fill] for fill in (False, True))
-    return [_variation(rng, rng.choice(grooves), fills, bars) for _ in range(count)]
+    chosen = grooves if rhythms is None else rhythms
+    return [_variation(rng, rng.choice(chosen), fills, bars) for _ in range(count)]
 
 
 def _variation(rng: random.Random, groove: Pattern, fills: Sequence[Pattern], bars: int) -> Pattern:

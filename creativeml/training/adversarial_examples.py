@@ -16,7 +16,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from creativeml.config import check_range
-from creativeml.training.minibatches import History, LoopConfig, train_minibatches
+from creativeml.training.minibatches import History, LoopConfig, small_set, train_minibatches
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def train_adversarially(
     Args:
         model: `(b, ...)` → logits `(b, classes)`; changed in place.
         data: inputs `(n, ...)` and labels `(n,)`.
-        config: how.
+        config: how; see `train_supervised` for `loop.overfit`.
         validation: inputs and labels, looked at in the same way.
         folder, resume, fabric: see `training.minibatches`.
 
@@ -115,8 +115,9 @@ def train_adversarially(
             "attacked": config.share * F.cross_entropy(model(moved).float(), labels),
         }
 
+    rows, held_out = small_set(data, config.loop.overfit), validation if config.loop.overfit is None else ()
     return train_minibatches(
-        model, loss, data, config.loop, validation=validation, folder=folder, resume=resume, fabric=fabric
+        model, loss, rows, config.loop, validation=held_out, folder=folder, resume=resume, fabric=fabric
     )
 
 

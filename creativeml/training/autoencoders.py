@@ -19,6 +19,7 @@ from creativeml.models.autoencoders.autoencoder import (
     LayerPair,
 )
 from creativeml.models.autoencoders.conv_autoencoder import ConvAutoencoder
+from creativeml.training.loop import holds_state
 from creativeml.training.minibatches import History, LoopConfig, train_minibatches
 
 
@@ -113,7 +114,7 @@ def train_stacked(
     for depth, pair in enumerate(model.pairs):
         assert isinstance(pair, LayerPair)
         own = None if folder is None else folder / f"pair-{depth}"
-        begun = resume and own is not None and own.is_dir()
+        begun = resume and holds_state(own)
         with torch.no_grad():
             codes = model.encode(data, depth=depth)
             held_out = None if validation is None else model.encode(validation, depth=depth)
@@ -161,6 +162,6 @@ def fine_tune(
 
 
 def _check_sparsity(model: nn.Module, config: AutoencoderTrainingConfig) -> None:
-    sigmoid = isinstance(model, LayerPair) or getattr(model.config, "activation", None) == "sigmoid"
-    if config.sparsity_weight and not sigmoid:
+    activation = model.activation if isinstance(model, LayerPair) else getattr(model.config, "activation", None)
+    if config.sparsity_weight and activation != "sigmoid":
         raise CreativeMLError("the sparsity penalty needs codes within 0 and 1; choose activation='sigmoid'")

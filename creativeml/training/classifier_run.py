@@ -32,7 +32,8 @@ from creativeml.models.checkpoint import save_pretrained
 from creativeml.settings import changed
 from creativeml.training.curves import draw_curves
 from creativeml.training.loop import History
-from creativeml.training.supervised import SupervisedConfig, logits_of, spread_over_kinds, train_supervised
+from creativeml.training.minibatches import small_set
+from creativeml.training.supervised import SupervisedConfig, logits_of, train_supervised
 
 _ABOUT = "run.json"
 _SIDE = 64
@@ -99,6 +100,8 @@ def run_classifier(
     }
     config = _checked(out, about, config, resume=resume)
     inputs = {split: (inputs_for(model, part), part.labels) for split, part in sounds.items()}
+    # Every process has found the folder free before one of them writes to it.
+    fabric.barrier()
     if not resume and fabric.is_global_zero:
         atomic_write_json(out / _ABOUT, about)
     held_out = inputs.get("validation", ())
@@ -172,6 +175,11 @@ def _checked(out: Path, about: dict[str, Any], config: SupervisedConfig, *, resu
     if own.loop.overfit != config.loop.overfit:
         was = own.loop.overfit or 0
         raise CreativeMLError(f"the run in {out} was started with --overfit {was}; resume it with the same")
+    if config.loop.steps <= own.loop.warm_up:
+        raise CreativeMLError(
+            f"--steps {config.loop.steps} is not more than the {own.loop.warm_up} steps of warm-up that the run in"
+            f" {out} was started with; give more"
+        )
     return replace(own, loop=replace(own.loop, steps=config.loop.steps, patience=config.loop.patience))
 
 
@@ -185,9 +193,8 @@ def _recognised(
 ) -> dict[str, Recognition]:
     """Of every split; after a small-set check, of the small set."""
     if overfit is not None:
-        x, labels = inputs["train"]
-        kept = spread_over_kinds(labels)[:overfit]
-        inputs = {"train": (x[kept], labels[kept])}
+        x, labels = small_set(inputs["train"], overfit)
+        inputs = {"train": (x, labels)}
     found = {}
     for split, (x, labels) in inputs.items():
         said = logits_of(model, x.to(fabric.device)).argmax(1).cpu()

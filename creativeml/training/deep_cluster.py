@@ -13,6 +13,7 @@ from torch import Tensor
 from creativeml.config import check_range
 from creativeml.evaluation.projections import cluster, project
 from creativeml.models.clustering.deep_cluster import DeepCluster
+from creativeml.training.loop import holds_state
 from creativeml.training.minibatches import History, LoopConfig, train_minibatches
 
 
@@ -53,18 +54,21 @@ def train_deep_cluster(
 
     Args:
         model: changed in place.
-        pictures: `(n, 1, bands, frames)` log-mel spectrograms, about within 0 and 1.
+        pictures: `(n, 1, bands, frames)` log-mel spectrograms, about within 0 and 1; with `loop.overfit` the first so
+            many.
         config: how.
         folder: its subfolders `turn-0`, `turn-1`, ... hold the states of each turn.
-        resume: go on within the turn that was cut off.
+        resume: go on within the turn that was cut off; give the model with the weights that the run began with, since
+            a turn that had not saved a state starts from where the one before it ended.
 
     Returns:
         What happened in each turn.
     """
+    pictures = pictures[: config.loop.overfit]
     histories = []
     for turn in range(config.turns):
         own = None if folder is None else folder / f"turn-{turn}"
-        begun = resume and own is not None and own.is_dir()
+        begun = resume and holds_state(own)
         groups = pseudo_labels(model, pictures, config, seed=turn)
         # Every group comes as often, however many are in it, or the network would find one large group (section 3.3).
         share = 1.0 / torch.bincount(groups, minlength=model.config.clusters).float().clamp_min(1.0)

@@ -13,7 +13,7 @@ from creativeml.config import check_range
 from creativeml.errors import CreativeMLError
 from creativeml.losses.separation import affinity_loss
 from creativeml.models.separation.deep_clustering import DeepClustering
-from creativeml.training.minibatches import History, LoopConfig, train_minibatches
+from creativeml.training.minibatches import History, LoopConfig, small_set, train_minibatches
 
 
 @dataclass(frozen=True)
@@ -83,12 +83,13 @@ def train_deep_clustering(
         model: changed in place.
         sounds: `(n, samples)` at the model's sample rate.
         labels: `(n,)` kind of each.
-        config: how mixtures are made.
+        config: how mixtures are made; with `loop.overfit` both sounds are of so many, spread over the kinds.
         folder, resume: see `training.minibatches`.
 
     Raises:
         CreativeMLError: sounds of one kind only.
     """
+    sounds, labels = small_set((sounds, labels), config.loop.overfit)
     if len(labels.unique()) < 2:
         raise CreativeMLError("mixtures are made of sounds of two kinds; give recordings of at least two")
 

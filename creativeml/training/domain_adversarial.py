@@ -18,7 +18,7 @@ from creativeml.config import check_range
 from creativeml.layers.heads import DomainAdversarial
 from creativeml.losses.likelihood import bernoulli_nll
 from creativeml.training.loop import History, LoopConfig, fabric_of, run_loop
-from creativeml.training.minibatches import rows_of_step
+from creativeml.training.minibatches import rows_of_step, small_set
 from creativeml.training.optimizers import make_optimizer
 from creativeml.training.updates import update
 
@@ -29,7 +29,7 @@ class DomainConfig:
 
     loop: LoopConfig = field(default_factory=LoopConfig)
     strength: float = 1.0
-    """Of the reversed gradient at the end; 0 learns from the source domain alone."""
+    """Of the reversed gradient at the end; 0 learns from the source domain alone, and never sees the target."""
     ramp: float = 10.0
     """How steeply the strength rises at the start, while the domain's head has yet to learn (gamma of the paper)."""
 
@@ -80,7 +80,8 @@ def train_domain_adversarial(
 
     Args:
         model: changed in place.
-        source: inputs `(n, ...)` and labels `(n,)`; with `loop.overfit` the first so many rows.
+        source: inputs `(n, ...)` and labels `(n,)`; with `loop.overfit` so many rows, spread over the kinds,
+            and validation rows are not looked at.
         target: inputs `(m, ...)` of the other domain.
         config: how.
         validation: labelled inputs of the target domain, as few as there are, by which the best weights are picked;
@@ -97,7 +98,7 @@ def train_domain_adversarial(
     if fabric is not None:
         source, target = (source[0].to(fabric.device), source[1].to(fabric.device)), target.to(fabric.device)
         validation = tuple(tensor.to(fabric.device) for tensor in validation)
-    rows = tuple(tensor[: loop.overfit] for tensor in source)
+    rows = small_set(source, loop.overfit)
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = make_optimizer(loop.optimizer, trained, loop.learning_rate, weight_decay=loop.weight_decay)
     # Another seed, so that the two orders have nothing to do with each other.
@@ -106,9 +107,13 @@ def train_domain_adversarial(
     def take(step: int) -> dict[str, float]:
         number = step * launched.world_size + launched.global_rank
         x, labels = rows_of_step(rows, loop, number)
-        (away,) = rows_of_step((target,), other, number)
         with launched.autocast():
-            terms = domain_terms(model, (x, labels), away, reversal_strength(config, step))
+            if config.strength:
+                (away,) = rows_of_step((target,), other, number)
+                terms = domain_terms(model, (x, labels), away, reversal_strength(config, step))
+            else:
+                # Even without a reversed gradient, normalisation over the batch would let the target in.
+                terms = {"kinds": F.cross_entropy(model(x).float(), labels)}
         return update(launched, optimizer, terms)
 
     def look() -> float:
@@ -121,7 +126,7 @@ def train_domain_adversarial(
         take,
         loop,
         fabric=launched,
-        look=look if validation else None,
+        look=look if validation and loop.overfit is None else None,
         folder=folder,
         resume=resume,
     )

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from creativeml.config import check_range
 from creativeml.errors import CreativeMLError
 from creativeml.training.loop import History, LoopConfig, fabric_of, run_loop
+from creativeml.training.minibatches import small_set
 from creativeml.training.optimizers import make_optimizer
 from creativeml.training.updates import update
 
@@ -117,20 +118,21 @@ def train_prototypical(
 
     Args:
         model: `(b, ...)` → embeddings `(b, features)`; changed in place.
-        data: inputs `(n, ...)` and labels `(n,)`; with `loop.overfit` the first so many rows.
+        data: inputs `(n, ...)` and labels `(n,)`; with `loop.overfit` so many rows, of as many kinds as
+            have enough for an episode each, and validation rows are not looked at.
         config: shape of the episodes, and the loop.
         validation: inputs and labels, best of kinds that `data` does not have.
         folder, resume, fabric: see `training.minibatches`.
 
     Raises:
-        CreativeMLError: too few kinds with enough rows; and as `run_loop`.
+        CreativeMLError: too few kinds with enough rows, or fewer rows to overfit than an episode has; and as
+            `run_loop`.
     """
     torch.manual_seed(config.loop.seed)
     launched = fabric_of(fabric, model)
     device = launched.device if fabric is not None else data[0].device
-    (inputs, labels), held_out = _on(device, data), _on(device, validation)
-    inputs, labels = inputs[: config.loop.overfit], labels[: config.loop.overfit]
     loop = config.loop
+    (inputs, labels), held_out = _on(device, _small_set(data, config)), _on(device, validation)
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = make_optimizer(loop.optimizer, trained, loop.learning_rate, weight_decay=loop.weight_decay)
 
@@ -154,7 +156,7 @@ def train_prototypical(
         take,
         loop,
         fabric=launched,
-        look=look if held_out else None,
+        look=look if held_out and loop.overfit is None else None,
         folder=folder,
         resume=resume,
     )
@@ -185,6 +187,22 @@ def episode_accuracy(
         right.append(logits.argmax(1) == _query_labels(config, logits.device))
     model.train(before)
     return float(torch.cat(right).float().mean())
+
+
+def _small_set(data: tuple[Tensor, Tensor], config: EpisodicConfig) -> tuple[Tensor, ...]:
+    """What is learnt by heart: of so few kinds that each has what an episode needs of it."""
+    overfit, needed = config.loop.overfit, config.shots + config.queries
+    if overfit is None:
+        return data
+    if overfit < config.ways * needed:
+        raise CreativeMLError(
+            f"an episode of {config.ways} kinds with {needed} sounds each cannot be drawn from {overfit} sounds;"
+            f" overfit {config.ways * needed}, or ask for fewer ways, shots or queries"
+        )
+    kinds, counts = data[1].unique(return_counts=True)
+    chosen = torch.isin(data[1], kinds[counts >= needed][: overfit // needed])
+    # None at all: the draw of the first episode says so.
+    return small_set((data[0][chosen], data[1][chosen]), overfit)
 
 
 def _query_labels(config: EpisodicConfig, device: torch.device) -> Tensor:

@@ -39,7 +39,11 @@ class LoopConfig:
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
     overfit: int | None = None
-    """Train on the first so many rows alone, to see whether the model can learn them by heart."""
+    """Train on so many rows alone, to see whether the model can learn them by heart.
+
+    With labels the rows are spread over the kinds, and validation rows are not looked at (`minibatches.small_set`);
+    without labels they are the first ones.
+    """
     validate_every: int = 50
     """Steps between looks at the validation rows, and between saved states."""
     patience: int | None = None
@@ -106,7 +110,9 @@ def run_loop(
         fabric: device, precision and processes, see `fabric_of`.
         look: called without gradients, with all modules in evaluation mode.
         folder: gets `checkpoints` and `log.jsonl`; None saves nothing.
-        resume: go on from the last state in `folder`: to the bit what a run in one go would have done (on a CPU).
+        resume: go on from the last state in `folder`: to the bit what a run in one go would have done (on a CPU), if
+            the state is of a multiple of `validate_every`. A run that ended in between looked, and drew its random
+            numbers anew, where one in one go does not; what follows is as good, but not the same.
 
     Returns:
         What happened, before a resume included.
@@ -116,7 +122,7 @@ def run_loop(
     """
     if resume and folder is None:
         raise CreativeMLError("a loop can be resumed from its folder only; name the folder")
-    if folder is not None and not resume and any((folder / "checkpoints").glob("step-*.json")):
+    if not resume and holds_state(folder):
         raise CreativeMLError(f"{folder} holds a run already; resume it or choose another folder")
     loop = _Loop(dict(modules), dict(optimizers), config, fabric, folder, look)
     if resume:
@@ -126,6 +132,11 @@ def run_loop(
         loop.run(take, recorder)
     loop.keep_best()
     return loop.history
+
+
+def holds_state(folder: Path | None) -> bool:
+    """Whether a run in a folder came as far as its first saved state, so that it can be resumed."""
+    return folder is not None and any((folder / "checkpoints").glob("step-*.json"))
 
 
 def fabric_of(fabric: Fabric | None, *modules: nn.Module) -> Fabric:
@@ -206,15 +217,19 @@ class _Loop:
             history.best = self.step
             for name, kept in self.best.items():
                 kept.load_state_dict(self.modules[name].state_dict())
-        patience = self.config.patience
-        if patience is not None and history.validation:
-            history.stopped_early = len(history.steps) - 1 - history.steps.index(history.best) >= patience
+        history.stopped_early = self._waited_enough()
         recorder.record(self.step, figures)
         if self.folder is not None:
             if self.fabric.is_global_zero:
                 save_state(self._states(), self.step, self._kept(), self.optimizers, to_dict(history))
             self.fabric.barrier()
         reseed(self.fabric, self.config.seed, self.step)
+
+    def _waited_enough(self) -> bool:
+        patience, history = self.config.patience, self.history
+        if patience is None or not history.validation:
+            return False
+        return len(history.steps) - 1 - history.steps.index(history.best) >= patience
 
     def _validated(self, look: Look) -> float:
         for module in self.modules.values():
@@ -235,6 +250,8 @@ class _Loop:
         path, _ = latest_state(self._states())
         self.step, values = load_state(path, self._kept(), self.optimizers)
         self.history = History(**values)
+        # By the patience of now, which may be another than before.
+        self.history.stopped_early = self._waited_enough()
 
     def keep_best(self) -> None:
         """Give the modules the best weights."""

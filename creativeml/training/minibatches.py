@@ -87,6 +87,35 @@ def _checked(data: tuple[Tensor, ...], overfit: int | None) -> tuple[Tensor, ...
     return tuple(tensor[:overfit] for tensor in data)
 
 
+def small_set(data: tuple[Tensor, ...], overfit: int | None) -> tuple[Tensor, ...]:
+    """The rows of labelled data that are learnt by heart: so many, spread over the kinds.
+
+    Whoever takes them looks at no validation rows: what is learnt by heart is not to be judged by others.
+
+    Args:
+        data: inputs `(n, ...)`, labels `(n,)`, and what else belongs to each row.
+        overfit: how many; None leaves the data as they are.
+
+    Raises:
+        CreativeMLError: labels and inputs that differ in number.
+    """
+    if overfit is None:
+        return data
+    if len(data[0]) != len(data[1]):
+        raise CreativeMLError(f"{len(data[0])} inputs but {len(data[1])} labels")
+    order = spread_over_kinds(data[1])[:overfit]
+    return tuple(tensor[order] for tensor in data)
+
+
+def spread_over_kinds(labels: Tensor) -> Tensor:
+    """Indices `(n,)` of all rows in an order in which the kinds take turns."""
+    turn = torch.zeros_like(labels)
+    for kind in labels.unique():
+        members = labels == kind
+        turn[members] = torch.arange(int(members.sum()), device=labels.device)
+    return torch.argsort(turn, stable=True)
+
+
 def rows_of_step(data: tuple[Tensor, ...], config: LoopConfig, step: int) -> tuple[Tensor, ...]:
     """The batch of a step: rows in an order that is new in every pass, from seed and step alone."""
     count = len(data[0])
@@ -97,4 +126,4 @@ def rows_of_step(data: tuple[Tensor, ...], config: LoopConfig, step: int) -> tup
     return tuple(tensor[chosen] for tensor in data)
 
 
-__all__ = ["History", "LoopConfig", "Loss", "rows_of_step", "train_minibatches"]
+__all__ = ["History", "LoopConfig", "Loss", "rows_of_step", "small_set", "spread_over_kinds", "train_minibatches"]

@@ -41,7 +41,8 @@ def make_optimizer(
         momentum: decay of the sum for `momentum`.
         betas: decays of the two means for `adam`.
         weight_decay: weights shrink by so much, times the rate, in every step: with `adam` beside its steps, not
-            through them (Loshchilov and Hutter 2019, arXiv 1711.05101).
+            through them (Loshchilov and Hutter 2019, arXiv 1711.05101); with `momentum` as a part of the gradient,
+            so that a shrinking goes on in the sum and comes to up to 1 / (1 - momentum) times as much.
 
     Raises:
         CreativeMLError: unknown name, or a rate of 0 or below.
@@ -62,8 +63,8 @@ def make_schedule(
 ) -> Schedule:
     """How the learning rate goes over a run.
 
-    `constant`: as it is. `step`: times `drop` every so many steps. `cosine`: along half a cosine to 0 at the last step
-    (Loshchilov and Hutter 2017, arXiv 1608.03983).
+    `constant`: as it is. `step`: times `drop` every so many steps. `cosine`: along half a cosine that would be 0 one
+    step after the last (Loshchilov and Hutter 2017, arXiv 1608.03983).
 
     Args:
         name: of the schedule.

@@ -11,10 +11,9 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from creativeml.config import check_range
-from creativeml.errors import CreativeMLError
 from creativeml.layers.heads import TwoHeads
 from creativeml.losses.likelihood import gaussian_nll
-from creativeml.training.minibatches import History, LoopConfig, train_minibatches
+from creativeml.training.minibatches import History, LoopConfig, small_set, spread_over_kinds, train_minibatches
 
 
 @dataclass(frozen=True)
@@ -58,11 +57,9 @@ def train_supervised(
     """
 
     def loss(x: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        # Smoothing makes training losses no likelihoods; validation rows are judged by the likelihood itself.
-        smoothing = config.label_smoothing if model.training else 0.0
-        return {"kinds": F.cross_entropy(model(x).float(), labels, label_smoothing=smoothing)}
+        return {"kinds": _surprise(model, model(x).float(), labels, config)}
 
-    rows, held_out = _for_overfitting(data, validation, config.loop)
+    rows, held_out = small_set(data, config.loop.overfit), validation if config.loop.overfit is None else ()
     return train_minibatches(
         model, loss, rows, config.loop, validation=held_out, folder=folder, resume=resume, fabric=fabric
     )
@@ -97,9 +94,9 @@ def train_two_heads(
         known = values.isfinite()
         surprise = gaussian_nll(found, torch.where(known, values, 0.0))
         mean = torch.where(known, surprise, 0.0).sum() / known.sum().clamp_min(1)
-        return {"kinds": F.cross_entropy(logits, labels), "values": config.values_weight * mean}
+        return {"kinds": _surprise(model, logits, labels, config), "values": config.values_weight * mean}
 
-    rows, held_out = _for_overfitting(data, validation, config.loop)
+    rows, held_out = small_set(data, config.loop.overfit), validation if config.loop.overfit is None else ()
     return train_minibatches(
         model, loss, rows, config.loop, validation=held_out, folder=folder, resume=resume, fabric=fabric
     )
@@ -120,21 +117,19 @@ def accuracy(model: nn.Module, inputs: Tensor, labels: Tensor) -> float:
     return float((logits_of(model, inputs).argmax(1) == labels).float().mean())
 
 
-def spread_over_kinds(labels: Tensor) -> Tensor:
-    """Indices `(n,)` of all rows in an order in which the kinds take turns."""
-    turn = torch.zeros_like(labels)
-    for kind in labels.unique():
-        members = labels == kind
-        turn[members] = torch.arange(int(members.sum()), device=labels.device)
-    return torch.argsort(turn, stable=True)
+def _surprise(model: nn.Module, logits: Tensor, labels: Tensor, config: SupervisedConfig) -> Tensor:
+    """Cross-entropy of labels.
+
+    Smoothing makes training losses no likelihoods; validation rows are judged by the likelihood itself.
+    """
+    return F.cross_entropy(logits, labels, label_smoothing=config.label_smoothing if model.training else 0.0)
 
 
-def _for_overfitting(
-    data: tuple[Tensor, ...], validation: tuple[Tensor, ...], loop: LoopConfig
-) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-    if loop.overfit is None:
-        return data, validation
-    if len(data[0]) != len(data[1]):
-        raise CreativeMLError(f"{len(data[0])} inputs but {len(data[1])} labels")
-    order = spread_over_kinds(data[1])
-    return tuple(tensor[order] for tensor in data), ()
+__all__ = [
+    "SupervisedConfig",
+    "accuracy",
+    "logits_of",
+    "spread_over_kinds",
+    "train_supervised",
+    "train_two_heads",
+]

@@ -23,7 +23,10 @@ class TransferConfig:
 
     supervised: SupervisedConfig = field(default_factory=SupervisedConfig)
     frozen: bool = True
-    """Whether everything but the new layer stays to the bit as it is; False fine-tunes all of it."""
+    """Whether everything but the new layer stays to the bit as it is.
+
+    False fine-tunes all of it, what was frozen before included.
+    """
 
 
 def freeze(module: nn.Module) -> None:
@@ -109,8 +112,8 @@ def train_transfer(
         CreativeMLError: as `replace_last_layer` and `train_minibatches`.
     """
     torch.manual_seed(config.supervised.loop.seed)
-    if config.frozen:
-        freeze(model)
+    # Thawed, too: what an earlier run has frozen is to learn now.
+    (freeze if config.frozen else unfreeze)(model)
     head = replace_last_layer(model, classes)
     unfreeze(head)
     return train_supervised(

@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning_fabric import Fabric
 from torch import nn
 
 from creativeml.cli import run
 from creativeml.models import from_pretrained, registry
+from creativeml.training.classifier_run import run_classifier
+from creativeml.training.loop import LoopConfig
+from creativeml.training.supervised import SupervisedConfig
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,28 @@ def test_a_resumed_run_leaves_the_very_model(starter, tmp_path):
     assert train(starter, tmp_path / "halves", *same, "--steps", 30) == 1
     assert train(starter, tmp_path / "halves", "--set", "width=5", "--resume") == 1
     assert train(starter, tmp_path / "halves", "--set", "width=4", "--resume", "--overfit", 4) == 1
+
+
+def test_a_resume_with_no_more_steps_than_the_warm_up_is_refused(starter, tmp_path, capsys):
+    assert train(starter, tmp_path / "run", "--set", "width=4", "--warm-up", 3, "--steps", 5) == 0
+    capsys.readouterr()
+    assert train(starter, tmp_path / "run", "--set", "width=4", "--resume", "--steps", 3) == 1
+    told = capsys.readouterr().err
+    assert "--steps 3 is not more than the 3 steps of warm-up" in told and "Traceback" not in told
+
+
+def test_all_processes_have_looked_at_the_folder_before_one_writes(starter, tmp_path):
+    """What a process that is later than the first one finds, when it waits for nothing but the first barrier."""
+    found = []
+
+    class Watched(Fabric):
+        def barrier(self, name=None):
+            found.append((tmp_path / "run" / "run.json").exists())
+            super().barrier(name)
+
+    config = SupervisedConfig(LoopConfig(steps=1, batch_size=4))
+    run_classifier("pooling", starter, tmp_path / "run", config, Watched(accelerator="cpu", devices=1))
+    assert found[0] is False and found[-1] is True
 
 
 def test_a_small_set_is_learnt_by_heart(starter, tmp_path, capsys):

@@ -51,6 +51,10 @@ def test_pictures_lie_within_one_and_other_sizes_are_refused():
     assert pictures.shape == (2, 1, 64, 64) and pictures.abs().max() <= 1.0
     with pytest.raises(ValueError, match=r"\(b, 100\)"):
         DCGAN(DCGANConfig())(torch.zeros(2, 99))
+    small = DCGANDiscriminator(DCGANConfig(height=16, width=16, levels=2))
+    for shape in ((3, 1, 32, 32), (3, 2, 16, 16), (1, 16, 16)):
+        with pytest.raises(ValueError, match=r"\(b, 1, 16, 16\), not"):
+            small(torch.zeros(shape))
     for wrong in ({"height": 60}, {"width": 0}, {"levels": 0}, {"channels": 0}):
         with pytest.raises(ValueError):
             DCGANConfig(**wrong)

@@ -12,7 +12,7 @@ from creativeml.training.adversarial_examples import (
     train_adversarially,
 )
 from creativeml.training.minibatches import LoopConfig
-from creativeml.training.supervised import SupervisedConfig, train_supervised
+from creativeml.training.supervised import SupervisedConfig, accuracy, train_supervised
 
 
 def test_of_a_linear_model_it_finds_the_worst_change():
@@ -71,6 +71,17 @@ def test_accuracy_falls_under_attack_and_recovers_by_training_on_it(drum_picture
     clean, attacked = found["plain"]
     assert clean > 0.9 and attacked < clean - 0.4
     assert found["trained against"][1] > attacked + 0.25
+
+
+def test_a_small_set_is_spread_over_the_kinds_and_not_judged_by_others():
+    torch.manual_seed(0)
+    # Sorted by kind: the first rows are of one.
+    labels = torch.arange(3).repeat_interleave(20)
+    x = nn.functional.one_hot(labels, 3).float() + 0.1 * torch.randn(60, 3)
+    model = nn.Linear(3, 3)
+    config = AdversarialTrainingConfig(LoopConfig(steps=200, learning_rate=0.05, overfit=3), epsilon=0.01)
+    history = train_adversarially(model, (x, labels), config, validation=(x, labels))
+    assert history.validation == [] and accuracy(model, x, labels) > 0.95
 
 
 def test_the_loss_is_the_share_of_both():

@@ -48,11 +48,9 @@ def test_sparse_codes_are_active_as_often_as_asked(drum_pictures):
     assert (activity[0.0] - 0.1).abs().mean() > 0.1, "without the penalty codes are not sparse"
 
 
-def test_denoising_beats_the_identity_on_noisy_drums_that_it_has_not_heard(drum_pictures):
+def test_denoising_beats_the_identity_on_noisy_drums_that_it_has_not_heard(drum_pictures, drum_recordings):
     torch.manual_seed(0)
-    x = drum_pictures[0]
-    x = x[torch.randperm(len(x), generator=torch.Generator().manual_seed(0))]
-    known, unheard = x[:150], x[150:]
+    known, unheard = (drum_pictures[0][rows] for rows in drum_recordings.split())
     model = Autoencoder(AutoencoderConfig(128, (64,), "tanh"))
     train_autoencoder(model, known, training(1200, noise=0.2))
     noisy = unheard + 0.2 * torch.randn(unheard.shape, generator=torch.Generator().manual_seed(1))
@@ -91,7 +89,8 @@ def test_stacking_goes_on_where_it_was_cut_off(drum_pictures, tmp_path):
     cut = Autoencoder(config)
     cut.load_state_dict(fresh)
     train_stacked(cut, x, training(40), folder=tmp_path)
-    shutil.rmtree(tmp_path / "pair-1")
+    # Cut off before the first state of the second pair: there is its folder, but nothing to go on from.
+    shutil.rmtree(tmp_path / "pair-1" / "checkpoints")
     again = Autoencoder(config)
     again.load_state_dict(fresh)
     train_stacked(again, x, training(40), folder=tmp_path, resume=True)
@@ -129,5 +128,9 @@ def test_a_penalty_that_the_codes_do_not_fit_is_refused():
     model = Autoencoder(AutoencoderConfig(4, (2,), "tanh"))
     with pytest.raises(CreativeMLError, match="activation='sigmoid'"):
         train_autoencoder(model, torch.zeros(3, 4), training(1, sparsity_weight=1.0))
+    with pytest.raises(CreativeMLError, match="activation='sigmoid'"):
+        train_autoencoder(model.pairs[0], torch.zeros(3, 4), training(1, sparsity_weight=1.0))
+    sigmoid = Autoencoder(AutoencoderConfig(4, (2,), "sigmoid")).pairs[0]
+    assert train_autoencoder(sigmoid, torch.zeros(3, 4), training(1, sparsity_weight=1.0)).steps == [1]
     with pytest.raises(ValueError, match="sparsity_target"):
         AutoencoderTrainingConfig(sparsity_target=0.0)

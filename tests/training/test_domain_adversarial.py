@@ -69,6 +69,28 @@ def test_terms_are_the_two_cross_entropies_and_the_strength_turns_the_domain_rou
     torch.testing.assert_close(turned, -0.5 * torch.autograd.grad(plain, weight)[0])
 
 
+def test_a_small_set_is_spread_over_the_kinds_and_not_judged_by_others():
+    (x, labels), (away, _) = domains(100, torch.Generator().manual_seed(0))
+    order = labels.argsort(stable=True)
+    x, labels = x[order], labels[order]
+    torch.manual_seed(0)
+    model = DomainAdversarial(nn.Linear(2, 1), 1, 2)
+    config = DomainConfig(LoopConfig(steps=200, learning_rate=0.05, overfit=8), 0.1)
+    history = train_domain_adversarial(model, (x, labels), away, config, validation=(x, labels))
+    assert history.validation == [] and accuracy(model, x, labels) > 0.9
+
+
+def test_without_strength_the_target_is_never_seen():
+    source, (away, _) = domains(50, torch.Generator().manual_seed(0))
+    ends = []
+    for target in (away, 100.0 * away):
+        torch.manual_seed(0)
+        model = DomainAdversarial(nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4)), 4, 2)
+        train_domain_adversarial(model, source, target, DomainConfig(LoopConfig(steps=5), 0.0))
+        ends.append(model.state_dict())
+    assert all(torch.equal(a, b) for a, b in zip(*(end.values() for end in ends), strict=True))
+
+
 def test_the_strength_rises_from_nothing_to_what_is_asked():
     config = DomainConfig(LoopConfig(steps=100), strength=0.7)
     strengths = [reversal_strength(config, step) for step in range(101)]

@@ -1,5 +1,7 @@
 """Episodes never show their queries beforehand; the embedding names kinds that it was not trained on."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -89,6 +91,21 @@ def test_unseen_kinds_of_drum_are_named_from_five_examples_each(drum_pictures):
     train_prototypical(model, (x[~unseen], labels[~unseen]), config)
     test = EpisodicConfig(ways=3, shots=5, queries=5)
     assert episode_accuracy(model, x[unseen], labels[unseen], test) > 0.7
+
+
+def test_a_small_set_holds_whole_episodes_and_is_learnt_by_heart():
+    random = torch.Generator().manual_seed(0)
+    x, labels = noisy_kinds(torch.randn(8, 3, generator=random), 12, random)
+    loop = LoopConfig(steps=150, learning_rate=1e-2, overfit=16)
+    config = EpisodicConfig(loop, ways=4, shots=2, queries=2)
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(30, 32), nn.Tanh(), nn.Linear(32, 8))
+    history = train_prototypical(model, (x, labels), config, validation=(x, labels))
+    kept = torch.cat([torch.nonzero(labels == kind).flatten()[:4] for kind in range(4)])
+    assert history.validation == [] and episode_accuracy(model, x[kept], labels[kept], config) == 1.0
+    few = EpisodicConfig(replace(loop, overfit=15), ways=4, shots=2, queries=2)
+    with pytest.raises(CreativeMLError, match="overfit 16"):
+        train_prototypical(model, (x, labels), few)
 
 
 def test_a_resumed_run_ends_with_the_very_weights(tmp_path):

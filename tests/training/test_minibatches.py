@@ -66,6 +66,23 @@ def test_the_last_weights_are_kept_if_asked_for():
         LoopConfig(patience=3, keep_best=False)
 
 
+def test_a_run_that_stopped_early_goes_on_with_more_patience(tmp_path):
+    torch.manual_seed(0)
+    x, y = problem(30)
+    held_out = torch.randn(30, 6), torch.randn(30, 2)
+    ends = {}
+    for resume, patience in ((False, 1), (True, 1), (True, None)):
+        model = network()
+        config = LoopConfig(steps=400, learning_rate=0.01, validate_every=10, patience=patience)
+        history = train_minibatches(
+            model, loss_of(model), (x, y), config, validation=held_out, folder=tmp_path, resume=resume
+        )
+        ends[resume, patience] = history.steps[-1], history.stopped_early
+    assert ends[False, 1][0] < 400 and ends[False, 1][1]
+    assert ends[True, 1] == ends[False, 1], "the same patience has nothing left to wait for"
+    assert ends[True, None] == (400, False)
+
+
 def test_few_rows_are_learnt_by_heart_and_the_others_are_not_seen():
     x, y = problem()
     y[4:] = float("nan")

@@ -22,9 +22,9 @@ SMALL = DCGANConfig(height=16, width=16, latent_dim=16, channels=16, levels=2)
 
 
 @pytest.fixture(scope="module")
-def pictures(starter_sounds):
+def pictures(drum_recordings):
     """`(n, 1, 16, 16)` of the starter pack."""
-    return log_mel_pictures(starter_sounds[0], 44100, bands=16, frames=16)
+    return log_mel_pictures(drum_recordings.sounds, 44100, bands=16, frames=16)
 
 
 def dcgan(seed=0):
@@ -87,18 +87,27 @@ def test_a_resumed_game_ends_with_the_very_weights(pictures, tmp_path):
     assert {"real", "drawn", "generator"} <= set(json.loads(log.splitlines()[0]))
 
 
-def test_pix2pix_makes_sharp_pictures_of_unheard_drums_from_blurred_ones(pictures):
-    order = torch.randperm(len(pictures), generator=torch.Generator().manual_seed(0))
-    wanted = pictures[order]
-    blurred = F.interpolate(F.avg_pool2d(wanted, 4), scale_factor=4, mode="nearest")
+def test_the_generators_step_computes_no_gradients_of_the_discriminator(pictures):
+    """After a step its gradients are those of its own terms, and it learns on."""
+    generator, discriminator = dcgan()
+    found, kept = [], [p.detach().clone() for p in discriminator.parameters()]
+    discriminator.register_forward_pre_hook(lambda network, _: found.append(network.layers[0].weight.requires_grad))
+    loop = LoopConfig(steps=2, batch_size=8)
+    train_dcgan(generator, discriminator, pictures, PictureGANConfig(loop))
+    assert found == [True, True, False] * 2
+    assert all(p.requires_grad for p in discriminator.parameters())
+    assert not any(torch.equal(p, before) for p, before in zip(discriminator.parameters(), kept, strict=True))
+
+
+def test_pix2pix_makes_sharp_pictures_of_unheard_drums_from_blurred_ones(pictures, drum_recordings):
+    known, unheard = drum_recordings.split()
+    blurred = F.interpolate(F.avg_pool2d(pictures, 4), scale_factor=4, mode="nearest")
     torch.manual_seed(0)
     shape = Pix2PixConfig(channels=16, depth=3, patch_levels=1, dropout=0.0)
     generator, discriminator = Pix2Pix(shape), PatchDiscriminator(shape)
     loop = LoopConfig(steps=120, batch_size=16, learning_rate=1e-3, validate_every=40)
-    held_out = blurred[150:], wanted[150:]
-    history = train_pix2pix(
-        generator, discriminator, (blurred[:150], wanted[:150]), PictureGANConfig(loop), validation=held_out
-    )
+    learnt, held_out = (blurred[known], pictures[known]), (blurred[unheard], pictures[unheard])
+    history = train_pix2pix(generator, discriminator, learnt, PictureGANConfig(loop), validation=held_out)
     distance = float(F.l1_loss(generator(held_out[0]), held_out[1]).detach())
     assert distance == pytest.approx(min(history.validation), rel=1e-5)
     assert distance < 0.8 * float(F.l1_loss(*held_out))

@@ -20,12 +20,12 @@ from creativeml.training.supervised import (
 
 
 @pytest.fixture(scope="module")
-def split(drum_pictures):
-    """Pictures and labels, two thirds to learn from."""
+def split(drum_pictures, drum_recordings):
+    """Pictures and labels, about two thirds of the recordings' sources to learn from; and which rows those are."""
     x, labels, kinds = drum_pictures
-    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
-    x = x - x[order[:128]].mean(0)
-    return (x[order[:128]], labels[order[:128]]), (x[order[128:]], labels[order[128:]]), len(kinds), order
+    known, unheard = drum_recordings.split(0.33)
+    x = x - x[known].mean(0)
+    return (x[known], labels[known]), (x[unheard], labels[unheard]), len(kinds), (known, unheard)
 
 
 def trunk(outputs):
@@ -42,7 +42,12 @@ def test_kinds_of_unheard_drums_are_recognised(split):
     model = trunk(kinds)
     history = train_supervised(model, train, config(300, patience=5), validation=held_out)
     most_frequent = float((held_out[1] == train[1].mode().values).float().mean())
-    assert accuracy(model, *held_out) > most_frequent + 0.25
+    # Half of these recordings are of one kind, so that guessing it is hard to beat.
+    assert accuracy(model, *held_out) > most_frequent + 0.1
+    heard = logits_of(model, held_out[0]).argmax(1) == held_out[1]
+    kinds_there = held_out[1].unique()
+    balanced = float(torch.stack([heard[held_out[1] == kind].float().mean() for kind in kinds_there]).mean())
+    assert balanced > 2.5 / len(kinds_there)
     assert min(history.validation) == pytest.approx(
         float(nn.functional.cross_entropy(logits_of(model, held_out[0]), held_out[1])), rel=1e-5
     )
@@ -77,20 +82,38 @@ def test_smoothed_labels_keep_a_classifier_from_being_certain(split):
         SupervisedConfig(label_smoothing=1.0)
 
 
-def test_two_heads_learn_kinds_and_brightness_from_one_trunk(split, starter_sounds):
+def test_smoothing_reaches_the_kinds_of_two_heads():
+    torch.manual_seed(0)
+    model = TwoHeads(nn.Linear(6, 4), 4, 3, 1)
+    start = {name: value.clone() for name, value in model.state_dict().items()}
+    x, labels = torch.randn(8, 6), torch.arange(8) % 3
+    values = torch.full((8, 1), torch.nan)
+    # A rate that changes nothing to speak of: the look after the step judges the weights of the start.
+    settings = SupervisedConfig(LoopConfig(steps=1, batch_size=8, learning_rate=1e-12), label_smoothing=0.2)
+    history = train_two_heads(model, (x, labels, values), settings, validation=(x, labels, values))
+    model.load_state_dict(start)
+    logits = model(x)[0].detach()
+    smoothed = float(nn.functional.cross_entropy(logits, labels, label_smoothing=0.2))
+    assert history.training == [pytest.approx(smoothed, rel=1e-5)]
+    assert history.validation == [pytest.approx(float(nn.functional.cross_entropy(logits, labels)), rel=1e-5)]
+
+
+def test_two_heads_learn_kinds_and_brightness_from_one_trunk(split, drum_recordings):
     """Both well above what is known without listening; half of the descriptors are kept secret."""
-    (x, labels), (x_out, labels_out), kinds, order = split
-    values = describe(starter_sounds[0], 44100, ("brightness",))["brightness"][order][:, None].float()
-    values = (values - values[:128].mean(0)) / values[:128].std(0)
-    known = values[:128].clone()
+    (x, labels), (x_out, labels_out), kinds, (rows, unheard) = split
+    values = describe(drum_recordings.sounds, 44100, ("brightness",))["brightness"][:, None].float()
+    values = (values - values[rows].mean(0)) / values[rows].std(0)
+    known = values[rows]
     known[::2] = torch.nan
     torch.manual_seed(0)
     model = TwoHeads(trunk(32), 32, kinds, 1)
     history = train_two_heads(model, (x, labels, known), config(400))
     logits, found = (part.detach() for part in model(x_out))
-    truth = values[128:]
+    truth = values[unheard]
     explained = 1.0 - float((found - truth).square().sum() / (truth - truth.mean()).square().sum())
     linear = Ridge(1.0).fit(x[1::2].numpy(), known[1::2, 0].numpy()).score(x_out.numpy(), truth[:, 0].numpy())
-    assert explained > 0.5 and np.isfinite(linear)
-    assert float((logits.argmax(1) == labels_out).float().mean()) > 0.45
+    # Both came to listen: better than a line drawn through the same pictures, and than always the commonest kind.
+    assert explained > linear > 0.5
+    most_frequent = float((labels_out == labels.mode().values).float().mean())
+    assert float((logits.argmax(1) == labels_out).float().mean()) > most_frequent + 0.1
     assert np.isfinite(history.training).all()

@@ -71,6 +71,15 @@ def test_what_is_not_frozen_learns_on():
     assert not any(torch.equal(before[name], value) for name, value in model.state_dict().items() if name[0] != "7")
 
 
+def test_fine_tuning_after_a_frozen_run_thaws_it():
+    model = network()
+    train_transfer(model, pitches(60, 3), 3, config(frozen=True))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    train_transfer(model, pitches(60, 4), 4, config(frozen=False))
+    after = model.state_dict()
+    assert not any(torch.equal(before[name], after[name]) for name in before if name[0] != "7")
+
+
 def test_unfreezing_undoes_it():
     model = network()
     freeze(model)

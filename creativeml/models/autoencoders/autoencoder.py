@@ -107,13 +107,13 @@ class LayerPair(nn.Module):
         self.encoder = nn.Linear(inputs, units)
         self.decoder = None if tied else nn.Linear(units, inputs)
         self.bias = nn.Parameter(torch.zeros(inputs)) if tied else None
-        self._activation, self._output_activation = activation, output_activation
+        self.activation, self._output_activation = activation, output_activation
         nn.init.xavier_uniform_(self.encoder.weight)
         nn.init.zeros_(self.encoder.bias)
 
     def encode(self, x: Tensor) -> Tensor:
         """`(b, inputs)` → `(b, units)`."""
-        return ACTIVATIONS[self._activation](self.encoder(x))
+        return ACTIVATIONS[self.activation](self.encoder(x))
 
     def decode(self, code: Tensor) -> Tensor:
         """`(b, units)` → `(b, inputs)`."""

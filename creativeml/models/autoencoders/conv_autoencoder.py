@@ -29,6 +29,8 @@ class ConvAutoencoderConfig:
     """Of the code."""
 
     def __post_init__(self) -> None:
+        if self.dims not in (1, 2):
+            raise ValueError(f"dims must be 1 (waveforms) or 2 (spectrograms), not {self.dims}")
         check_range("in_channels", self.in_channels, 1)
         check_range("code_channels", self.code_channels, 1)
         if not self.channels or min(self.channels) < 1:

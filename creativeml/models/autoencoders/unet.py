@@ -18,6 +18,7 @@ from creativeml.layers.init import initialise
 from creativeml.layers.norm import Norm
 from creativeml.layers.pooling import pool
 from creativeml.models.registry import register
+from creativeml.models.sizes import check_channels
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class UNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`(b, in_channels, *axes)` → `(b, out_channels, *axes)`, whatever the lengths."""
+        check_channels(x, self.config.in_channels, self.config.dims)
         shortcuts: list[Tensor] = []
         for n, level in enumerate(self.down):
             x = level(self.pool(x) if n else x)

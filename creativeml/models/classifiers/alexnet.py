@@ -16,6 +16,7 @@ from creativeml.layers.conv import at_least
 from creativeml.layers.init import initialise
 from creativeml.models.classifiers.config import ClassifierConfig, check_probability
 from creativeml.models.registry import register
+from creativeml.models.sizes import check_channels
 
 _POSITIONS = 6
 _SMALLEST = 63
@@ -81,4 +82,5 @@ class AlexNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`(b, in_channels, *axes)` → logits `(b, classes)`; axes shorter than 63 are filled up with zeros."""
+        check_channels(x, self.config.in_channels, self.config.dims)
         return self.score(self.dense(self.features(at_least(x, _SMALLEST))))

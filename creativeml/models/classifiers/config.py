@@ -11,7 +11,10 @@ from creativeml.layers.by_dimension import Dims
 
 @dataclass(frozen=True)
 class ClassifierConfig:
-    """Inputs `(batch, in_channels, *axes)` to logits `(batch, classes)`, at any length of the axes."""
+    """Inputs `(batch, in_channels, *axes)` to logits `(batch, classes)`, at any length of the axes.
+
+    Inputs of other channels or axes are a ValueError, see `models.sizes.check_channels`.
+    """
 
     dims: Dims = 2
     """Axes: 1 for waveforms (samples), 2 for spectrograms (bands, frames)."""

@@ -18,6 +18,7 @@ from creativeml.layers.init import initialise
 from creativeml.layers.pooling import pool
 from creativeml.models.classifiers.config import ClassifierConfig
 from creativeml.models.registry import register
+from creativeml.models.sizes import check_channels
 
 _KERNEL = 5
 _POSITIONS = 5
@@ -73,4 +74,5 @@ class LeNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`(b, in_channels, *axes)` → logits `(b, classes)`; axes shorter than 9 are filled up with zeros."""
+        check_channels(x, self.config.in_channels, self.config.dims)
         return self.score(self.dense(self.features(at_least(x, _SMALLEST))))

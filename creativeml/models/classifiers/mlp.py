@@ -16,6 +16,7 @@ from creativeml.layers.by_dimension import by_dimension
 from creativeml.layers.init import initialise
 from creativeml.models.classifiers.config import ClassifierConfig, check_probability
 from creativeml.models.registry import register
+from creativeml.models.sizes import check_channels
 
 
 @dataclass(frozen=True)
@@ -59,4 +60,5 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`(b, in_channels, *axes)` → logits `(b, classes)`."""
+        check_channels(x, self.config.in_channels, self.config.dims)
         return self.score(self.hidden(self.pool(x).flatten(1)))

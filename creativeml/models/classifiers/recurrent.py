@@ -12,6 +12,7 @@ from creativeml.layers.frames import FrameVectors
 from creativeml.layers.recurrent import Cell, Recurrent
 from creativeml.models.classifiers.config import ClassifierConfig, check_probability
 from creativeml.models.registry import register
+from creativeml.models.sizes import check_channels
 
 
 @dataclass(frozen=True)
@@ -62,5 +63,6 @@ class RecurrentClassifier(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`(b, in_channels, *axes)`, the last axis being time → logits `(b, classes)`."""
+        check_channels(x, self.config.in_channels, self.config.dims)
         outputs, last = self.recurrent(self.frames(x))
         return self.score(last if self.config.summary == "last" else outputs.mean(1))

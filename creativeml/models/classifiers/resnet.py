@@ -20,6 +20,7 @@ from creativeml.layers.pooling import GlobalPool
 from creativeml.layers.residual import BasicBlock, BottleneckBlock
 from creativeml.models.classifiers.config import ClassifierConfig
 from creativeml.models.registry import register
+from creativeml.models.sizes import check_channels
 
 _BLOCKS = {"basic": BasicBlock, "bottleneck": BottleneckBlock}
 _DEPTHS: dict[int, tuple[Literal["basic", "bottleneck"], tuple[int, ...]]] = {
@@ -90,4 +91,5 @@ class ResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`(b, in_channels, *axes)` → logits `(b, classes)`."""
+        check_channels(x, self.config.in_channels, self.config.dims)
         return self.score(self.pool(self.blocks(self.stem(x))))

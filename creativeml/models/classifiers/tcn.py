@@ -17,6 +17,7 @@ from creativeml.layers.init import initialise
 from creativeml.layers.pooling import GlobalPool
 from creativeml.models.classifiers.config import ClassifierConfig, check_probability
 from creativeml.models.registry import register
+from creativeml.models.sizes import check_channels
 
 
 @dataclass(frozen=True)
@@ -74,4 +75,5 @@ class TCN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`(b, in_channels, *axes)` → logits `(b, classes)`."""
+        check_channels(x, self.config.in_channels, self.config.dims)
         return self.score(self.pool(self.stack(x)))

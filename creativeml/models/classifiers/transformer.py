@@ -18,6 +18,7 @@ from creativeml.layers.positional import SinusoidalPositions
 from creativeml.layers.transformer import EncoderLayer
 from creativeml.models.classifiers.config import ClassifierConfig, check_probability
 from creativeml.models.registry import register
+from creativeml.models.sizes import check_channels
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class TransformerClassifier(nn.Module):
 
     def sequence(self, x: Tensor) -> Tensor:
         """What the layers run over, `(b, 1 + frames, width)`: the vector for the whole, and the frames."""
+        check_channels(x, self.config.in_channels, self.config.dims)
         vectors = self.positions(self.frames(x))
         return torch.cat([self.whole.to(vectors.dtype).expand(len(x), 1, -1), vectors], dim=1)
 

@@ -17,6 +17,7 @@ from creativeml.layers.norm import Norm
 from creativeml.layers.pooling import pool
 from creativeml.models.classifiers.config import ClassifierConfig, check_probability
 from creativeml.models.registry import register
+from creativeml.models.sizes import check_channels
 
 _POSITIONS = 7
 _WIDEST = 8
@@ -92,4 +93,5 @@ class VGG(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`(b, in_channels, *axes)` → logits `(b, classes)`."""
+        check_channels(x, self.config.in_channels, self.config.dims)
         return self.score(self.dense(self.features(x)))

@@ -105,6 +105,7 @@ class DCGANDiscriminator(nn.Module):
 
     def __init__(self, config: DCGANConfig) -> None:
         super().__init__()
+        self.config = config
         widths = config.widths()[::-1]
         layers: list[nn.Module] = [_down(config.in_channels, widths[0]), nn.LeakyReLU(LEAK)]
         for inputs, outputs in itertools.pairwise(widths):
@@ -114,7 +115,14 @@ class DCGANDiscriminator(nn.Module):
         self.apply(initialise)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """`(b, in_channels, height, width)` → logits `(b,)`."""
+        """`(b, in_channels, height, width)` → logits `(b,)`.
+
+        Raises:
+            ValueError: pictures of another size, of which there would be several logits each, or none.
+        """
+        shape = (self.config.in_channels, self.config.height, self.config.width)
+        if pictures.shape[1:] != shape:
+            raise ValueError(f"pictures must be (b, {', '.join(map(str, shape))}), not {tuple(pictures.shape)}")
         return self.layers(pictures)
 
 

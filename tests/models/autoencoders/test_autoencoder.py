@@ -70,3 +70,9 @@ def test_wrong_shapes_are_refused():
         AutoencoderConfig(hidden=())
     with pytest.raises(models.registry.CreativeMLError, match="one of"):
         models.build("autoencoder", activation="sine")
+
+
+def test_a_convolutional_one_has_one_axis_or_two():
+    for dims in (0, 3):
+        with pytest.raises(ValueError, match="dims must be 1"):
+            ConvAutoencoderConfig(dims=dims)

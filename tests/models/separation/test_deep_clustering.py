@@ -75,6 +75,16 @@ def test_two_overlapping_hits_that_it_has_not_heard_are_separated():
     assert sum(gains) / len(gains) > 5.0
 
 
+def test_a_small_set_is_all_that_mixtures_are_made_of():
+    """The first sounds of each kind; the others could not even be computed with."""
+    torch.manual_seed(0)
+    sounds, labels = torch.randn(8, 2000), torch.arange(2).repeat_interleave(4)
+    sounds[labels.diff(prepend=labels[:1] - 1) == 0] = torch.nan
+    config = DeepClusteringTrainingConfig(LoopConfig(steps=6, batch_size=2, overfit=2))
+    history = train_deep_clustering(DeepClustering(SMALL), sounds, labels, config)
+    assert history.steps == [6]
+
+
 def test_one_kind_alone_makes_no_mixtures():
     with pytest.raises(CreativeMLError, match="two kinds"):
         train_deep_clustering(
