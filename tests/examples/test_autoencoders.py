@@ -11,5 +11,6 @@ def test_prints_what_each_is_for(example, tmp_path, capsys):
     before, after = map(float, re.search(r"error ([\d.]+) -> ([\d.]+)", printed).groups())
     assert after < 0.7 * before
     fresh, stacked = map(int, re.search(r"(\d+) % fresh, (\d+) % after", printed).groups())
-    assert fresh > 30 and stacked > 30
+    # The most frequent of the five kinds is a third of the sounds.
+    assert fresh > 60 and stacked > 60
     assert (tmp_path / "pictures.png").read_bytes().startswith(b"\x89PNG")
