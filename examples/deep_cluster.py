@@ -9,8 +9,8 @@ of their group. All is repeated with several seeds; the mean and the range are p
 of the same number.
 
 Each kind counts with equally many sounds, or the most frequent kind would set the figure. With some hundred sounds
-DeepCluster's network learns to ignore shifts and levels, little more: what it is ahead of plain k-means is no more than the
-range of the seeds, which also draw the sounds. Some 20 s of one core.
+DeepCluster's network learns to ignore shifts and levels, little more: what it is ahead of plain k-means is no more than
+the range of the seeds, which also draw the sounds. Some 20 s of one core.
 """
 
 from __future__ import annotations
