@@ -287,7 +287,7 @@ class Summarised:
 
 CLASSICAL: dict[str, Callable[[int], Any]] = {
     "linear regression of the kinds (ridge)": lambda seed: Summarised(RidgeClassifier()),
-    "logistic regression": lambda seed: Summarised(LogisticRegression(C=0.1, max_iter=2000)),
+    "logistic regression": lambda seed: Summarised(LogisticRegression(C=0.01, max_iter=2000)),
     "k nearest neighbours": lambda seed: Summarised(KNeighborsClassifier(5)),
     "naive Bayes": lambda seed: Summarised(GaussianNB()),
     "support vectors": lambda seed: Summarised(SVC(C=10.0)),
@@ -299,7 +299,7 @@ CLASSICAL: dict[str, Callable[[int], Any]] = {
     ),
     "stacking (neighbours, Bayes, logistic)": lambda seed: Summarised(
         StackingClassifier(
-            [("k", KNeighborsClassifier(5)), ("b", GaussianNB()), ("l", LogisticRegression(C=0.1, max_iter=2000))], cv=3
+            [("k", KNeighborsClassifier(5)), ("b", GaussianNB()), ("l", LogisticRegression(C=0.01, max_iter=2000))], cv=3
         )
     ),
     "bag of frames": lambda seed: BagOfFramesClassifier(),
