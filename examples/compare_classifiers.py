@@ -299,7 +299,8 @@ CLASSICAL: dict[str, Callable[[int], Any]] = {
     ),
     "stacking (neighbours, Bayes, logistic)": lambda seed: Summarised(
         StackingClassifier(
-            [("k", KNeighborsClassifier(5)), ("b", GaussianNB()), ("l", LogisticRegression(C=0.01, max_iter=2000))], cv=3
+            [("k", KNeighborsClassifier(5)), ("b", GaussianNB()), ("l", LogisticRegression(C=0.01, max_iter=2000))],
+            cv=3,
         )
     ),
     "bag of frames": lambda seed: BagOfFramesClassifier(),
