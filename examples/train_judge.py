@@ -16,7 +16,7 @@ from creativeml.errors import CreativeMLError
 from creativeml.evaluation.judge import Recognition
 from creativeml.memory import keep_large_blocks
 from creativeml.models.classifiers.drum_classifier import DrumClassifierConfig
-from creativeml.training.classifier import (
+from creativeml.training.judge import (
     ClassifierTraining,
     cross_validate,
     save_classifier,

@@ -79,8 +79,8 @@ def train(
     require("lightning_fabric", extra="train")
     # Not at the top: these load torch, which `--help` need not wait for.
     from creativeml.data.one_shots import read_dataset
-    from creativeml.training.autoencoder import vae_preset
     from creativeml.training.config import ALL_CONTROLS, training_preset
+    from creativeml.training.drum_vae import vae_preset
     from creativeml.training.fit import fit
     from creativeml.training.replicas import fabric_for
     from creativeml.training.run import FitOptions

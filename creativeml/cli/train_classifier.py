@@ -62,7 +62,7 @@ def train_classifier(
     """
     require("lightning_fabric", extra="train")
     # Not at the top: these load torch, which `--help` need not wait for.
-    from creativeml.training.classifier_run import run_classifier
+    from creativeml.training.classifier import run_classifier
     from creativeml.training.loop import LoopConfig
     from creativeml.training.replicas import fabric_for
     from creativeml.training.supervised import SupervisedConfig

@@ -117,7 +117,7 @@ def load_judge(folder: str | Path = BUNDLED) -> Judge:
     """Load a judge.
 
     Args:
-        folder: saved by `creativeml.training.classifier.save_classifier`; the bundled one by default.
+        folder: saved by `creativeml.training.judge.save_classifier`; the bundled one by default.
 
     Raises:
         CreativeMLError: no model there, or one that is no classifier.

@@ -1,311 +1,215 @@
-"""Training of the drum classifier, the judge of the evaluation, on real recordings only.
+"""A run that teaches any classifier of the registry the kinds of a dataset folder.
 
-Batches that soften the imbalance of kinds and a loss that removes the rest, varied copies of the sounds with masks and
-mixtures (`training.varied_sounds`), averaged weights, early stopping on the validation recordings. The test recordings
-are looked at once, at the end.
+OUT/run.json       the model, its configuration, the training and the data
+OUT/checkpoints/, OUT/log.jsonl
+OUT/best           the model
+OUT/report.json    accuracies and confusion matrices
+OUT/curves.png     training and validation loss
+
+The judge of the evaluation has a training of its own, `training.judge`: augmented sounds, averaged weights.
 """
 
 from __future__ import annotations
 
-import copy
-import math
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
+from lightning_fabric import Fabric
+from torch import Tensor, nn
 
-from creativeml.data.one_shots import OneShotDataset, read_dataset, select_rows
-from creativeml.errors import CreativeMLError, require
+from creativeml.audio.pictures import log_mel_pictures
+from creativeml.config import from_dict, read_json, to_dict
+from creativeml.data.one_shots import OneShotDataset, read_dataset
+from creativeml.data.splits import check_disjoint
+from creativeml.errors import CreativeMLError
 from creativeml.evaluation.judge import Recognition, recognition_of
+from creativeml.files import atomic_write_json, sha256_file
+from creativeml.models import registry
 from creativeml.models.checkpoint import save_pretrained
-from creativeml.models.classifiers.drum_classifier import DrumClassifier, DrumClassifierConfig
-from creativeml.training.varied_sounds import VariedSounds, mask_views, mix, vary
+from creativeml.settings import changed
+from creativeml.training.curves import draw_curves
+from creativeml.training.loop import History
+from creativeml.training.minibatches import small_set
+from creativeml.training.supervised import SupervisedConfig, logits_of, train_supervised
+
+_ABOUT = "run.json"
+_SIDE = 64
+"""Bands and frames of the pictures that classifiers of spectrograms see."""
 
 
 @dataclass(frozen=True)
-class ClassifierTraining:
-    """How the classifier is trained."""
+class ClassifierRun:
+    """What became of a run.
 
-    steps: int = 800
-    batch_size: int = 44
-    share_power: float = 0.0
-    """A kind's share of the batches goes with this power of its number of sounds: 0 gives equal shares, 1 the shares of
-    the data. The loss makes up for it, so decisions are balanced in any case."""
-    varied_sounds: int = 9000
-    """Varied copies of the training sounds, made once, that batches are drawn from; fewer if so many are never drawn,
-    more if each sound is to be among them."""
-    learning_rate: float = 3e-3
-    """Peak of the one-cycle schedule."""
-    weight_decay: float = 0.05
-    label_smoothing: float = 0.1
-    mixture: float = 0.3
-    """Parameter of the symmetric beta distribution of mixing shares (mixup, Zhang et al. 2018); 0 mixes
-    nothing."""
-    augment_probability: float = 0.8
-    """Of each drum augmentation, for each sound."""
-    layer_probability: float = 0.5
-    """Of joining a sound with another one of its kind, as producers layer samples; what rare kinds need
-    most."""
-    average: float = 0.99
-    """Decay per step of the averaged weights, which are what is kept."""
-    check_every: int = 100
-    """Steps between looks at the validation recordings."""
-    patience: int = 8
-    """Looks without a better result after which training ends."""
-    seed: int = 0
+    Attributes:
+        model: with its best weights.
+        history: of the loop.
+        recognition: by the name of the split; of a small-set check only "train", the sounds learnt by heart.
+    """
 
-    def __post_init__(self) -> None:
-        if self.steps < 1 or self.batch_size < 2 or self.check_every < 1 or self.patience < 1:
-            raise ValueError("steps, check_every and patience must be at least 1 and batch_size at least 2")
+    model: nn.Module
+    history: History
+    recognition: dict[str, Recognition]
 
 
-@dataclass(frozen=True)
-class TrainedClassifier:
-    """A classifier with what it achieves on recordings that it was not trained on."""
-
-    model: DrumClassifier
-    validation: Recognition
-    test: Recognition
-    steps: int
-    seconds: float
-    trained_on: list[str]
-    """Fingerprints of the training sounds."""
+def is_classifier(name: str) -> bool:
+    """Whether a model of the registry can be trained here: logits of waveforms, or of spectrograms."""
+    names = {field.name for field in fields(registry.entry(name).config)}
+    return {"dims", "classes"} <= names or name == "drum_classifier"
 
 
-def train_classifier(
-    data: str | Path,
+def run_classifier(
+    name: str,
+    data: Path,
+    out: Path,
+    config: SupervisedConfig,
+    fabric: Fabric,
     *,
-    config: DrumClassifierConfig | None = None,
-    settings: ClassifierTraining | None = None,
-    report: Callable[[str], None] = print,
-) -> TrainedClassifier:
-    """Train a classifier on the train split of a dataset folder.
+    changes: Sequence[str] = (),
+    resume: bool = False,
+) -> ClassifierRun:
+    """Train, or go on with a run, and write its report.
 
     Args:
+        name: of the model in the registry.
         data: dataset folder made by `creativeml prepare`.
-        config: shape; kinds, rate and length are taken from the data.
-        settings: how to train.
-        report: gets a line of text at every look at the validation recordings.
-
-    Returns:
-        the averaged weights with the lowest validation loss, and balanced accuracies.
-
-    Raises:
-        CreativeMLError: not a dataset folder, a split without sounds, or fewer than two kinds.
-    """
-    settings = settings or ClassifierTraining()
-    train = _sounds(data, "train")
-    held_out = {name: OneShotDataset(data, name, kinds=train.kinds) for name in ("validation", "test")}
-    torch.manual_seed(settings.seed)
-    started = time.monotonic()
-    model = DrumClassifier(_shaped(config, train))
-    report(f"varying {len(train)} sounds")
-    trainer = _Trainer(model, _varied(train, model, settings), settings)
-    best, best_loss, steps = trainer.averaged, math.inf, 0
-    for step in trainer.run():
-        recognition, loss = examine(trainer.averaged, held_out["validation"])
-        report(f"step {step:5d}  validation loss {loss:.3f}  balanced accuracy {recognition.balanced:.3f}")
-        if loss < best_loss:
-            best, best_loss, steps = copy.deepcopy(trainer.averaged), loss, step
-        elif step - steps >= settings.patience * settings.check_every:
-            break
-    results = {name: examine(best, sounds)[0] for name, sounds in held_out.items()}
-    seconds = time.monotonic() - started
-    return TrainedClassifier(best.eval(), **results, steps=steps, seconds=seconds, trained_on=train.fingerprints())
-
-
-def cross_validate(
-    data: str | Path,
-    *,
-    folds: int = 5,
-    config: DrumClassifierConfig | None = None,
-    settings: ClassifierTraining | None = None,
-    report: Callable[[str], None] = print,
-) -> Recognition:
-    """Recognition of every sound of a dataset by a classifier that has heard nothing of the sound's group.
-
-    With few recordings of some kinds, one small test split says little; here every recording is a test recording
-    once. Folds are balanced by kind as far as whole groups allow. Each training runs for all its steps: nothing is
-    chosen by the sounds that it is judged by.
-
-    Args:
-        data: dataset folder made by `creativeml prepare`; all its splits are used.
-        folds: trainings, each on the rest of the groups.
-        config, settings, report: as for `train_classifier`; `report` gets a line before the sounds are varied and
-            one per fold.
+        out: folder of the run.
+        config: of the training; a resumed run keeps its own but for `steps` and `patience`.
+        fabric: device and precision.
+        changes: fields of the model's configuration, as `width=16`.
+        resume: go on with the run in `out`.
 
     Raises:
-        CreativeMLError: not a dataset folder, fewer than two kinds, fewer groups than folds, or a kind in fewer than
-            two groups.
+        CreativeMLError: no such classifier, data that cannot be used or whose splits share a source group, a folder
+            that holds another run, or nothing to resume.
     """
-    settings = settings or ClassifierTraining()
-    every = _sounds(data, "all")
-    kinds = every.kinds
-    shape = _shaped(config, every)
-    split = _folds(every, folds, settings.seed)
-    parts = torch.empty_like(every.labels)
-    for fold, (_, unheard) in enumerate(split):
-        parts[unheard] = fold
-    report(f"varying {len(every)} sounds")
-    varied = _varied(every, DrumClassifier(shape), settings, parts)
-    recognised = torch.empty_like(every.labels)
-    for fold, (heard, unheard) in enumerate(split, 1):
-        torch.manual_seed(settings.seed)
-        trainer = _Trainer(DrumClassifier(shape), varied.made_of(heard), settings)
-        for _ in trainer.run():
-            pass  # nothing is looked at on the way
-        held_out = every.subset(unheard)
-        recognised[unheard] = _scores(trainer.averaged, held_out).argmax(1)
-        found = recognition_of(recognised[unheard], held_out.labels, kinds)
-        report(f"fold {fold} of {folds}: {len(unheard)} sounds, balanced accuracy {found.balanced:.3f}")
-    return recognition_of(recognised, every.labels, kinds)
+    sounds = _splits(data, overfit=config.loop.overfit)
+    train = sounds["train"]
+    torch.manual_seed(config.loop.seed)
+    model = registry.entry(name).model(_shaped(name, train, changes))
+    about = {
+        "model": name,
+        "config": to_dict(model.config),
+        "training": to_dict(config),
+        "kinds": list(train.kinds),
+        "data": data.name,
+        "manifest_sha256": sha256_file(data / "manifest.csv"),
+    }
+    config = _checked(out, about, config, resume=resume)
+    inputs = {split: (inputs_for(model, part), part.labels) for split, part in sounds.items()}
+    # Every process has found the folder free before one of them writes to it.
+    fabric.barrier()
+    if not resume and fabric.is_global_zero:
+        atomic_write_json(out / _ABOUT, about)
+    held_out = inputs.get("validation", ())
+    history = train_supervised(
+        model, inputs["train"], config, validation=held_out, folder=out, resume=resume, fabric=fabric
+    )
+    recognition = _recognised(model, inputs, train.kinds, fabric, overfit=config.loop.overfit)
+    run = ClassifierRun(model, history, recognition)
+    if fabric.is_global_zero:
+        _write_report(run, out, train)
+    fabric.barrier()
+    return run
 
 
-def _folds(data: OneShotDataset, folds: int, seed: int) -> list[tuple[list[int], list[int]]]:
-    """Indices to train on and to judge by, for each fold."""
-    groups = [row.get("group") or row["path"] for row in data.rows]
-    where = {(int(label), group) for label, group in zip(data.labels, groups, strict=True)}
-    counts = Counter(label for label, _ in where)
-    rare = [data.kinds[label] for label, count in counts.items() if count < 2]
-    if rare or not 2 <= folds <= len(set(groups)):
-        reason = f"one source group only of {', '.join(rare)}" if rare else f"{len(set(groups))} source groups"
-        raise CreativeMLError(f"{data.root}: {folds} folds cannot be made of {reason}")
-    splitter = require("sklearn.model_selection", extra="train").StratifiedGroupKFold
-    split = splitter(folds, shuffle=True, random_state=seed).split(groups, data.labels, groups)
-    return [(heard.tolist(), unheard.tolist()) for heard, unheard in split]
-
-
-def _sounds(data: str | Path, split: str) -> OneShotDataset:
-    """The sounds of a split, labelled by the kinds that it has sounds of; at least two."""
-    # By the manifest, so that every sound is read once.
-    kinds, rows = select_rows(read_dataset(data), split, None)
-    present = {row["class"] for row in rows}
-    if len(present) < 2:
-        raise CreativeMLError(f"{data}: a classifier needs sounds of at least two kinds in the {split} split")
-    return OneShotDataset(data, split, kinds=[kind for kind in kinds if kind in present])
-
-
-def _shaped(config: DrumClassifierConfig | None, data: OneShotDataset) -> DrumClassifierConfig:
-    """The configuration for the kinds, rate and length of some data."""
-    shape = {"kinds": data.kinds, "sample_rate": data.sample_rate, "length_samples": data.length_samples}
-    return replace(config or DrumClassifierConfig(), **shape)
-
-
-def examine(model: DrumClassifier, data: OneShotDataset) -> tuple[Recognition, float]:
-    """Recognition of all sounds of a dataset, and the mean cross-entropy over sounds (nats).
-
-    Every sound counts the same in the loss: with two or three recordings of a rare kind, a loss balanced over kinds
-    would be decided by them.
-    """
-    scores = _scores(model, data)
-    recognition = recognition_of(scores.argmax(1), data.labels, model.config.kinds)
-    return recognition, float(F.cross_entropy(scores, data.labels))
-
-
-@torch.no_grad()
-def _scores(model: DrumClassifier, data: OneShotDataset) -> Tensor:
-    model.eval()
-    return torch.cat([model(data.batch(part)[0]) for part in torch.arange(len(data)).split(32)])
-
-
-def _varied(
-    data: OneShotDataset, model: DrumClassifier, settings: ClassifierTraining, parts: Tensor | None = None
-) -> VariedSounds:
-    return vary(
-        data,
-        model.views,
-        number=min(settings.varied_sounds, settings.steps * settings.batch_size),
-        probability=settings.augment_probability,
-        layer_probability=settings.layer_probability,
-        generator=torch.Generator().manual_seed(settings.seed),
-        parts=parts,
+def inputs_for(model: nn.Module, sounds: OneShotDataset) -> Tensor:
+    """All sounds as a classifier takes them: `(n, samples)`, `(n, 1, samples)`, or pictures `(n, 1, 64, 64)`."""
+    waves = sounds.batch(range(len(sounds)))[0]
+    dims = getattr(model.config, "dims", None)
+    if dims is None:
+        return waves
+    if dims == 1:
+        return waves[:, None]
+    return torch.cat(
+        [log_mel_pictures(part, sounds.sample_rate, bands=_SIDE, frames=_SIDE) for part in waves.split(64)]
     )
 
 
-class _Trainer:
-    """Networks, optimizer and random numbers of one training."""
+def _splits(data: Path, *, overfit: int | None) -> dict[str, OneShotDataset]:
+    """The sounds of each split; validation or test are left out where there are none."""
+    rows = [row for row in read_dataset(data).rows if row["split"] and not row["duplicate_of"]]
+    check_disjoint([row.get("group", "") for row in rows], [row["split"] for row in rows])
+    sounds = {"train": OneShotDataset(data, "train")}
+    if len(sounds["train"].labels.unique()) < 2:
+        raise CreativeMLError(f"{data}: a classifier needs training sounds of at least two kinds")
+    for split in ("validation", "test") if overfit is None else ():
+        if any(row["split"] == split and row["class"] in sounds["train"].kinds for row in rows):
+            sounds[split] = OneShotDataset(data, split, kinds=sounds["train"].kinds)
+    return sounds
 
-    def __init__(self, model: DrumClassifier, data: VariedSounds, settings: ClassifierTraining) -> None:
-        self.model, self.data, self.settings = model, data, settings
-        self.averaged = copy.deepcopy(model).requires_grad_(False)
-        self.members = [torch.nonzero(data.labels == kind).flatten() for kind in range(len(model.config.kinds))]
-        counts = torch.tensor([len(data.origins[members].unique()) for members in self.members]).float()
-        self.shares = counts**settings.share_power / (counts**settings.share_power).sum()
-        self.generator = torch.Generator().manual_seed(settings.seed)
-        self.optimizer = torch.optim.AdamW(
-            model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
+
+def _shaped(name: str, sounds: OneShotDataset, changes: Sequence[str]) -> Any:
+    """The model's configuration for some sounds."""
+    config = registry.entry(name).config
+    if not is_classifier(name):
+        known = ", ".join(n for n in registry.list() if is_classifier(n))
+        raise CreativeMLError(f"{name} does not name kinds of sounds; choose a --model of {known}")
+    if name == "drum_classifier":
+        shape = {"kinds": sounds.kinds, "sample_rate": sounds.sample_rate, "length_samples": sounds.length_samples}
+    else:
+        shape = {"classes": len(sounds.kinds), "in_channels": 1}
+    fixed = dict.fromkeys(shape, "it follows from the data")
+    return replace(changed(config(), changes, fixed=fixed), **shape)
+
+
+def _checked(out: Path, about: dict[str, Any], config: SupervisedConfig, *, resume: bool) -> SupervisedConfig:
+    """The training to use, if the folder is fit for it; nothing is written."""
+    if out.exists() and not out.is_dir():
+        raise CreativeMLError(f"{out} is a file; choose another --out")
+    path = out / _ABOUT
+    if not resume:
+        if path.exists() or (out / "checkpoints").exists():
+            raise CreativeMLError(f"{out} holds a run already; continue it with --resume or choose another --out")
+        return config
+    if not path.is_file():
+        raise CreativeMLError(f"{out} holds no run of a classifier to resume; start one without --resume")
+    stored = read_json(path)
+    for key, flag in (("manifest_sha256", "--data"), ("model", "--model"), ("config", "--set")):
+        if stored.get(key) != about[key]:
+            raise CreativeMLError(f"the run in {out} was started with another {flag}; resume it with the same")
+    own = from_dict(SupervisedConfig, stored["training"], where=str(path))
+    if own.loop.overfit != config.loop.overfit:
+        was = own.loop.overfit or 0
+        raise CreativeMLError(f"the run in {out} was started with --overfit {was}; resume it with the same")
+    if config.loop.steps <= own.loop.warm_up:
+        raise CreativeMLError(
+            f"--steps {config.loop.steps} is not more than the {own.loop.warm_up} steps of warm-up that the run in"
+            f" {out} was started with; give more"
         )
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, settings.learning_rate, total_steps=settings.steps, pct_start=0.2
-        )
-
-    def run(self) -> Iterator[int]:
-        """Train; give the number of steps done whenever it is time to look at the validation recordings."""
-        for step in range(1, self.settings.steps + 1):
-            self.step(step)
-            if step % self.settings.check_every == 0 or step == self.settings.steps:
-                yield step
-
-    def step(self, number: int) -> None:
-        self.model.train()
-        drawn = torch.multinomial(self.shares, self.settings.batch_size, True, generator=self.generator)
-        views, labels = self.data.batch(self._of_kinds(drawn))
-        with torch.no_grad():
-            kinds = F.one_hot(labels, len(self.model.config.kinds)).float()
-            parts = (*mask_views(views, self.generator), kinds)
-            *views, targets = mix(parts, self.settings.mixture, self.generator)
-        with torch.autocast(targets.device.type, torch.bfloat16):
-            embedding = self.model.embed_views(tuple(views))
-        # Scores learnt beside the log of the shares are those of a balanced classifier (Menon et al. 2021,
-        # arXiv 2007.07314). Each member learns for itself: what they gain together comes from their differences.
-        scores = self.model.member_scores(embedding.float()) + self.shares.log()
-        targets = targets[:, None].expand_as(scores).flatten(0, 1)
-        loss = F.cross_entropy(scores.flatten(0, 1), targets, label_smoothing=self.settings.label_smoothing)
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
-        self.schedule.step()
-        self._average(min(self.settings.average, number / (number + 9)))
-
-    def _of_kinds(self, labels: Tensor) -> Tensor:
-        """Index of a random varied sound for each label."""
-        places = torch.rand(len(labels), generator=self.generator).tolist()
-        members = [self.members[label] for label in labels.tolist()]
-        return torch.stack([m[int(place * len(m))] for m, place in zip(members, places, strict=True)])
-
-    @torch.no_grad()
-    def _average(self, decay: float) -> None:
-        own = self.model.state_dict()
-        for name, kept in self.averaged.state_dict().items():
-            if kept.is_floating_point():
-                kept.lerp_(own[name], 1.0 - decay)
-            else:
-                kept.copy_(own[name])
+    return replace(own, loop=replace(own.loop, steps=config.loop.steps, patience=config.loop.patience))
 
 
-def save_classifier(
-    trained: TrainedClassifier,
-    folder: str | Path,
+def _recognised(
+    model: nn.Module,
+    inputs: dict[str, tuple[Tensor, Tensor]],
+    kinds: Sequence[str],
+    fabric: Fabric,
     *,
-    cross_validation: Recognition | None = None,
-    **info: Any,
-) -> None:
-    """Write the classifier (half-precision weights) with its accuracies and the hashes of its training sounds.
+    overfit: int | None,
+) -> dict[str, Recognition]:
+    """Of every split; after a small-set check, of the small set."""
+    if overfit is not None:
+        x, labels = small_set(inputs["train"], overfit)
+        inputs = {"train": (x, labels)}
+    found = {}
+    for split, (x, labels) in inputs.items():
+        said = logits_of(model, x.to(fabric.device)).argmax(1).cpu()
+        found[split] = recognition_of(said, labels, kinds)
+    return found
 
-    The hashes let the evaluation leave out recordings that the judge was trained on.
-    """
-    values = {
-        "steps": trained.steps,
-        "test": trained.test.as_json(),
-        "validation": trained.validation.as_json(),
-        "cross_validation": cross_validation and cross_validation.as_json(),
-        "trained_on_sha256": trained.trained_on,
-        **info,
+
+def _write_report(run: ClassifierRun, out: Path, train: OneShotDataset) -> None:
+    figures = {split: recognition.as_json() for split, recognition in run.recognition.items()}
+    info = {
+        "kinds": list(train.kinds),
+        "step": run.history.best,
+        "trained_on_sha256": train.fingerprints(),
+        **{split: {"balanced_accuracy": part["balanced_accuracy"]} for split, part in figures.items()},
     }
-    save_pretrained(trained.model, folder, dtype=torch.float16, info=values)
+    save_pretrained(run.model, out / "best", info=info)
+    atomic_write_json(out / "report.json", {"history": to_dict(run.history), **figures})
+    draw_curves(out / "curves.png", run.history, title=f"{getattr(run.model, 'registry_name', '')}: cross-entropy")

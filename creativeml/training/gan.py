@@ -30,7 +30,7 @@ from creativeml.models.gans.style_wavegan import StyleWaveGAN, StyleWaveGANConfi
 from creativeml.models.gans.wavegan import WaveGAN, WaveGANConfig, WaveGANCritic
 from creativeml.training.config import GANTrainingConfig, OptimizerConfig
 from creativeml.training.controls import Obedience, measured, perturbed
-from creativeml.training.recognition import Recognition
+from creativeml.training.recognition import RecognitionPenalty
 from creativeml.training.replicas import average_over_replicas
 from creativeml.training.updates import update
 
@@ -61,7 +61,7 @@ class GAN:
     augment: DrumAugment
     obedience: Obedience | None = None
     """Of generators with controls."""
-    recognition: Recognition | None = None
+    recognition: RecognitionPenalty | None = None
     step: int = 0
     probability: float = 0.0
     """Of adaptive augmentation."""
@@ -117,7 +117,7 @@ def build_gan(config: GANTrainingConfig, fabric: Fabric) -> GAN:
         AdversarialLoss(config.adversarial),
         DrumAugment(AugmentConfig(sample_rate=config.generator.sample_rate), only=config.augmentation.adaptive_only),
         _obedience(config),
-        Recognition(config.recognition, config.generator.kinds, config.generator.sample_rate)
+        RecognitionPenalty(config.recognition, config.generator.kinds, config.generator.sample_rate)
         if config.recognition.weight
         else None,
     )

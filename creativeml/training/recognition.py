@@ -13,7 +13,7 @@ from creativeml.models.gans.ear import load_ear
 from creativeml.training.config import RecognitionConfig
 
 
-class Recognition:
+class RecognitionPenalty:
     """The penalty, paid every few steps. Kinds that the ear does not know pay nothing.
 
     Args:

@@ -35,8 +35,8 @@ from creativeml.kinds import KINDS
 from creativeml.memory import keep_large_blocks
 from creativeml.models.checkpoint import save_pretrained
 from creativeml.precision import fastest_dtype
-from creativeml.training.autoencoder import VAETrainingConfig, vae_preset
 from creativeml.training.config import ALL_CONTROLS, GANTrainingConfig, training_preset
+from creativeml.training.drum_vae import VAETrainingConfig, vae_preset
 from creativeml.training.tasks import Trainee, TrainingConfig, build, train_step
 from creativeml.training.warm_start import start_from
 

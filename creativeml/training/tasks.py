@@ -12,8 +12,8 @@ from torch import Tensor
 from creativeml.config import from_dict, read_json
 from creativeml.errors import CreativeMLError
 from creativeml.training import gan
-from creativeml.training.autoencoder import VAE, VAETrainingConfig, build_vae, vae_step
 from creativeml.training.config import GANTrainingConfig
+from creativeml.training.drum_vae import VAE, VAETrainingConfig, build_vae, vae_step
 from creativeml.training.gan import GAN, build_gan
 
 TrainingConfig = GANTrainingConfig | VAETrainingConfig
@@ -27,7 +27,7 @@ def build(config: TrainingConfig, fabric: Fabric) -> Trainee:
 
 
 def train_step(trainee: Trainee, real: Tensor, labels: Tensor, random: torch.Generator) -> dict[str, float]:
-    """One step on one batch; see `training.gan.train_step` and `training.autoencoder.vae_step`."""
+    """One step on one batch; see `training.gan.train_step` and `training.drum_vae.vae_step`."""
     if isinstance(trainee, VAE):
         return vae_step(trainee, real, labels)
     return gan.train_step(trainee, real, labels, random)

@@ -18,8 +18,8 @@ from creativeml.models.gans.style_wavegan import StyleWaveGANConfig
 from creativeml.models.gans.wavegan import WaveGANConfig
 from creativeml.synthesis.catalog import DEFAULT_MODEL, find_model
 from creativeml.synthesis.generate import load
-from creativeml.training.autoencoder import vae_preset
 from creativeml.training.config import ALL_CONTROLS, GANTrainingConfig, ReconstructionConfig, training_preset
+from creativeml.training.drum_vae import vae_preset
 from creativeml.training.speed import (
     CONTESTANTS,
     PEER_FLAGS,

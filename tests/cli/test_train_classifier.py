@@ -12,7 +12,7 @@ from torch import nn
 
 from creativeml.cli import run
 from creativeml.models import from_pretrained, registry
-from creativeml.training.classifier_run import run_classifier
+from creativeml.training.classifier import run_classifier
 from creativeml.training.loop import LoopConfig
 from creativeml.training.supervised import SupervisedConfig
 

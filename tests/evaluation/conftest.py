@@ -15,7 +15,7 @@ from creativeml.evaluation.judge import load_judge
 from creativeml.evaluation.measure import SoundBatch
 from creativeml.files import project_folder
 from creativeml.models.classifiers.drum_classifier import DrumClassifierConfig
-from creativeml.training.classifier import ClassifierTraining, save_classifier, train_classifier
+from creativeml.training.judge import ClassifierTraining, save_classifier, train_classifier
 
 RATE = 44100
 LENGTH = 16384

@@ -13,7 +13,7 @@ from creativeml.evaluation.measure import recognition
 from creativeml.models import build, save_pretrained
 from creativeml.models.classifiers.drum_classifier import DrumClassifier, DrumClassifierConfig
 from creativeml.models.classifiers.views import close_up, fine_spectrum, tonality
-from creativeml.training.classifier import (
+from creativeml.training.judge import (
     ClassifierTraining,
     _folds,
     cross_validate,

@@ -7,8 +7,8 @@ import pytest
 
 from creativeml.cli import run
 from creativeml.errors import CreativeMLError
-from creativeml.training.autoencoder import vae_preset
 from creativeml.training.config import training_preset
+from creativeml.training.drum_vae import vae_preset
 
 
 def test_what_the_example_takes_for_granted_of_the_presets_is_so(example):

@@ -13,7 +13,7 @@ from creativeml.models.checkpoint import from_pretrained
 from creativeml.models.gans.ear import BUNDLED
 from creativeml.training.config import RecognitionConfig
 from creativeml.training.fit import fit
-from creativeml.training.recognition import Recognition
+from creativeml.training.recognition import RecognitionPenalty
 from creativeml.training.run import FitOptions
 
 KINDS = ("cowbell", "kick", "my own kind")
@@ -32,14 +32,14 @@ def test_it_is_the_classifiers_cross_entropy_beyond_what_is_allowed(sounds):
     for labels, columns in (([1, 1, 0, 0], [kick, kick, cowbell, cowbell]), ([0, 0, 1, 1], [cowbell] * 2 + [kick] * 2)):
         surprise = -logs[torch.arange(4), columns]
         expected = 0.5 * 3 * (surprise - -math.log(0.9)).clamp(min=0).mean()
-        found = Recognition(RecognitionConfig(0.5, 3, 0.9), KINDS, 44100).terms(sounds, torch.tensor(labels))
+        found = RecognitionPenalty(RecognitionConfig(0.5, 3, 0.9), KINDS, 44100).terms(sounds, torch.tensor(labels))
         torch.testing.assert_close(found["recognition"], expected)
     assert found["recognition"] > 1, "kicks asked for and cowbells given must cost"
 
 
 def test_a_kind_that_the_ear_does_not_know_pays_nothing_and_a_known_one_has_a_gradient(sounds):
     heard = sounds.clone().requires_grad_(True)
-    terms = Recognition(RecognitionConfig(1.0), KINDS, 44100).terms(heard, torch.tensor([2, 0, 2, 1]))
+    terms = RecognitionPenalty(RecognitionConfig(1.0), KINDS, 44100).terms(heard, torch.tensor([2, 0, 2, 1]))
     (gradient,) = torch.autograd.grad(terms["recognition"], heard)
     assert gradient[0].abs().max() == 0 and gradient[2].abs().max() == 0
     assert gradient[1].abs().max() > 0 and gradient[3].abs().max() > 0
@@ -47,7 +47,7 @@ def test_a_kind_that_the_ear_does_not_know_pays_nothing_and_a_known_one_has_a_gr
 
 def test_what_cannot_be_heard_is_refused():
     with pytest.raises(CreativeMLError, match=r"knows none of the kinds foo, bar; set recognition\.weight=0"):
-        Recognition(RecognitionConfig(1.0), ("foo", "bar"), 44100)
+        RecognitionPenalty(RecognitionConfig(1.0), ("foo", "bar"), 44100)
     with pytest.raises(ValueError, match="probability"):
         RecognitionConfig(enough=0.0)
 

@@ -4,7 +4,7 @@ Log-mel picture (30 Hz to 20 kHz) on a time axis that grows coarser after the at
 each → residual blocks of 2-D convolutions; a fine spectrum → 1-D convolutions over frequency; all of it and how far
 partials stand out → the embedding → one score per kind. Several such networks, which differ in their first weights
 alone, decide together (a deep ensemble, Lakshminarayanan et al. 2017, arXiv 1612.01474). Trained on real recordings
-only, by `training.classifier`.
+only, by `training.judge`.
 """
 
 from __future__ import annotations

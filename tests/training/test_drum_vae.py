@@ -14,8 +14,8 @@ from creativeml.errors import CreativeMLError
 from creativeml.losses.spectral import log_mel_pyramid, pyramid_distance
 from creativeml.models import from_pretrained
 from creativeml.models.autoencoders.drum_vae import DrumVAEConfig
-from creativeml.training.autoencoder import VAETrainingConfig, vae_preset
 from creativeml.training.config import AugmentationConfig, changed_training
+from creativeml.training.drum_vae import VAETrainingConfig, vae_preset
 from creativeml.training.fit import fit
 from creativeml.training.run import FitOptions
 from creativeml.training.tasks import build, train_step
