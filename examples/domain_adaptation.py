@@ -19,13 +19,14 @@ from pathlib import Path
 
 import torch
 import tyro
-from torch import Tensor, nn
 
-from creativeml.audio.pictures import log_mel_pictures
 from creativeml.data.one_shots import OneShotDataset
-from creativeml.errors import CreativeMLError, require
+from creativeml.data.pictures import dataset_pictures
+from creativeml.errors import CreativeMLError
 from creativeml.evaluation.tables import table
+from creativeml.layers.conv import strided_network
 from creativeml.layers.heads import DomainAdversarial
+from creativeml.training.curves import draw_accuracies
 from creativeml.training.domain_adversarial import DomainConfig, train_domain_adversarial
 from creativeml.training.minibatches import LoopConfig
 from creativeml.training.supervised import accuracy
@@ -54,7 +55,7 @@ def main(
     """
     sounds = OneShotDataset(data, "all", kinds=kinds)
     away = torch.tensor([is_electronic(row["group"]) for row in sounds.rows])
-    x, labels = pictures(sounds), sounds.labels
+    x, labels = dataset_pictures(sounds, side=32), sounds.labels
     if not (~away).any() or not away.any():
         raise CreativeMLError(f"{data}: needs acoustic and electronic sounds of {', '.join(kinds)}")
     found: dict[str, list[float]] = {"acoustic": [], "electronic": []}
@@ -62,7 +63,7 @@ def main(
         right = [0.0, 0.0]
         for seed in range(seeds):
             torch.manual_seed(seed)
-            model = DomainAdversarial(network(16), 16, len(kinds))
+            model = DomainAdversarial(strided_network(16), 16, len(kinds))
             loop = LoopConfig(steps=steps, batch_size=48, learning_rate=1e-3, seed=seed)
             config = DomainConfig(loop, strength)
             train_domain_adversarial(model, (x[~away], labels[~away]), x[away], config)
@@ -74,41 +75,19 @@ def main(
     columns = ["accuracy, strength of the reversed gradient", *(f"{s:g}" for s in STRENGTHS)]
     print(table(columns, [[name, *(f"{a:.3f}" for a in line)] for name, line in found.items()]))
     if out is not None:
-        draw(out / "domain_adaptation.png", found)
+        draw_accuracies(
+            out / "domain_adaptation.png",
+            STRENGTHS,
+            found,
+            xlabel="strength of the reversed gradient",
+            ylabel="accuracy",
+        )
     return 0
 
 
 def is_electronic(group: str) -> bool:
     """Whether a source group belongs to a synthesised kit."""
     return group.startswith(ELECTRONIC)
-
-
-def pictures(sounds: OneShotDataset) -> Tensor:
-    """Log-mel pictures `(n, 1, 32, 32)` of all sounds, within ±1."""
-    waves = sounds.batch(range(len(sounds)))[0]
-    return log_mel_pictures(waves, sounds.sample_rate, bands=32, frames=32)
-
-
-def network(outputs: int) -> nn.Sequential:
-    """Pictures `(b, 1, 32, 32)` → `(b, outputs)`: three convolutions that halve both axes, one dense layer."""
-    layers: list[nn.Module] = []
-    for inputs, channels in ((1, 16), (16, 32), (32, 32)):
-        layers += [nn.Conv2d(inputs, channels, 3, stride=2, padding=1), nn.BatchNorm2d(channels), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(32 * 4 * 4, outputs))
-
-
-def draw(path: Path, found: dict[str, list[float]]) -> None:
-    """Accuracy over the strength."""
-    require("matplotlib", extra="train").use("Agg")
-    plt = require("matplotlib.pyplot", extra="train")
-    figure, axis = plt.subplots(figsize=(5, 3.5), layout="constrained")
-    for name, line in found.items():
-        axis.plot(STRENGTHS, line, marker="o", label=name)
-    axis.set(xlabel="strength of the reversed gradient", ylabel="accuracy", ylim=(0, 1))
-    axis.legend()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=90)
-    plt.close(figure)
 
 
 if __name__ == "__main__":

@@ -18,9 +18,9 @@ import torch
 import tyro
 from torch import Tensor
 
-from creativeml.audio.pictures import log_mel_pictures
 from creativeml.data.one_shots import OneShotDataset
-from creativeml.errors import CreativeMLError, require
+from creativeml.data.pictures import dataset_pictures
+from creativeml.errors import CreativeMLError
 from creativeml.evaluation.tables import table
 from creativeml.models.autoencoders.autoencoder import (
     Autoencoder,
@@ -29,6 +29,7 @@ from creativeml.models.autoencoders.autoencoder import (
     CodeClassifierConfig,
 )
 from creativeml.training.autoencoders import AutoencoderTrainingConfig, fine_tune, train_stacked
+from creativeml.training.curves import draw_accuracies
 from creativeml.training.minibatches import LoopConfig
 from creativeml.training.supervised import SupervisedConfig, accuracy, train_supervised
 
@@ -56,7 +57,7 @@ def main(
     """
     train = OneShotDataset(data, "train")
     test = OneShotDataset(data, "test", kinds=train.kinds)
-    x, heard = pictures(train), pictures(test)
+    x, heard = dataset_pictures(train, side=SIDE).flatten(1), dataset_pictures(test, side=SIDE).flatten(1)
     mean, spread = x.mean(0), x.std(0).clamp_min(0.1)
     x, heard = (x - mean) / spread, (heard - mean) / spread
     config = AutoencoderConfig(SIDE * SIDE, (64, 32, 16), "sigmoid")
@@ -81,14 +82,8 @@ def main(
     columns = ["accuracy on test recordings", *(f"{k} labels a kind" for k in labels)]
     print(table(columns, [[name, *(f"{a:.3f}" for a in line)] for name, line in found.items()]))
     if out is not None:
-        draw(out / "few_labels.png", labels, found)
+        draw_accuracies(out / "few_labels.png", labels, found, xlabel="labels of each kind", as_given=True)
     return 0
-
-
-def pictures(sounds: OneShotDataset) -> Tensor:
-    """Log-mel pictures as vectors `(n, 256)`, within ±1."""
-    waves = sounds.batch(range(len(sounds)))[0]
-    return log_mel_pictures(waves, sounds.sample_rate, bands=SIDE, frames=SIDE).flatten(1)
 
 
 def chosen(labels: Tensor, count: int, seed: int) -> Tensor:
@@ -96,21 +91,6 @@ def chosen(labels: Tensor, count: int, seed: int) -> Tensor:
     random = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(labels), generator=random)
     return torch.cat([order[labels[order] == kind][:count] for kind in labels.unique()])
-
-
-def draw(path: Path, labels: tuple[int, ...], found: dict[str, list[float]]) -> None:
-    """Accuracy over the number of labels: the label-efficiency curve."""
-    require("matplotlib", extra="train").use("Agg")
-    plt = require("matplotlib.pyplot", extra="train")
-    figure, axis = plt.subplots(figsize=(5, 3.5), layout="constrained")
-    for name, line in found.items():
-        axis.plot(labels, line, marker="o", label=name)
-    axis.set(xlabel="labels of each kind", ylabel="accuracy on test recordings", xscale="log", ylim=(0, 1))
-    axis.set_xticks(labels, labels=[str(k) for k in labels])
-    axis.legend()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=90)
-    plt.close(figure)
 
 
 if __name__ == "__main__":

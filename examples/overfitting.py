@@ -14,10 +14,10 @@ from pathlib import Path
 
 import torch
 import tyro
-from torch import Tensor, nn
+from torch import nn
 
-from creativeml.audio.pictures import log_mel_pictures
 from creativeml.data.one_shots import OneShotDataset
+from creativeml.data.pictures import dataset_pictures
 from creativeml.errors import CreativeMLError, require
 from creativeml.evaluation.tables import table
 from creativeml.training.loop import History
@@ -45,10 +45,10 @@ def main(
     """
     train = OneShotDataset(data, "train")
     held_out = [OneShotDataset(data, split, kinds=train.kinds) for split in ("validation", "test")]
-    everything = pictures(train), train.labels
+    everything = dataset_pictures(train, side=32), train.labels
     few = spread_over_kinds(train.labels)[:sounds]
     small = everything[0][few], everything[1][few]
-    validation, test = ((pictures(part), part.labels) for part in held_out)
+    validation, test = ((dataset_pictures(part, side=32), part.labels) for part in held_out)
     cures = {
         "none": (small, 0.0, 0.0, None),
         "weight decay": (small, 0.3, 0.0, None),
@@ -84,12 +84,6 @@ def network(outputs: int, dropout: float) -> nn.Sequential:
         nn.Flatten(), nn.Linear(1024, 512), nn.ReLU(), nn.Dropout(dropout), nn.Linear(512, 512), nn.ReLU(),
         nn.Dropout(dropout), nn.Linear(512, outputs),
     )  # fmt: skip
-
-
-def pictures(sounds: OneShotDataset) -> Tensor:
-    """Log-mel pictures `(n, 1, 32, 32)` of all sounds, within ±1."""
-    waves = sounds.batch(range(len(sounds)))[0]
-    return log_mel_pictures(waves, sounds.sample_rate, bands=32, frames=32)
 
 
 def draw(path: Path, histories: dict[str, History]) -> None:

@@ -15,12 +15,14 @@ from pathlib import Path
 
 import torch
 import tyro
-from torch import Tensor, nn
+from torch import nn
 
-from creativeml.audio.pictures import log_mel_pictures
 from creativeml.data.one_shots import OneShotDataset
-from creativeml.errors import CreativeMLError, require
+from creativeml.data.pictures import dataset_pictures
+from creativeml.errors import CreativeMLError
 from creativeml.evaluation.tables import table
+from creativeml.layers.conv import strided_network
+from creativeml.training.curves import draw_accuracies
 from creativeml.training.episodic import EpisodicConfig, episode_accuracy, train_prototypical
 from creativeml.training.minibatches import LoopConfig
 
@@ -51,10 +53,10 @@ def main(
     if missing or len(unseen) < 2:
         wrong = ", ".join(missing or unseen)
         raise CreativeMLError(f"--unseen takes two or more of {', '.join(sounds.kinds)}, not {wrong}")
-    x, labels = pictures(sounds), sounds.labels
+    x, labels = dataset_pictures(sounds, side=32), sounds.labels
     kept = torch.isin(labels, torch.tensor([sounds.kinds.index(kind) for kind in unseen]))
     torch.manual_seed(seed)
-    untrained, trained = network(32), network(32)
+    untrained, trained = strided_network(32), strided_network(32)
     loop = LoopConfig(steps=steps, learning_rate=1e-3, seed=seed)
     config = EpisodicConfig(loop, ways=len(unseen), shots=5, queries=5)
     train_prototypical(trained, (x[~kept], labels[~kept]), config)
@@ -67,37 +69,15 @@ def main(
     columns = ["nearest mean of", *(f"{k} examples" for k in shots)]
     print(table(columns, [[name, *(f"{a:.3f}" for a in line)] for name, line in found.items()]))
     if out is not None:
-        draw(out / "prototypes.png", shots, found, 1 / len(unseen))
+        draw_accuracies(
+            out / "prototypes.png",
+            shots,
+            found,
+            xlabel="examples of each unseen kind",
+            ylabel="accuracy",
+            guess=1 / len(unseen),
+        )
     return 0
-
-
-def pictures(sounds: OneShotDataset) -> Tensor:
-    """Log-mel pictures `(n, 1, 32, 32)` of all sounds, within ±1."""
-    waves = sounds.batch(range(len(sounds)))[0]
-    return log_mel_pictures(waves, sounds.sample_rate, bands=32, frames=32)
-
-
-def network(outputs: int) -> nn.Sequential:
-    """Pictures `(b, 1, 32, 32)` → `(b, outputs)`: three convolutions that halve both axes, one dense layer."""
-    layers: list[nn.Module] = []
-    for inputs, channels in ((1, 16), (16, 32), (32, 32)):
-        layers += [nn.Conv2d(inputs, channels, 3, stride=2, padding=1), nn.BatchNorm2d(channels), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(32 * 4 * 4, outputs))
-
-
-def draw(path: Path, shots: tuple[int, ...], found: dict[str, list[float]], chance: float) -> None:
-    """Accuracy over the number of examples."""
-    require("matplotlib", extra="train").use("Agg")
-    plt = require("matplotlib.pyplot", extra="train")
-    figure, axis = plt.subplots(figsize=(5, 3.5), layout="constrained")
-    for name, line in found.items():
-        axis.plot(shots, line, marker="o", label=name)
-    axis.axhline(chance, linestyle=":", color="grey", label="guess")
-    axis.set(xlabel="examples of each unseen kind", ylabel="accuracy", ylim=(0, 1))
-    axis.legend()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=90)
-    plt.close(figure)
 
 
 if __name__ == "__main__":

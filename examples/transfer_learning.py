@@ -18,10 +18,12 @@ import torch
 import tyro
 from torch import Tensor, nn
 
-from creativeml.audio.pictures import log_mel_pictures
 from creativeml.data.one_shots import OneShotDataset
-from creativeml.errors import CreativeMLError, require
+from creativeml.data.pictures import dataset_pictures
+from creativeml.errors import CreativeMLError
 from creativeml.evaluation.tables import table
+from creativeml.layers.conv import strided_network
+from creativeml.training.curves import draw_accuracies
 from creativeml.training.minibatches import LoopConfig
 from creativeml.training.supervised import SupervisedConfig, accuracy, train_supervised
 from creativeml.training.transfer import TransferConfig, train_transfer
@@ -54,9 +56,9 @@ def main(
     test = OneShotDataset(data, "test", kinds=new.kinds)
     config = SupervisedConfig(LoopConfig(steps=2 * steps, learning_rate=2e-3, seed=seed))
     torch.manual_seed(seed)
-    taught = network(len(first.kinds))
-    train_supervised(taught, (pictures(first), first.labels), config)
-    x, heard = pictures(new), (pictures(test), test.labels)
+    taught = strided_network(len(first.kinds))
+    train_supervised(taught, (dataset_pictures(first, side=32), first.labels), config)
+    x, heard = dataset_pictures(new, side=32), (dataset_pictures(test, side=32), test.labels)
     found: dict[str, list[float]] = {"frozen": [], "fine-tuned": [], "from random weights": []}
     moved = 0
     for count in shots:
@@ -66,7 +68,7 @@ def main(
             few_shots = SupervisedConfig(LoopConfig(steps=steps, learning_rate=1e-3, seed=seed + number))
             for name in found:
                 torch.manual_seed(seed + number)
-                model = network(len(first.kinds)) if name == "from random weights" else copy.deepcopy(taught)
+                model = strided_network(len(first.kinds)) if name == "from random weights" else copy.deepcopy(taught)
                 transfer = TransferConfig(few_shots, frozen=name == "frozen")
                 train_transfer(model, (x[few], new.labels[few]), len(new.kinds), transfer)
                 moved += changed(taught, model) if name == "frozen" else 0
@@ -78,7 +80,7 @@ def main(
     print(table(columns, [[name, *(f"{a:.3f}" for a in line)] for name, line in found.items()]))
     print(f"frozen tensors that have changed: {moved}")
     if out is not None:
-        draw(out / "transfer_learning.png", shots, found)
+        draw_accuracies(out / "transfer_learning.png", shots, found, xlabel="sounds of each new kind")
     return 0
 
 
@@ -93,34 +95,6 @@ def chosen(labels: Tensor, count: int, seed: int) -> Tensor:
     random = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(labels), generator=random)
     return torch.cat([order[labels[order] == kind][:count] for kind in labels.unique()])
-
-
-def pictures(sounds: OneShotDataset) -> Tensor:
-    """Log-mel pictures `(n, 1, 32, 32)` of all sounds, within ±1."""
-    waves = sounds.batch(range(len(sounds)))[0]
-    return log_mel_pictures(waves, sounds.sample_rate, bands=32, frames=32)
-
-
-def network(outputs: int) -> nn.Sequential:
-    """Pictures `(b, 1, 32, 32)` → `(b, outputs)`: three convolutions that halve both axes, one dense layer."""
-    layers: list[nn.Module] = []
-    for inputs, channels in ((1, 16), (16, 32), (32, 32)):
-        layers += [nn.Conv2d(inputs, channels, 3, stride=2, padding=1), nn.BatchNorm2d(channels), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(32 * 4 * 4, outputs))
-
-
-def draw(path: Path, shots: tuple[int, ...], found: dict[str, list[float]]) -> None:
-    """Accuracy over the number of sounds."""
-    require("matplotlib", extra="train").use("Agg")
-    plt = require("matplotlib.pyplot", extra="train")
-    figure, axis = plt.subplots(figsize=(5, 3.5), layout="constrained")
-    for name, line in found.items():
-        axis.plot(shots, line, marker="o", label=name)
-    axis.set(xlabel="sounds of each new kind", ylabel="accuracy on test recordings", ylim=(0, 1))
-    axis.legend()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=90)
-    plt.close(figure)
 
 
 if __name__ == "__main__":

@@ -123,3 +123,14 @@ class ConvBlock(nn.Sequential):
             bias=norm == "none",
         )
         super().__init__(convolution, norm_layer(norm, dims, outputs), activation_layer(activation, outputs))
+
+
+def strided_network(outputs: int) -> nn.Sequential:
+    """A plain small network: pictures `(b, 1, 32, 32)` → `(b, outputs)`.
+
+    Three convolutions with batch normalisation that halve both axes, and a dense layer.
+    """
+    layers: list[nn.Module] = []
+    for inputs, channels in ((1, 16), (16, 32), (32, 32)):
+        layers += [nn.Conv2d(inputs, channels, 3, stride=2, padding=1), nn.BatchNorm2d(channels), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(32 * 4 * 4, outputs))

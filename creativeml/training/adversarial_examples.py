@@ -5,8 +5,6 @@ Goodfellow, Shlens and Szegedy, "Explaining and harnessing adversarial examples"
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +14,9 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from creativeml.config import check_range
-from creativeml.training.minibatches import History, LoopConfig, small_set, train_minibatches
+from creativeml.training.loop import evaluated
+from creativeml.training.minibatches import History, LoopConfig, train_labelled
+from creativeml.training.supervised import accuracy
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def fgsm(
     Returns:
         `(b, ...)`, without a gradient.
     """
-    with _as_evaluated(model), torch.enable_grad():
+    with evaluated(model), torch.enable_grad():
         x = inputs.detach().clone().requires_grad_(True)
         # The sum, not the mean: a sound's gradient is its own, whatever the batch.
         loss = F.cross_entropy(model(x).float(), labels, reduction="sum")
@@ -81,8 +81,7 @@ def accuracy_under_attack(
 ) -> float:
     """Share of inputs that are still recognised after `fgsm`; epsilon 0 gives the plain accuracy."""
     moved = fgsm(model, inputs, labels, epsilon, low=low, high=high)
-    with _as_evaluated(model), torch.no_grad():
-        return float((model(moved).argmax(1) == labels).float().mean())
+    return accuracy(model, moved, labels)
 
 
 def train_adversarially(
@@ -115,19 +114,6 @@ def train_adversarially(
             "attacked": config.share * F.cross_entropy(model(moved).float(), labels),
         }
 
-    rows, held_out = small_set(data, config.loop.overfit), validation if config.loop.overfit is None else ()
-    return train_minibatches(
-        model, loss, rows, config.loop, validation=held_out, folder=folder, resume=resume, fabric=fabric
+    return train_labelled(
+        model, loss, data, config.loop, validation=validation, folder=folder, resume=resume, fabric=fabric
     )
-
-
-@contextlib.contextmanager
-def _as_evaluated(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode within it, afterwards every part as before."""
-    before = [(part, part.training) for part in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for part, training in before:
-            part.training = training

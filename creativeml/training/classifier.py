@@ -20,9 +20,9 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from creativeml.audio.pictures import log_mel_pictures
 from creativeml.config import from_dict, read_json, to_dict
 from creativeml.data.one_shots import OneShotDataset, read_dataset
+from creativeml.data.pictures import dataset_pictures
 from creativeml.data.splits import check_disjoint
 from creativeml.errors import CreativeMLError
 from creativeml.evaluation.judge import Recognition, recognition_of
@@ -118,15 +118,11 @@ def run_classifier(
 
 def inputs_for(model: nn.Module, sounds: OneShotDataset) -> Tensor:
     """All sounds as a classifier takes them: `(n, samples)`, `(n, 1, samples)`, or pictures `(n, 1, 64, 64)`."""
-    waves = sounds.batch(range(len(sounds)))[0]
     dims = getattr(model.config, "dims", None)
-    if dims is None:
-        return waves
-    if dims == 1:
-        return waves[:, None]
-    return torch.cat(
-        [log_mel_pictures(part, sounds.sample_rate, bands=_SIDE, frames=_SIDE) for part in waves.split(64)]
-    )
+    if dims == 2:
+        return dataset_pictures(sounds, side=_SIDE)
+    waves = sounds.batch(range(len(sounds)))[0]
+    return waves if dims is None else waves[:, None]
 
 
 def _splits(data: Path, *, overfit: int | None) -> dict[str, OneShotDataset]:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from creativeml.config import check_range
 from creativeml.errors import CreativeMLError
-from creativeml.training.loop import History, LoopConfig, fabric_of, run_loop
+from creativeml.training.loop import History, LoopConfig, evaluated, fabric_of, run_loop
 from creativeml.training.minibatches import small_set
 from creativeml.training.optimizers import make_optimizer
 from creativeml.training.updates import update
@@ -178,14 +178,12 @@ def episode_accuracy(
     Raises:
         CreativeMLError: too few kinds with enough rows.
     """
-    before = model.training
-    model.eval()
     random = torch.Generator().manual_seed(seed)
     right = []
-    for _ in range(episodes):
-        logits = episode_logits(model, inputs, draw_episode(labels, config, random))
-        right.append(logits.argmax(1) == _query_labels(config, logits.device))
-    model.train(before)
+    with evaluated(model):
+        for _ in range(episodes):
+            logits = episode_logits(model, inputs, draw_episode(labels, config, random))
+            right.append(logits.argmax(1) == _query_labels(config, logits.device))
     return float(torch.cat(right).float().mean())
 
 

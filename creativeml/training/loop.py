@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -155,6 +155,18 @@ def train_mode(module: nn.Module) -> None:
     for part in module.modules():
         if getattr(part, "frozen", False):
             part.training = False
+
+
+@contextlib.contextmanager
+def evaluated(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode within it, afterwards every part as before: what was frozen stays so."""
+    before = [(part, part.training) for part in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for part, training in before:
+            part.training = training
 
 
 class _Loop:

@@ -80,6 +80,28 @@ def train_minibatches(
     )
 
 
+def train_labelled(
+    model: nn.Module,
+    loss: Loss,
+    data: tuple[Tensor, ...],
+    config: LoopConfig,
+    *,
+    validation: tuple[Tensor, ...] = (),
+    folder: Path | None = None,
+    resume: bool = False,
+    fabric: Fabric | None = None,
+) -> History:
+    """`train_minibatches` on inputs, labels and what else belongs to each row.
+
+    With `overfit` the rows that are kept are spread over the kinds (`small_set`), and validation rows are not looked
+    at, since what is learnt by heart is not to be judged by others.
+    """
+    rows, held_out = small_set(data, config.overfit), validation if config.overfit is None else ()
+    return train_minibatches(
+        model, loss, rows, config, validation=held_out, folder=folder, resume=resume, fabric=fabric
+    )
+
+
 def _checked(data: tuple[Tensor, ...], overfit: int | None) -> tuple[Tensor, ...]:
     counts = {len(tensor) for tensor in data}
     if len(counts) != 1 or 0 in counts:
@@ -126,4 +148,13 @@ def rows_of_step(data: tuple[Tensor, ...], config: LoopConfig, step: int) -> tup
     return tuple(tensor[chosen] for tensor in data)
 
 
-__all__ = ["History", "LoopConfig", "Loss", "rows_of_step", "small_set", "spread_over_kinds", "train_minibatches"]
+__all__ = [
+    "History",
+    "LoopConfig",
+    "Loss",
+    "rows_of_step",
+    "small_set",
+    "spread_over_kinds",
+    "train_labelled",
+    "train_minibatches",
+]

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from creativeml.config import check_range
 from creativeml.layers.heads import TwoHeads
 from creativeml.losses.likelihood import gaussian_nll
-from creativeml.training.minibatches import History, LoopConfig, small_set, spread_over_kinds, train_minibatches
+from creativeml.training.loop import evaluated
+from creativeml.training.minibatches import History, LoopConfig, spread_over_kinds, train_labelled
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,8 @@ def train_supervised(
     def loss(x: Tensor, labels: Tensor) -> dict[str, Tensor]:
         return {"kinds": _surprise(model, model(x).float(), labels, config)}
 
-    rows, held_out = small_set(data, config.loop.overfit), validation if config.loop.overfit is None else ()
-    return train_minibatches(
-        model, loss, rows, config.loop, validation=held_out, folder=folder, resume=resume, fabric=fabric
+    return train_labelled(
+        model, loss, data, config.loop, validation=validation, folder=folder, resume=resume, fabric=fabric
     )
 
 
@@ -96,20 +96,16 @@ def train_two_heads(
         mean = torch.where(known, surprise, 0.0).sum() / known.sum().clamp_min(1)
         return {"kinds": _surprise(model, logits, labels, config), "values": config.values_weight * mean}
 
-    rows, held_out = small_set(data, config.loop.overfit), validation if config.loop.overfit is None else ()
-    return train_minibatches(
-        model, loss, rows, config.loop, validation=held_out, folder=folder, resume=resume, fabric=fabric
+    return train_labelled(
+        model, loss, data, config.loop, validation=validation, folder=folder, resume=resume, fabric=fabric
     )
 
 
 @torch.no_grad()
 def logits_of(model: nn.Module, inputs: Tensor, *, batch_size: int = 64) -> Tensor:
     """What a classifier says in evaluation mode, batch by batch: `(n, ...)` → `(n, classes)`."""
-    before = model.training
-    model.eval()
-    said = torch.cat([model(part) for part in inputs.split(batch_size)])
-    model.train(before)
-    return said
+    with evaluated(model):
+        return torch.cat([model(part) for part in inputs.split(batch_size)])
 
 
 def accuracy(model: nn.Module, inputs: Tensor, labels: Tensor) -> float:

@@ -13,7 +13,7 @@ def test_what_is_frozen_stays_and_new_kinds_are_learnt(example, starter, capsys,
 
 
 def test_a_single_changed_bit_is_seen(example):
-    before = example.network(3)
+    before = example.strided_network(3)
     after = copy.deepcopy(before)
     assert example.changed(before, after) == 0
     after[1].running_mean[0] += 1e-7
