@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from creativeml.models.autoencoders.drum_vae import DrumVAE, DrumVAEConfig
     from creativeml.models.autoencoders.unet import UNet, UNetConfig
     from creativeml.models.autoencoders.vae import VAE, VAEConfig
+    from creativeml.models.autoencoders.wave_vae import WaveVAE, WaveVAEConfig
     from creativeml.models.classifiers.alexnet import AlexNet, AlexNetConfig
     from creativeml.models.classifiers.drum_classifier import DrumClassifier, DrumClassifierConfig
     from creativeml.models.classifiers.hierarchical_attention import HierarchicalAttention, HierarchicalAttentionConfig
@@ -56,6 +57,8 @@ _HOMES = {
     "UNetConfig": "autoencoders.unet",
     "VAE": "autoencoders.vae",
     "VAEConfig": "autoencoders.vae",
+    "WaveVAE": "autoencoders.wave_vae",
+    "WaveVAEConfig": "autoencoders.wave_vae",
     "AlexNet": "classifiers.alexnet",
     "AlexNetConfig": "classifiers.alexnet",
     "DrumClassifier": "classifiers.drum_classifier",
@@ -157,6 +160,8 @@ __all__ = [
     "VGGConfig",
     "WaveGAN",
     "WaveGANConfig",
+    "WaveVAE",
+    "WaveVAEConfig",
     "Word2Vec",
     "Word2VecConfig",
     "build",

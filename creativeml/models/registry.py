@@ -30,6 +30,7 @@ _MODULES: tuple[str, ...] = (
     "creativeml.models.autoencoders.drum_vae",
     "creativeml.models.autoencoders.unet",
     "creativeml.models.autoencoders.vae",
+    "creativeml.models.autoencoders.wave_vae",
     "creativeml.models.classifiers.alexnet",
     "creativeml.models.classifiers.drum_classifier",
     "creativeml.models.classifiers.hierarchical_attention",
