@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     )
     from creativeml.models.autoencoders.conv_autoencoder import ConvAutoencoder, ConvAutoencoderConfig
     from creativeml.models.autoencoders.drum_vae import DrumVAE, DrumVAEConfig
+    from creativeml.models.autoencoders.mel_vae import MelVAE, MelVAEConfig
     from creativeml.models.autoencoders.unet import UNet, UNetConfig
     from creativeml.models.autoencoders.vae import VAE, VAEConfig
     from creativeml.models.autoencoders.wave_vae import WaveVAE, WaveVAEConfig
@@ -53,6 +54,8 @@ _HOMES = {
     "ConvAutoencoderConfig": "autoencoders.conv_autoencoder",
     "DrumVAE": "autoencoders.drum_vae",
     "DrumVAEConfig": "autoencoders.drum_vae",
+    "MelVAE": "autoencoders.mel_vae",
+    "MelVAEConfig": "autoencoders.mel_vae",
     "UNet": "autoencoders.unet",
     "UNetConfig": "autoencoders.unet",
     "VAE": "autoencoders.vae",
@@ -136,6 +139,8 @@ __all__ = [
     "LeNet",
     "LeNetConfig",
     "MLPConfig",
+    "MelVAE",
+    "MelVAEConfig",
     "NICEConfig",
     "Pix2Pix",
     "Pix2PixConfig",

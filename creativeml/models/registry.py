@@ -28,6 +28,7 @@ _MODULES: tuple[str, ...] = (
     "creativeml.models.autoencoders.autoencoder",
     "creativeml.models.autoencoders.conv_autoencoder",
     "creativeml.models.autoencoders.drum_vae",
+    "creativeml.models.autoencoders.mel_vae",
     "creativeml.models.autoencoders.unet",
     "creativeml.models.autoencoders.vae",
     "creativeml.models.autoencoders.wave_vae",

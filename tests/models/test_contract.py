@@ -33,6 +33,7 @@ FIXED = {
     "spectral_gan": "takes latents",
     "drum_vae": "takes latents",
     "wave_vae": "takes latents",
+    "mel_vae": "has one size of picture",
     "word2vec": "takes single tokens",
 }
 """Models of inputs without a length, or with one that is part of the configuration, and why."""

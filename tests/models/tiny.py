@@ -47,6 +47,10 @@ TINY: dict[str, tuple[dict, Callable[[int], tuple[Tensor, ...]]]] = {
         },
         lambda batch: (*latent_and_condition(4 + 2 * 32, 2)(batch), *sounds(8192)(batch)),
     ),
+    "mel_vae": (
+        {"bands": 16, "frames": 16, "latent_dim": 2, "channels": [4, 4], "hidden_dim": 4},
+        lambda batch: (3.0 * torch.rand(batch, 16, 16), torch.randn(batch, 2)),
+    ),
     "sound_encoder": (
         {"latent_dim": 4, "condition_dim": 2, "sample_rate": 44100, "length_samples": 8192},
         lambda batch: (sounds(8192)(batch)[0], torch.eye(2)[torch.arange(batch) % 2]),
