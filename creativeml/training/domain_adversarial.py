@@ -15,7 +15,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from creativeml.config import check_range
-from creativeml.layers.heads import DomainAdversarial
+from creativeml.layers.shared_trunk import DomainAdversarial
 from creativeml.losses.likelihood import bernoulli_nll
 from creativeml.training.loop import History, LoopConfig
 from creativeml.training.minibatches import rows_of_step, small_set

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from creativeml.config import check_range
+from creativeml.config import check_probability, check_range
 from creativeml.losses.likelihood import bernoulli_nll
 from creativeml.models.gans.dcgan import DCGAN, DCGANDiscriminator
 from creativeml.models.gans.pix2pix import PatchDiscriminator, Pix2Pix
@@ -39,7 +39,7 @@ class PictureGANConfig:
     """Of the L1 distance to the wanted picture beside the game, for pix2pix."""
 
     def __post_init__(self) -> None:
-        check_range("beta1", self.beta1, 0.0, 1.0 - 1e-9)
+        check_probability("beta1", self.beta1)
         check_range("distance_weight", self.distance_weight, 0.0)
 
 
