@@ -2,12 +2,12 @@
 
     python tests/benchmarks/import_cost.py [REPETITIONS]
 
-Printed are medians over the repetitions, in which all take turns; the interpreter's own start is taken off.
+Printed is the least of the repetitions, in which all take turns (whatever else runs can only add to it); the
+interpreter's own start is taken off.
 """
 
 from __future__ import annotations
 
-import statistics
 import subprocess
 import sys
 import time
@@ -28,14 +28,14 @@ def seconds(statement: str) -> float:
 
 
 def measure(repetitions: int) -> dict[str, float]:
-    """Median seconds of each statement, without those of an interpreter that does nothing."""
+    """Least seconds of each statement, without those of an interpreter that does nothing."""
     taken: dict[str, list[float]] = {}
     for _ in range(repetitions):
         for name, statement in {"nothing": "", **STATEMENTS}.items():
             taken.setdefault(name, []).append(seconds(statement))
-    medians = {name: statistics.median(values) for name, values in taken.items()}
-    nothing = medians.pop("nothing")
-    return {name: value - nothing for name, value in medians.items()}
+    least = {name: min(values) for name, values in taken.items()}
+    nothing = least.pop("nothing")
+    return {name: value - nothing for name, value in least.items()}
 
 
 def main(repetitions: int = 5) -> None:
