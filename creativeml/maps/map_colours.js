@@ -83,7 +83,7 @@ class MapColours {
   }
 
   // The legend's content; entries become buttons where `onPick(name)` is given.
-  fillLegend(box, theme, onPick) {
+  fillLegend(box, theme, chosen, onPick) {
     const title = document.createElement("p");
     title.className = "cm-legend-title";
     title.textContent = this.legendTitle();
@@ -94,6 +94,7 @@ class MapColours {
       entry.className = "cm-entry";
       if (entry.tagName === "BUTTON") {
         entry.type = "button";
+        entry.setAttribute("aria-pressed", chosen.has(look.name));
         entry.onclick = () => onPick(look.name);
       }
       const mark = document.createElement("canvas");
