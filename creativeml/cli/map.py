@@ -31,16 +31,16 @@ def map_(
     where they say nothing. Duplicates are marked: equal files, and the same recording at another level or re-encoded.
     What cannot be read is named with the reason, here and on the page; the rest is still mapped.
 
-    The page is one file without network access. It holds a preview of up to a second of each sound (Ogg Opus, some 5 kB
-    each), so it plays wherever it is taken; where the sounds' folder is still in the same place beside it, a click plays
-    the original file. Needs the extra `train` (scikit-learn).
+    The page is one file without network access. It holds a preview of up to a second of each sound (Ogg Opus, some
+    5 kB each), so it plays wherever it is taken; where the sounds' folder is still in the same place beside it, a click
+    plays the original file. Needs the extra `train` (scikit-learn).
 
     What was measured is kept by content in a cache folder, so that an interrupted run goes on and the next one measures
     only what is new.
 
     Args:
-        folder: the sounds, in any folders below it. WAV, AIFF, FLAC, OGG, MP3, AU and CAF, of any length; the first 1.5 s
-            after the onset count.
+        folder: the sounds, in any folders below it. WAV, AIFF, FLAC, OGG, MP3, AU and CAF, of any length; the first
+            1.5 s after the onset count.
         out: the page; replaced if it exists.
         placement: t-sne shows which sounds are neighbours (one to two minutes for 10,000); pca is quick and shows the
             two largest differences.

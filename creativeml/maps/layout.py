@@ -113,9 +113,9 @@ def groups(points: np.ndarray, kinds: Sequence[str], count: int | None = None) -
     Args:
         points: reduced `(n, components)`.
         kinds: of the sounds.
-        count: of groups; None = about one for every 30 sounds in small libraries, and up to 40 in large ones.
+        count: of groups; None = as many as the library is rich: 10 for 200 sounds, 32 for 10,000.
     """
-    number = count or min(_MOST_GROUPS, max(1, round(min(len(points) / 30, 2 * len(points) ** 0.3))))
+    number = count or min(_MOST_GROUPS, max(1, round(min(len(points) / 12, 2 * len(points) ** 0.3))))
     number = min(number, len(points))
     found = cluster(points, count=number) if number > 1 else np.zeros(len(points), int)
     members = {g: [i for i in range(len(points)) if found[i] == g] for g in range(number)}

@@ -19,6 +19,9 @@ from creativeml.maps.store import Store
 from creativeml.maps.survey import OnStep, Sound, survey
 
 
+LEAST_MEGABYTES = 1
+
+
 @dataclass(frozen=True)
 class MapOptions:
     """How a map is made.
@@ -45,7 +48,7 @@ class MapOptions:
             raise CreativeMLError(f"--placement is {known}, not '{self.placement}'")
         checks = (
             ("--groups", self.groups, 1, 200),
-            ("--max-megabytes", self.most_megabytes, 1, 2000),
+            ("--max-megabytes", self.most_megabytes, LEAST_MEGABYTES, 2000),
             ("--workers", self.workers, 1, 64),
         )
         for name, value, least, most in checks:

@@ -152,8 +152,8 @@ def _about(content: MapContent) -> str:
     ignored = content.library.ignored
     others = f" {ignored} other files in the folder are not sounds." if ignored else ""
     return (
-        "Near on the map: alike in spectrum, envelope, what a classifier of drums hears, and descriptors. All are taken "
-        f"from the first 1.5 s after the onset. Hollow marks: duplicates.{others}"
+        "Near on the map: alike in spectrum, envelope, what a classifier of drums hears, and descriptors. All are "
+        f"taken from the first 1.5 s after the onset. Hollow marks: duplicates.{others}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Which sounds of a library are there more than once: files that are equal to the byte, and recordings that are the same.
+"""Which sounds of a library are there more than once: files equal to the byte, and recordings that are the same.
 
 The first is told by the content's hash, the second as `creativeml.data.near_duplicates` tells it: the same recording at
 another level, with reversed polarity, re-encoded, or cut a little differently.

@@ -1,7 +1,7 @@
 """Features kept between runs in one SQLite file: by content, so that renamed, moved and copied files are known again.
 
-A file whose size and time of change are as they were is not even opened. Every piece of work is committed as it is done:
-what an interruption loses is what was under way.
+A file whose size and time of change are as they were is not even opened. Every piece of work is committed as it is
+done: what an interruption loses is what was under way.
 """
 
 from __future__ import annotations
