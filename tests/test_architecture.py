@@ -21,13 +21,14 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("data", "layers", "losses"),
     ("models",),
     ("synthesis", "evaluation"),
-    ("training", "kits"),
+    ("training", "kits", "maps"),
     ("cli",),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # Groups of one rank that may not import each other.
 SEPARATE = {("data", "losses"), ("layers", "losses"), ("layers", "data"), ("losses", "data"), ("data", "layers")}
 SEPARATE |= {("synthesis", "evaluation"), ("evaluation", "synthesis"), ("training", "kits"), ("kits", "training")}
+SEPARATE |= {("maps", "training"), ("training", "maps"), ("maps", "kits"), ("kits", "maps")}
 
 
 def imports() -> list[tuple[str, str, str]]:
