@@ -17,15 +17,18 @@ from typing import Any, Protocol, cast, runtime_checkable
 import torch
 from torch import Tensor
 
+from creativeml.audio.descriptors.registry import describe
 from creativeml.errors import CreativeMLError
-from creativeml.kinds import Kind
+from creativeml.kinds import Kind, kind_text, shares_of
 from creativeml.synthesis.catalog import DEFAULT_MODEL, check_request
 from creativeml.synthesis.finish import finish
 from creativeml.synthesis.generate import Instrument, load
-from creativeml.synthesis.resynthesis import measured
-from creativeml.synthesis.starting_points import condition_of, fixed_noise, likely_kinds
+from creativeml.synthesis.starting_points import condition_of, fixed_noise, likeliest_kinds
 from creativeml.synthesis.tuning import StyledModel
 from creativeml.threads import threads
+
+_BATCH = 16
+"""Sounds that are encoded at a time."""
 
 
 @runtime_checkable
@@ -96,31 +99,40 @@ class StyleSpace:
         """See `LatentSpace`; the controls follow the seed as those of `Instrument.generate` do."""
         instrument = self.instrument
         check_request(instrument.kinds, kind=kind, count=count, seed=seed, truncation=1.0)
-        rows = []
+        named, rows = kind_text(shares_of(kind, self.kinds)), []
         with torch.no_grad(), threads(1):
             for number in range(seed, seed + count):
                 latent = instrument.random_inputs(number)[0].to(instrument.device)
-                condition = condition_of(instrument, kind, instrument.given(kind, number))
+                condition = condition_of(instrument, named, instrument.given(named, number))
                 rows.append(torch.cat([self._model.map(latent, condition), condition], dim=1))
         return torch.cat(rows).float().cpu()
 
     def encode(self, sounds: Tensor, kinds: Sequence[str] | None = None) -> Tensor:
-        """See `LatentSpace`; the controls are those that the recordings have.
+        """See `LatentSpace`; the controls are those that the recordings have by the smooth faces, as in training.
 
         Raises:
-            CreativeMLError: the model came without an encoder, or a kind that it does not know.
+            CreativeMLError: the model came without an encoder, a kind that it does not know, or sounds of another
+                shape or that are not finite.
         """
-        instrument, encoder = self.instrument, self.instrument.encoder
-        if encoder is None:
+        if self.instrument.encoder is None:
             raise CreativeMLError(f"the model '{self.name}' came without an encoder, so recordings have no place in it")
-        rows = []
+        check_sounds(self, sounds, kinds)
+        if not len(sounds):
+            return torch.zeros(0, self.dim)
         with torch.no_grad(), threads(1):
-            for number, sound in enumerate(sounds.to(instrument.device)):
-                kind = likely_kinds(sound[None], instrument)[0] if kinds is None else kinds[number]
-                condition = condition_of(instrument, kind, measured(sound.cpu(), instrument))
-                latent = encoder(sound[None], condition)[0]
-                rows.append(torch.cat([self._model.map(latent, condition), condition], dim=1))
-        return torch.cat(rows).float().cpu()
+            named = likeliest_kinds(sounds, self.instrument) if kinds is None else list(kinds)
+            parts = zip(sounds.float().split(_BATCH), _parts(named), strict=True)
+            return torch.cat([self._encoded(part.to(self.instrument.device), names) for part, names in parts])
+
+    def _encoded(self, sounds: Tensor, kinds: Sequence[str]) -> Tensor:
+        instrument, model = self.instrument, self._model
+        shares: list[Kind] = [shares_of(kind, self.kinds) for kind in kinds]
+        names = instrument.controls
+        values = describe(sounds, self.sample_rate, names, smooth=True) if names else {}
+        condition = (model.condition_for(shares, values) if names else model.condition_for(shares)).to(sounds)
+        assert instrument.encoder is not None
+        latent = instrument.encoder(sounds, condition)[0]
+        return torch.cat([model.map(latent, condition), condition], dim=1).float().cpu()
 
     def raw(self, points: Tensor) -> Tensor:
         """See `LatentSpace`."""
@@ -143,6 +155,21 @@ def open_space(name: str | Path = DEFAULT_MODEL, *, device: str | torch.device =
     return StyleSpace(load(name, device=device))
 
 
+def check_sounds(space: LatentSpace, sounds: Tensor, kinds: Sequence[str] | None = None) -> None:
+    """Refuse what no space can encode: sounds of another shape, that are not finite, or with too few kinds."""
+    if sounds.ndim != 2 or sounds.shape[1] != space.length_samples:
+        wanted = f"(n, {space.length_samples})"
+        raise CreativeMLError(f"sounds for '{space.name}' have shape {wanted}, not {tuple(sounds.shape)}")
+    if not bool(torch.isfinite(sounds).all()):
+        raise CreativeMLError("a sound holds NaN or infinity; mend what made it")
+    if kinds is not None and len(kinds) != len(sounds):
+        raise CreativeMLError(f"there are {len(kinds)} kinds for {len(sounds)} sounds; give one for each, or none")
+
+
+def _parts(kinds: list[str]) -> list[list[str]]:
+    return [kinds[start : start + _BATCH] for start in range(0, len(kinds), _BATCH)]
+
+
 def decoded(space: LatentSpace, points: Tensor) -> Tensor:
     """What every space's `decode` does: one point at a time, then the last touch.
 
@@ -160,4 +187,5 @@ def decoded(space: LatentSpace, points: Tensor) -> Tensor:
         raise CreativeMLError(
             f"the model '{space.name}' gives a broken sound (not a number) there; keep nearer to others"
         )
-    return finish(raw, space.sample_rate)
+    # One by one: transforms of several sounds at once round otherwise.
+    return torch.stack([finish(sound, space.sample_rate) for sound in raw]) if len(raw) else raw
