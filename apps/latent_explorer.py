@@ -1,7 +1,7 @@
 """The latent explorer: a map of a model's sounds, and of your own among them, to walk and to draw on.
 
 Run it with `creativeml explore`, or by hand: `python apps/latent_explorer.py --help`.
-Programs use the same endpoints as the page: `/state`, `/map`, `/sounds`, `/walk`, `/near`, `/add`, `/bundle`, `/row`.
+Programs use the same endpoints as the page: `/state`, `/map`, `/sounds`, `/walk`, `/morph`, `/near`, `/add`, `/bundle`, `/row`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def build(server: Server) -> gradio.Blocks:
         # To ask how far it is, and to arrange anew, waits for no sound and lets none wait.
         api(server.state, api_name="state", concurrency_limit=None)
         api(server.map, api_name="map", concurrency_id="map", concurrency_limit=1)
-        for name in ("sounds", "walk", "near", "add", "bundle", "row"):
+        for name in ("sounds", "walk", "morph", "near", "add", "bundle", "row"):
             api(getattr(server, name), api_name=name, concurrency_id="model", concurrency_limit=1)
     return demo
 

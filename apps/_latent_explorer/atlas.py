@@ -28,6 +28,7 @@ from torch import Tensor
 
 from creativeml.errors import CreativeMLError
 from creativeml.evaluation.projections import PROJECTIONS, project
+from creativeml.synthesis.latent_paths import stops, straight
 from creativeml.synthesis.latent_space import LatentSpace
 
 FIRST_LOOK = 8
@@ -168,6 +169,12 @@ class Atlas:
         if sound is not None and sound.samples is not None:
             return sound.samples()
         return self.space.decode(self.point(mix)[None])[0]
+
+    def stops(self, start: Mix, end: Mix, count: int) -> list[float]:
+        """Shares of the end, from 0 to 1, at which the steps from a mix to another are equally heard."""
+        with self.turns.asked():
+            route = stops(self.space, straight(self.point(start), self.point(end)), count)
+        return [round(float(share), 4) for share in route.shares]
 
     def heard(self, samples: Tensor) -> tuple[np.ndarray, np.ndarray]:
         """Features and descriptors of one sound. Call it in a turn."""

@@ -55,6 +55,14 @@ def mix_of(shares: Mapping[str, float]) -> Mix:
     return Mix(tuple((name, n / 10_000) for name, n in sorted(units.items(), key=lambda part: (-part[1], part[0]))))
 
 
+def between(start: Mix, end: Mix, share: float) -> Mix:
+    """The mix that has so much of the end, 0 to 1, and the rest of the start."""
+    shares = {name: (1 - share) * part for name, part in start.parts}
+    for name, part in end.parts:
+        shares[name] = shares.get(name, 0.0) + share * part
+    return mix_of(shares)
+
+
 def checked_mix(value: Any, kinds: Sequence[str]) -> Mix:
     """A mix as the page names it: `{"kick:3": 0.7, "snare:0": 0.3}`, or "kick:3" for a single point.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from _latent_explorer import layout
-from _latent_explorer.mixes import Mix, checked_mix, kind_and_seed, label_of, mix_of
+from _latent_explorer.mixes import Mix, between, checked_mix, kind_and_seed, label_of, mix_of
 from _latent_explorer.wishes import (
     LONGEST_STEP_S,
     MAX_BUNDLE,
@@ -148,6 +148,24 @@ class Server:
             places = layout.along(np.stack([layout.checked_place(place) for place in way]), steps)
             mixes = [mix_of(layout.shares_at(on.places, on.ids, place)) for place in places]
             return {**self._answer(mixes), "places": places.tolist()}
+
+    def morph(self, start: dict, end: dict, steps: int = 8) -> dict:
+        """The sounds on the straight way between two, at steps that are equally heard.
+
+        Args:
+            start, end: as `sounds` takes one.
+            steps: sounds, 2 to 64, the ends among them.
+
+        Returns:
+            As `sounds`, and the "shares" of the end in each.
+        """
+        with serving.shown_errors():
+            first, last = (checked_mix(mix, self.info.kinds) for mix in (start, end))
+            if not is_whole(steps) or not 2 <= steps <= MAX_ROW:
+                raise CreativeMLError(f"steps must be a whole number from 2 to {MAX_ROW}, got {quoted(steps)}")
+            shares = self._atlas().stops(first, last, steps)
+            mixes = [between(first, last, share) for share in shares]
+            return {**self._answer(mixes), "shares": shares}
 
     def near(self, chart: str, mix: Any) -> dict:
         """What on a map sounds most like a sound.
