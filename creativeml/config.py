@@ -117,6 +117,16 @@ def check_range(name: str, value: float, least: float, most: float = math.inf) -
         raise ValueError(f"{name} must be {wanted}, not {value}")
 
 
+def check_probability(name: str, value: float) -> None:
+    """Refuse a field's value outside [0, 1): a dropout, say, of all.
+
+    Raises:
+        ValueError: with the name and the value.
+    """
+    if not 0.0 <= value < 1.0:
+        raise ValueError(f"{name} must be at least 0 and less than 1, not {value}")
+
+
 def save_json(config: Any, path: str | Path) -> None:
     """Write a dataclass as indented JSON, atomically."""
     atomic_write_json(path, to_dict(config))

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 import tyro
 from torch import Tensor
 
-from creativeml.audio.log_mel import FLOOR_DB, log_mel
+from creativeml.audio.pictures import log_mel_pictures
 from creativeml.data.starter import starter_sounds
 from creativeml.errors import CreativeMLError, require
 from creativeml.files import atomic_path
@@ -73,8 +73,8 @@ def placed(sounds: Tensor) -> tuple[Tensor, Tensor]:
     """Sounds `(b, samples)` moved to a start drawn at random → pictures `(b, 1, bands, frames)` and first frames."""
     onsets = torch.randint(FRAMES // 2, (len(sounds),))
     moved = torch.stack([F.pad(s, (int(n) * HOP, 0))[:SAMPLES] for s, n in zip(sounds, onsets, strict=True)])
-    levels = log_mel(moved, SAMPLE_RATE, window_samples=512, hop_samples=HOP, bands=BANDS)[..., :FRAMES]
-    return 1.0 - levels[:, None] / FLOOR_DB, onsets
+    pictures = log_mel_pictures(moved, SAMPLE_RATE, bands=BANDS, frames=FRAMES, window_samples=512, silence=0.0)
+    return pictures, onsets
 
 
 def draw(pictures: np.ndarray, maps: np.ndarray, out: Path) -> None:

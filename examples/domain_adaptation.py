@@ -25,7 +25,7 @@ from creativeml.data.pictures import dataset_pictures
 from creativeml.errors import CreativeMLError
 from creativeml.evaluation.tables import table
 from creativeml.layers.conv import strided_network
-from creativeml.layers.heads import DomainAdversarial
+from creativeml.layers.shared_trunk import DomainAdversarial
 from creativeml.training.curves import draw_accuracies
 from creativeml.training.domain_adversarial import DomainConfig, train_domain_adversarial
 from creativeml.training.minibatches import LoopConfig

@@ -38,7 +38,7 @@ def main(*, out: Path = Path("linear_autoencoder_is_pca.png"), rounds: int = 16,
     x = 5.0 * (pictures - pictures.mean(0))
     _, values, components = np.linalg.svd(x.numpy(), full_matrices=False)
     torch.manual_seed(0)
-    model = Autoencoder(AutoencoderConfig(x.shape[1], (UNITS,), "linear", tied=True))
+    model = Autoencoder(AutoencoderConfig(x.shape[1], (UNITS,), "identity", tied=True))
     angles = []
     for n in range(rounds):
         rate = 1e-2 if n < rounds / 2 else 1e-3

@@ -29,7 +29,7 @@ from creativeml.errors import CreativeMLError, require
 from creativeml.evaluation.judge import recognition_of
 from creativeml.evaluation.tables import table
 from creativeml.files import atomic_path
-from creativeml.layers.heads import TwoHeads
+from creativeml.layers.shared_trunk import TwoHeads
 from creativeml.losses.likelihood import gaussian_nll
 from creativeml.training.minibatches import LoopConfig, train_minibatches
 from creativeml.training.supervised import SupervisedConfig, train_supervised, train_two_heads

@@ -18,7 +18,7 @@ LAST_SEED = 2**31 - 1
 
 
 def train(
-    model: tyro.conf.Positional[Literal["drum_gan", "drum_vae"]],
+    model: tyro.conf.Positional[Literal["drum_gan", "drum_vae", "wave_vae"]],
     *,
     data: Path,
     out: Path,
@@ -51,7 +51,8 @@ def train(
     state to resume from. Ctrl-C and SIGTERM save first.
 
     Args:
-        model: drum_gan, or drum_vae (a baseline without a critic, which has no presets and no controls).
+        model: drum_gan; wave_vae, an autoencoder, which also finds the place of recordings among its sounds; or
+            drum_vae, a small baseline without a critic. Autoencoders have no presets and no controls.
         data: dataset folder made by `creativeml prepare`.
         out: folder of the run.
         preset: of drum_gan: fast (for CPUs, the default), paper (waveform head and WGAN-LP as published), fast-pqmf
@@ -61,7 +62,8 @@ def train(
         changes: change a field of the preset, e.g. `--set adversarial.penalty=lp --set critic.periods=2,3,5`; entries
             of a list with commas, their parts with colons. A wrong name is answered with the nearest one; what has
             been changed is said, by --dry-run too.
-        init: folder of a run or of a model to start from, with the same preset and kinds; controls may be added.
+        init: folder of a run or of a model to start from, with the same preset and kinds; controls may be added. A
+            wave_vae can start from a drum_gan of the preset fast with all controls.
         steps: updates of the generator in all, those before a resume included.
         minutes: of training in all, those before a resume included, after which it ends even before all steps are
             taken; looks at the validation recordings are not counted. For comparisons at equal time.
@@ -84,6 +86,7 @@ def train(
     from creativeml.training.fit import fit
     from creativeml.training.replicas import fabric_for
     from creativeml.training.run import FitOptions
+    from creativeml.training.wave_vae import wave_vae_preset
 
     _check(steps=steps, checkpoint_every=checkpoint_every, validate_every=validate_every)
     _check_not_negative(overfit=overfit, seed=seed)
@@ -94,11 +97,12 @@ def train(
     if seed > LAST_SEED:
         raise CreativeMLError(f"--seed must be at most {LAST_SEED}, not {seed}")
     kinds = read_dataset(data).kinds
-    if model == "drum_vae":
+    if model != "drum_gan":
         for flag, given in (("--preset", preset), ("--controls", controls)):
             if given:
-                raise CreativeMLError(f"{flag} is for drum_gan; leave it out for drum_vae")
-        config = vae_preset(kinds, batch_size=batch_size, seed=seed)
+                raise CreativeMLError(f"{flag} is for drum_gan; leave it out for {model}")
+        preset_of = {"drum_vae": vae_preset, "wave_vae": wave_vae_preset}[model]
+        config = preset_of(kinds, batch_size=batch_size, seed=seed)
     else:
         names = ALL_CONTROLS if controls == ("all",) else controls
         config = training_preset(preset or "fast", kinds, controls=names, batch_size=batch_size, seed=seed)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from creativeml.audio.io import read_audio
-from creativeml.audio.log_mel import FLOOR_DB, log_mel
+from creativeml.audio.pictures import log_mel_pictures
 from creativeml.audio.resample import resample
 from creativeml.errors import CreativeMLError
 from creativeml.files import project_folder
@@ -37,9 +37,9 @@ class StarterSounds:
 
     def pictures(self, *, bands: int = 16, frames: int = 8) -> Tensor:
         """Log-mel pictures within 0 (silence) and 1 (full scale): `(n, bands, frames)`, evenly over the sound."""
-        hop = -(-self.sounds.shape[1] // frames)
-        levels = log_mel(self.sounds, self.sample_rate, window_samples=1024, hop_samples=hop, bands=bands)
-        return (1.0 - levels[..., :frames] / FLOOR_DB).clamp(0.0, 1.0)
+        return log_mel_pictures(
+            self.sounds, self.sample_rate, bands=bands, frames=frames, window_samples=1024, silence=0.0
+        )[:, 0]
 
     def split(self, share: float = 0.25, *, seed: int = 0) -> tuple[Tensor, Tensor]:
         """Indices of known and of held-out sounds, disjoint by source recording; about `share` are held out."""

@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from creativeml.layers.activations import LEAK
 from creativeml.layers.frozen import Remembered
 
-LEAK = 0.2
 GAIN = math.sqrt(2.0 / (1.0 + LEAK**2))
 
 

@@ -76,3 +76,42 @@ def initialise(network: nn.Module, activation: str) -> nn.Module:
         if layer.bias is not None:
             layer.bias.zero_()
     return network
+
+
+@torch.no_grad()
+def initialise_uniform(network: nn.Module) -> nn.Module:
+    """Fill with uniform weights of the variance of `xavier_`, and biases of 0: once the default of most frameworks.
+
+    Args:
+        network: changed in place; its affine maps and convolutions are.
+
+    Returns:
+        The network.
+    """
+    for layer in network.modules():
+        if isinstance(layer, _WEIGHTED):
+            nn.init.xavier_uniform_(layer.weight)
+            if layer.bias is not None:
+                layer.bias.zero_()
+    return network
+
+
+@torch.no_grad()
+def initialise_narrow(network: nn.Module, *, deviation: float = 0.02) -> nn.Module:
+    """Fill as DCGAN does (Radford et al. 2016, arXiv 1511.06434), whatever the layers' sizes are.
+
+    Args:
+        network: changed in place: its convolutions, whose biases stay, and its batch normalisation, whose gains are
+            drawn round 1 and whose biases become 0.
+        deviation: of the weights and of those gains.
+
+    Returns:
+        The network.
+    """
+    for layer in network.modules():
+        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
+            layer.weight.normal_(0.0, deviation)
+        elif isinstance(layer, nn.BatchNorm2d):
+            layer.weight.normal_(1.0, deviation)
+            layer.bias.zero_()
+    return network

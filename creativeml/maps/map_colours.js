@@ -1,10 +1,10 @@
 // Colours and shapes of a map's points.
 
-// Kinds differ in hue and lightness, and neighbours in the list also in shape, so that no reader depends on hue alone.
-// With eight colours and five shapes the first forty kinds all look different.
+// Eleven colours that stay apart for eyes with two kinds of cones too (the tests compute how far); shapes alternate beside
+// them, so that no reader depends on hue alone and the first 55 names all look different.
 const MAP_COLOURS = {
-  light: ["#0067a5", "#c94f00", "#007f5f", "#a4438f", "#7d6b00", "#3a93cf", "#7a1f3d", "#5f5f66"],
-  dark: ["#62b0ff", "#ff9a4d", "#2fc79b", "#f2a3d8", "#f1e05a", "#9b8cff", "#ff6f6f", "#c9c9cf"],
+  light: ["#265fe2", "#ca314b", "#c9b506", "#ac5e02", "#c2aed6", "#006f87", "#63173d", "#263c00", "#0ca7ff", "#3dc998", "#123373"],
+  dark: ["#1e74fa", "#d90470", "#ffe340", "#db8206", "#a8b7ff", "#59abb3", "#9d4fb3", "#d8a585", "#6affdb", "#97ff82", "#c43e2f"],
 };
 const MAP_SHAPES = ["circle", "square", "triangle", "diamond", "cross"];
 // From little to much: lightness runs one way from the ground's far end, blue to yellow, as all kinds of eyes see it.
@@ -149,10 +149,8 @@ function drawMark(pen, x, y, radius, shape, colour, edge, hollow) {
   pen.lineJoin = "round";
   pen.lineWidth = hollow ? Math.max(1.2, 0.42 * r) : Math.max(1, 0.22 * r);
   pen.strokeStyle = hollow ? colour : edge;
-  if (!hollow) {
-    pen.fillStyle = colour;
-    pen.fill();
-  }
+  pen.fillStyle = hollow ? edge : colour;
+  pen.fill();
   pen.stroke();
 }
 

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     )
     from creativeml.models.autoencoders.conv_autoencoder import ConvAutoencoder, ConvAutoencoderConfig
     from creativeml.models.autoencoders.drum_vae import DrumVAE, DrumVAEConfig
+    from creativeml.models.autoencoders.mel_vae import MelVAE, MelVAEConfig
     from creativeml.models.autoencoders.unet import UNet, UNetConfig
     from creativeml.models.autoencoders.vae import VAE, VAEConfig
+    from creativeml.models.autoencoders.wave_vae import WaveVAE, WaveVAEConfig
     from creativeml.models.classifiers.alexnet import AlexNet, AlexNetConfig
     from creativeml.models.classifiers.drum_classifier import DrumClassifier, DrumClassifierConfig
     from creativeml.models.classifiers.hierarchical_attention import HierarchicalAttention, HierarchicalAttentionConfig
@@ -52,10 +54,14 @@ _HOMES = {
     "ConvAutoencoderConfig": "autoencoders.conv_autoencoder",
     "DrumVAE": "autoencoders.drum_vae",
     "DrumVAEConfig": "autoencoders.drum_vae",
+    "MelVAE": "autoencoders.mel_vae",
+    "MelVAEConfig": "autoencoders.mel_vae",
     "UNet": "autoencoders.unet",
     "UNetConfig": "autoencoders.unet",
     "VAE": "autoencoders.vae",
     "VAEConfig": "autoencoders.vae",
+    "WaveVAE": "autoencoders.wave_vae",
+    "WaveVAEConfig": "autoencoders.wave_vae",
     "AlexNet": "classifiers.alexnet",
     "AlexNetConfig": "classifiers.alexnet",
     "DrumClassifier": "classifiers.drum_classifier",
@@ -133,6 +139,8 @@ __all__ = [
     "LeNet",
     "LeNetConfig",
     "MLPConfig",
+    "MelVAE",
+    "MelVAEConfig",
     "NICEConfig",
     "Pix2Pix",
     "Pix2PixConfig",
@@ -157,6 +165,8 @@ __all__ = [
     "VGGConfig",
     "WaveGAN",
     "WaveGANConfig",
+    "WaveVAE",
+    "WaveVAEConfig",
     "Word2Vec",
     "Word2VecConfig",
     "build",

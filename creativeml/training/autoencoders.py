@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from creativeml.config import check_range
@@ -19,8 +20,9 @@ from creativeml.models.autoencoders.autoencoder import (
     LayerPair,
 )
 from creativeml.models.autoencoders.conv_autoencoder import ConvAutoencoder
-from creativeml.training.loop import holds_state
+from creativeml.training.loop import fabric_of, holds_state
 from creativeml.training.minibatches import History, LoopConfig, train_minibatches
+from creativeml.training.networks import on_device
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def autoencoder_loss(
     """Mean squared error of the reconstruction of (noisy) inputs, and the penalty on codes that are too active."""
     noisy = x + config.noise * torch.randn_like(x) if config.noise else x
     code = model.encode(noisy)
-    loss = F.mse_loss(model.decode(code), x)
+    loss = F.mse_loss(model.decode(code).float(), x)
     if config.sparsity_weight:
         loss = loss + config.sparsity_weight * kl_sparsity(code.flatten(1), config.sparsity_target)
     return loss
@@ -62,13 +64,14 @@ def train_autoencoder(
     validation: Tensor | None = None,
     folder: Path | None = None,
     resume: bool = False,
+    fabric: Fabric | None = None,
 ) -> History:
     """Train all layers at once.
 
     Args:
         model: changed in place.
         data, validation: inputs `(n, ...)` as the model takes them.
-        config, folder, resume: see `training.minibatches`.
+        config, folder, resume, fabric: see `training.minibatches`.
 
     Raises:
         CreativeMLError: a sparsity penalty on codes that are not sigmoid; and as `train_minibatches`.
@@ -83,6 +86,7 @@ def train_autoencoder(
         validation=held_out,
         folder=folder,
         resume=resume,
+        fabric=fabric,
     )
 
 
@@ -94,6 +98,7 @@ def train_stacked(
     validation: Tensor | None = None,
     folder: Path | None = None,
     resume: bool = False,
+    fabric: Fabric | None = None,
 ) -> list[History]:
     """Train an autoencoder pair by pair, each on the codes of those before it, which stay as they are.
 
@@ -103,11 +108,14 @@ def train_stacked(
         config: of every pair.
         folder: its subfolders `pair-0`, `pair-1`, ... hold the states of each pair's loop.
         resume: go on with the first pair that has not been finished.
+        fabric: see `training.minibatches`.
 
     Returns:
         What happened to each pair.
     """
     _check_sparsity(model, config)
+    fabric_of(fabric, model)
+    (data,), held_out = on_device(fabric, (data,)), on_device(fabric, () if validation is None else (validation,))
     needed = {name: p.requires_grad for name, p in model.named_parameters()}
     model.requires_grad_(False)
     histories = []
@@ -116,10 +124,13 @@ def train_stacked(
         own = None if folder is None else folder / f"pair-{depth}"
         begun = resume and holds_state(own)
         with torch.no_grad():
-            codes = model.encode(data, depth=depth)
-            held_out = None if validation is None else model.encode(validation, depth=depth)
+            codes, *looked_at = (model.encode(rows, depth=depth) for rows in (data, *held_out))
         pair.requires_grad_(True)
-        histories.append(train_autoencoder(pair, codes, config, validation=held_out, folder=own, resume=begun))
+        histories.append(
+            train_autoencoder(
+                pair, codes, config, validation=next(iter(looked_at), None), folder=own, resume=begun, fabric=fabric
+            )
+        )
         pair.requires_grad_(False)
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(needed[name])
@@ -136,6 +147,7 @@ def fine_tune(
     validation: tuple[Tensor, ...] = (),
     folder: Path | None = None,
     resume: bool = False,
+    fabric: Fabric | None = None,
 ) -> tuple[CodeClassifier, History]:
     """Train a classifier that starts from an autoencoder's encoder.
 
@@ -144,19 +156,20 @@ def fine_tune(
         data: `(n, features)`.
         labels: `(n,)` class of each.
         classes: how many there are.
-        loop, folder, resume: see `training.minibatches`.
+        loop, folder, resume, fabric: see `training.minibatches`.
         validation: inputs and labels.
     """
     torch.manual_seed(loop.seed)
     classifier = CodeClassifier(CodeClassifierConfig(model.config, classes)).take_encoder(model)
     history = train_minibatches(
         classifier,
-        lambda x, y: F.cross_entropy(classifier(x), y),
+        lambda x, y: F.cross_entropy(classifier(x).float(), y),
         (data, labels),
         loop,
         validation=validation,
         folder=folder,
         resume=resume,
+        fabric=fabric,
     )
     return classifier, history
 

@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from lightning_fabric import Fabric
 from torch import Tensor
 
 from creativeml.config import check_range
 from creativeml.evaluation.projections import cluster, project
 from creativeml.models.clustering.deep_cluster import DeepCluster
-from creativeml.training.loop import holds_state
+from creativeml.training.loop import fabric_of, holds_state
 from creativeml.training.minibatches import History, LoopConfig, train_minibatches
+from creativeml.training.networks import on_device
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ def train_deep_cluster(
     *,
     folder: Path | None = None,
     resume: bool = False,
+    fabric: Fabric | None = None,
 ) -> list[History]:
     """Train on the groups that the network's own features form.
 
@@ -60,16 +63,18 @@ def train_deep_cluster(
         folder: its subfolders `turn-0`, `turn-1`, ... hold the states of each turn.
         resume: go on within the turn that was cut off; give the model with the weights that the run began with, since
             a turn that had not saved a state starts from where the one before it ended.
+        fabric: see `training.minibatches`; the groups are those that the first process finds.
 
     Returns:
         What happened in each turn.
     """
-    pictures = pictures[: config.loop.overfit]
+    launched = fabric_of(fabric, model)
+    (pictures,) = on_device(fabric, (pictures[: config.loop.overfit],))
     histories = []
     for turn in range(config.turns):
         own = None if folder is None else folder / f"turn-{turn}"
         begun = resume and holds_state(own)
-        groups = pseudo_labels(model, pictures, config, seed=turn)
+        groups = launched.broadcast(pseudo_labels(model, pictures, config, seed=turn)).to(pictures.device)
         # Every group comes as often, however many are in it, or the network would find one large group (section 3.3).
         share = 1.0 / torch.bincount(groups, minlength=model.config.clusters).float().clamp_min(1.0)
         torch.manual_seed(config.loop.seed + turn)
@@ -79,9 +84,9 @@ def train_deep_cluster(
 
         def loss(_: Tensor, groups: Tensor = groups, weights: Tensor = share[groups], count: int = count) -> Tensor:
             rows = torch.multinomial(weights, count, replacement=True)
-            return F.cross_entropy(model(varied(pictures[rows], config)), groups[rows])
+            return F.cross_entropy(model(varied(pictures[rows], config)).float(), groups[rows])
 
-        histories.append(train_minibatches(model, loss, (pictures,), loop, folder=own, resume=begun))
+        histories.append(train_minibatches(model, loss, (pictures,), loop, folder=own, resume=begun, fabric=fabric))
     return histories
 
 
@@ -90,13 +95,13 @@ def normalised_features(model: DeepCluster, pictures: Tensor, dims: int) -> np.n
     """Features as they are grouped: principal components, whitened, each point brought to length 1: `(n, dims)`."""
     model.eval()
     dims = min(dims, model.config.feature_dim, len(pictures) - 2)
-    features = project(model.features(pictures).numpy(), "pca", dims=dims)
+    features = project(model.features(_beside(model, pictures)).cpu().numpy(), "pca", dims=dims)
     whitened = features / np.maximum(features.std(0), 1e-6)
     return whitened / np.maximum(np.linalg.norm(whitened, axis=1, keepdims=True), 1e-6)
 
 
 def pseudo_labels(model: DeepCluster, pictures: Tensor, config: DeepClusterTrainingConfig, *, seed: int = 0) -> Tensor:
-    """Group of each picture by k-means of its features: `(n,)`."""
+    """Group of each picture by k-means of its features: `(n,)`, on the CPU."""
     points = normalised_features(model, pictures, config.whitened_dim)
     return torch.from_numpy(cluster(points, "k-means", count=model.config.clusters, seed=seed)).long()
 
@@ -104,12 +109,14 @@ def pseudo_labels(model: DeepCluster, pictures: Tensor, config: DeepClusterTrain
 def varied(pictures: Tensor, config: DeepClusterTrainingConfig) -> Tensor:
     """Pictures shifted, louder or quieter, and noisy, each in its own way; `(b, 1, bands, frames)`."""
     batch, _, bands, frames = pictures.shape
-    up = torch.randint(-config.shift_bands, config.shift_bands + 1, (batch, 1))
-    later = torch.randint(-config.shift_frames, config.shift_frames + 1, (batch, 1))
-    rows = (torch.arange(bands) + up).clamp(0, bands - 1)
-    columns = (torch.arange(frames) + later).clamp(0, frames - 1)
-    moved = pictures[torch.arange(batch)[:, None, None], 0, rows[:, :, None], columns[:, None, :]][:, None]
-    louder = config.gain * (2.0 * torch.rand(batch, 1, 1, 1) - 1.0)
+    device = pictures.device
+    up = torch.randint(-config.shift_bands, config.shift_bands + 1, (batch, 1), device=device)
+    later = torch.randint(-config.shift_frames, config.shift_frames + 1, (batch, 1), device=device)
+    rows = (torch.arange(bands, device=device) + up).clamp(0, bands - 1)
+    columns = (torch.arange(frames, device=device) + later).clamp(0, frames - 1)
+    each = torch.arange(batch, device=device)[:, None, None]
+    moved = pictures[each, 0, rows[:, :, None], columns[:, None, :]][:, None]
+    louder = config.gain * (2.0 * torch.rand(batch, 1, 1, 1, device=device) - 1.0)
     return moved + louder + config.noise * torch.randn_like(moved)
 
 
@@ -124,4 +131,14 @@ def coarse_groups(model: DeepCluster, pictures: Tensor, count: int, *, seed: int
         `(n,)` number of each picture's group.
     """
     model.eval()
-    return cluster(F.normalize(model.trunk(pictures).flatten(1), dim=1).numpy(), "k-means", count=count, seed=seed)
+    return cluster(
+        F.normalize(model.trunk(_beside(model, pictures)).flatten(1), dim=1).cpu().numpy(),
+        "k-means",
+        count=count,
+        seed=seed,
+    )
+
+
+def _beside(model: DeepCluster, pictures: Tensor) -> Tensor:
+    """Pictures where the model is, which a training may have moved."""
+    return pictures.to(model.head.weight.device)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from lightning_fabric import Fabric
 from torch import Tensor
 
 from creativeml.config import check_range
@@ -14,6 +15,7 @@ from creativeml.errors import CreativeMLError
 from creativeml.losses.separation import affinity_loss
 from creativeml.models.separation.deep_clustering import DeepClustering
 from creativeml.training.minibatches import History, LoopConfig, small_set, train_minibatches
+from creativeml.training.networks import on_device
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,12 @@ def mix(
         Mixtures `(b, samples)` and what each is made of `(b, 2, samples)`.
     """
     batch, samples = second.shape
-    delay = torch.randint(config.largest_delay + 1, (batch, 1), generator=generator)
-    places = torch.arange(samples) - delay
+    device = second.device if generator is None else generator.device
+    delay = torch.randint(config.largest_delay + 1, (batch, 1), generator=generator, device=device)
+    places = (torch.arange(samples, device=device) - delay).to(second.device)
     later = second.gather(1, places.clamp_min(0)) * (places >= 0)
-    difference = config.largest_difference_db * (2.0 * torch.rand(batch, 1, generator=generator) - 1.0)
+    place = torch.rand(batch, 1, generator=generator, device=device).to(second.device)
+    difference = config.largest_difference_db * (2.0 * place - 1.0)
     # Equal energy first: a peak says little of how loud a hit is.
     parts = torch.stack([first, later], dim=1)
     parts = parts / parts.square().mean(2, keepdim=True).sqrt().clamp_min(1e-6)
@@ -65,7 +69,7 @@ def mixture_loss(model: DeepClustering, mixtures: Tensor, parts: Tensor) -> Tens
     magnitudes = model.spectrum(parts.flatten(0, 1)).abs().unflatten(0, parts.shape[:2])
     members = F.one_hot(magnitudes.argmax(1), parts.shape[1]).flatten(1, 2)
     weights = (model.sounding(spectrum) * spectrum.abs().sqrt()).flatten(1)
-    return affinity_loss(model(model.levels(spectrum)).flatten(1, 2), members, weights)
+    return affinity_loss(model(model.levels(spectrum)).float().flatten(1, 2), members, weights)
 
 
 def train_deep_clustering(
@@ -76,6 +80,7 @@ def train_deep_clustering(
     *,
     folder: Path | None = None,
     resume: bool = False,
+    fabric: Fabric | None = None,
 ) -> History:
     """Train on mixtures of two sounds of different kinds, drawn afresh for every step.
 
@@ -84,12 +89,12 @@ def train_deep_clustering(
         sounds: `(n, samples)` at the model's sample rate.
         labels: `(n,)` kind of each.
         config: how mixtures are made; with `loop.overfit` both sounds are of so many, spread over the kinds.
-        folder, resume: see `training.minibatches`.
+        folder, resume, fabric: see `training.minibatches`.
 
     Raises:
         CreativeMLError: sounds of one kind only.
     """
-    sounds, labels = small_set((sounds, labels), config.loop.overfit)
+    sounds, labels = on_device(fabric, small_set((sounds, labels), config.loop.overfit))
     if len(labels.unique()) < 2:
         raise CreativeMLError("mixtures are made of sounds of two kinds; give recordings of at least two")
 
@@ -98,4 +103,4 @@ def train_deep_clustering(
         second = sounds[torch.multinomial(differs.float(), 1)[:, 0]]
         return mixture_loss(model, *mix(first, second, config))
 
-    return train_minibatches(model, loss, (sounds, labels), config.loop, folder=folder, resume=resume)
+    return train_minibatches(model, loss, (sounds, labels), config.loop, folder=folder, resume=resume, fabric=fabric)

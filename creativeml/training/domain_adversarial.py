@@ -15,12 +15,11 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from creativeml.config import check_range
-from creativeml.layers.heads import DomainAdversarial
+from creativeml.layers.shared_trunk import DomainAdversarial
 from creativeml.losses.likelihood import bernoulli_nll
-from creativeml.training.loop import History, LoopConfig, fabric_of, run_loop
+from creativeml.training.loop import History, LoopConfig
 from creativeml.training.minibatches import rows_of_step, small_set
-from creativeml.training.optimizers import make_optimizer
-from creativeml.training.updates import update
+from creativeml.training.networks import Networks
 
 
 @dataclass(frozen=True)
@@ -93,40 +92,26 @@ def train_domain_adversarial(
         CreativeMLError: as `run_loop`.
     """
     loop = config.loop
-    torch.manual_seed(loop.seed)
-    launched = fabric_of(fabric, model)
-    if fabric is not None:
-        source, target = (source[0].to(fabric.device), source[1].to(fabric.device)), target.to(fabric.device)
-        validation = tuple(tensor.to(fabric.device) for tensor in validation)
-    rows = small_set(source, loop.overfit)
-    trained = [p for p in model.parameters() if p.requires_grad]
-    optimizer = make_optimizer(loop.optimizer, trained, loop.learning_rate, weight_decay=loop.weight_decay)
+    networks = Networks({"model": model}, loop, fabric)
+    rows = networks.on_device(small_set(source, loop.overfit))
+    others, held_out = networks.on_device((target,)), networks.on_device(validation)
     # Another seed, so that the two orders have nothing to do with each other.
     other = replace(loop, seed=loop.seed + 1)
 
     def take(step: int) -> dict[str, float]:
-        number = step * launched.world_size + launched.global_rank
+        number = networks.number(step)
         x, labels = rows_of_step(rows, loop, number)
-        with launched.autocast():
+        with networks.fabric.autocast():
             if config.strength:
-                (away,) = rows_of_step((target,), other, number)
+                (away,) = rows_of_step(others, other, number)
                 terms = domain_terms(model, (x, labels), away, reversal_strength(config, step))
             else:
                 # Even without a reversed gradient, normalisation over the batch would let the target in.
                 terms = {"kinds": F.cross_entropy(model(x).float(), labels)}
-        return update(launched, optimizer, terms)
+        return networks.update("model", terms)
 
     def look() -> float:
-        with launched.autocast():
-            return float(F.cross_entropy(model(validation[0]).float(), validation[1]))
+        with networks.fabric.autocast():
+            return float(F.cross_entropy(model(held_out[0]).float(), held_out[1]))
 
-    return run_loop(
-        {"model": model},
-        {"optimizer": optimizer},
-        take,
-        loop,
-        fabric=launched,
-        look=look if validation and loop.overfit is None else None,
-        folder=folder,
-        resume=resume,
-    )
+    return networks.run(take, look=look if held_out and loop.overfit is None else None, folder=folder, resume=resume)

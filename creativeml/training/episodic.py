@@ -17,10 +17,9 @@ from torch import Tensor, nn
 
 from creativeml.config import check_range
 from creativeml.errors import CreativeMLError
-from creativeml.training.loop import History, LoopConfig, evaluated, fabric_of, run_loop
+from creativeml.training.loop import History, LoopConfig, evaluated
 from creativeml.training.minibatches import small_set
-from creativeml.training.optimizers import make_optimizer
-from creativeml.training.updates import update
+from creativeml.training.networks import Networks
 
 _LOOKED_AT = 20
 """Episodes of a look at the validation kinds."""
@@ -128,38 +127,25 @@ def train_prototypical(
         CreativeMLError: too few kinds with enough rows, or fewer rows to overfit than an episode has; and as
             `run_loop`.
     """
-    torch.manual_seed(config.loop.seed)
-    launched = fabric_of(fabric, model)
-    device = launched.device if fabric is not None else data[0].device
     loop = config.loop
-    (inputs, labels), held_out = _on(device, _small_set(data, config)), _on(device, validation)
-    trained = [p for p in model.parameters() if p.requires_grad]
-    optimizer = make_optimizer(loop.optimizer, trained, loop.learning_rate, weight_decay=loop.weight_decay)
+    networks = Networks({"model": model}, loop, fabric)
+    inputs, labels = networks.on_device(_small_set(data, config))
+    held_out = networks.on_device(validation)
 
     def loss(x: Tensor, y: Tensor, number: int) -> Tensor:
         episode = draw_episode(y, config, torch.Generator().manual_seed((loop.seed << 32) + number))
-        with launched.autocast():
+        with networks.fabric.autocast():
             logits = episode_logits(model, x, episode)
         return F.cross_entropy(logits, _query_labels(config, logits.device))
 
     def take(step: int) -> dict[str, float]:
-        number = step * launched.world_size + launched.global_rank
-        return update(launched, optimizer, {"queries": loss(inputs, labels, number)})
+        return networks.update("model", {"queries": loss(inputs, labels, networks.number(step))})
 
     def look() -> float:
         x, y = held_out
         return float(torch.stack([loss(x, y, number) for number in range(_LOOKED_AT)]).mean())
 
-    return run_loop(
-        {"model": model},
-        {"optimizer": optimizer},
-        take,
-        loop,
-        fabric=launched,
-        look=look if held_out and loop.overfit is None else None,
-        folder=folder,
-        resume=resume,
-    )
+    return networks.run(take, look=look if held_out and loop.overfit is None else None, folder=folder, resume=resume)
 
 
 @torch.no_grad()
@@ -205,7 +191,3 @@ def _small_set(data: tuple[Tensor, Tensor], config: EpisodicConfig) -> tuple[Ten
 
 def _query_labels(config: EpisodicConfig, device: torch.device) -> Tensor:
     return torch.arange(config.ways, device=device).repeat_interleave(config.queries)
-
-
-def _on(device: torch.device, data: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    return tuple(tensor.to(device) for tensor in data)

@@ -15,6 +15,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from creativeml.errors import CreativeMLError
+from creativeml.models.autoencoders.wave_vae import WaveVAE
 from creativeml.models.gans.style_wavegan import StyleWaveGAN
 from creativeml.precision import denormals_flushed
 from creativeml.training.recorder import Means, NoRecorder, Recorder, save_reference
@@ -33,6 +34,7 @@ from creativeml.training.run import (
 from creativeml.training.tasks import TrainingConfig, train_step
 from creativeml.training.updates import NonFiniteLoss
 from creativeml.training.validation import ALARMS, SCORE, VARIETY, generate, rank_of
+from creativeml.training.wave_vae import fit_prior
 
 RECORD_EVERY = 20
 REFERENCE_PER_KIND = 2
@@ -247,6 +249,8 @@ def _same_random_numbers() -> Iterator[None]:
 def _settle(run: Run) -> None:
     if isinstance(run.gan.average, StyleWaveGAN):
         run.gan.average.estimate_mean_style()
+    if isinstance(run.gan.average, WaveVAE):
+        fit_prior(run.gan.average, run.dataset)
 
 
 def _validated(run: Run, recorder: Recorder | NoRecorder) -> dict[str, Any]:

@@ -26,13 +26,28 @@ from creativeml.models.gans.critics import EnsembleCritic
 from creativeml.models.gans.encoder import SoundEncoder, SoundEncoderConfig
 from creativeml.models.gans.heads import FLOOR_NEPERS
 from creativeml.models.gans.spectral_gan import SpectralGAN, SpectralGANConfig, SpectralGANCritic
-from creativeml.models.gans.style_wavegan import StyleWaveGAN, StyleWaveGANConfig
+from creativeml.models.gans.style_wavegan import StyleWaveGAN, StyleWaveGANConfig, SynthesisNetwork
 from creativeml.models.gans.wavegan import WaveGAN, WaveGANConfig, WaveGANCritic
 from creativeml.training.config import GANTrainingConfig, OptimizerConfig
 from creativeml.training.controls import Obedience, measured, perturbed
 from creativeml.training.recognition import RecognitionPenalty
 from creativeml.training.replicas import average_over_replicas
 from creativeml.training.updates import update
+
+
+class Player(Protocol):
+    """What plays against a critic."""
+
+    @property
+    def config(self) -> Any: ...
+
+    fabric: Fabric
+    critic: Any
+    critic_optimizer: torch.optim.Optimizer
+    loss: AdversarialLoss
+    augment: DrumAugment
+    step: int
+    probability: float
 
 
 class Averaged(Protocol):
@@ -163,24 +178,24 @@ def train_step(gan: GAN, real: Tensor, labels: Tensor, random: torch.Generator) 
         NonFiniteLoss: before any weight was changed by a non-finite value.
     """
     if gan.pretraining:
-        # Momentum helps a plain loss and harms the game.
-        _set_momentum(gan, 0.9)
+        set_momentum(gan.generator_optimizer, 0.9, gan.config.generator_optimizer.beta2)
         log = _level_step(gan, real, _conditions(gan, real, labels)[0])
     else:
         (real, labels), *further = zip(*(x.chunk(gan.config.critic_steps) for x in (real, labels)), strict=True)
         condition, wanted, asked = _conditions(gan, real, labels)
-        _set_momentum(gan, gan.config.generator_optimizer.beta1)
+        own = gan.config.generator_optimizer
+        set_momentum(gan.generator_optimizer, own.beta1, own.beta2)
         latent = torch.randn(len(real), gan.config.generator.latent_dim, device=real.device)
         fake = gan.draw(latent, wanted)
         # Critic and generator are updated on the same views: to make them again costs a tenth of the step.
-        seen = gan.critic.views(_adaptive(gan, fake, random))
-        log = _critic_step(gan, real, [view.detach() for view in seen], condition, wanted, random)
+        seen = gan.critic.views(shown(gan, fake, random))
+        log = critic_step(gan, real, [view.detach() for view in seen], condition, wanted, random)
         for others, kinds in further:
             of_real, of_fake, _ = _conditions(gan, others, kinds)
             with torch.no_grad():
                 again = gan.draw(torch.randn_like(latent), of_fake)
-                views = gan.critic.views(_adaptive(gan, again, random))
-            log = _critic_step(gan, others, views, of_real, of_fake, random)
+                views = gan.critic.views(shown(gan, again, random))
+            log = critic_step(gan, others, views, of_real, of_fake, random)
         log |= _generator_step(gan, real, fake, seen, condition, wanted, asked, labels)
     gan.step += 1
     average_weights(gan, len(real) * gan.fabric.world_size)
@@ -240,29 +255,47 @@ def _level_step(gan: GAN, real: Tensor, condition: Tensor) -> dict[str, float]:
 def _level_distance(gan: GAN, real: Tensor, latent: Tensor, condition: Tensor) -> Tensor:
     """Mean distance of the levels, in units of the 80 dB between the floor and full scale, as the spectral distance."""
     assert isinstance(gan.average, StyleWaveGAN)
-    frames = _level_frames(gan)
-    made = gan.generator(latent, condition, level_frames=frames).clamp(min=FLOOR_NEPERS)
-    head = gan.average.head
-    wanted = head.measure_levels(real, frames)
-    weights = head.row_weights * wanted.isfinite()
-    return (weights * (made - wanted.nan_to_num())).abs().sum() / weights.sum() / -FLOOR_NEPERS
+    frames = level_frames(gan.average)
+    return level_distance(gan.average, gan.generator(latent, condition, level_frames=frames), real)
 
 
-def _level_frames(gan: GAN) -> int:
-    """The rate nearest to 256 frames (about 6 ms) that the generator has."""
-    rates = [level.frames for level in gan.average.levels]
+def level_distance(network: SynthesisNetwork, made: Tensor, real: Tensor) -> Tensor:
+    """Mean distance of levels `(b, rows, frames)` that a network made from those of sounds `(b, samples)`, in units of
+    the 80 dB between the floor and full scale, as the spectral distance."""
+    wanted = network.head.measure_levels(real, made.shape[-1])
+    weights = network.head.row_weights * wanted.isfinite()
+    missed = made.clamp(min=FLOOR_NEPERS) - wanted.nan_to_num()
+    return (weights * missed).abs().sum() / weights.sum() / -FLOOR_NEPERS
+
+
+def level_frames(network: SynthesisNetwork) -> int:
+    """The rate nearest to 256 frames (about 6 ms) that a network has."""
+    rates = [level.frames for level in network.levels]
     return min(rates, key=lambda rate: abs(rate - 256))
 
 
-def _set_momentum(gan: GAN, beta1: float) -> None:
-    for group in gan.generator_optimizer.param_groups:
-        group["betas"] = (beta1, gan.config.generator_optimizer.beta2)
+def set_momentum(optimizer: torch.optim.Optimizer, beta1: float, beta2: float) -> None:
+    """Change the moments of Adam: momentum helps a plain loss and harms the game."""
+    for group in optimizer.param_groups:
+        group["betas"] = (beta1, beta2)
 
 
-def _critic_step(
-    gan: GAN, real: Tensor, seen_fake: list[Tensor], condition: Tensor, wanted: Tensor, random: torch.Generator
+def critic_step(
+    gan: Player, real: Tensor, seen_fake: list[Tensor], condition: Tensor, wanted: Tensor, random: torch.Generator
 ) -> dict[str, float]:
-    seen_real = gan.critic.views(_adaptive(gan, real, random))
+    """Update the critic on real sounds and on views of generated ones, and adapt the augmentation to its verdicts.
+
+    Args:
+        gan: changed in place.
+        real: `(b, samples)`.
+        seen_fake: the critic's views of generated sounds, without gradient.
+        condition, wanted: `(b, condition_dim)` of the real and of the generated sounds.
+        random: source of the augmentations' randomness.
+
+    Returns:
+        The terms and verdicts by name.
+    """
+    seen_real = gan.critic.views(shown(gan, real, random))
     both = [torch.cat([r, f]) for r, f in zip(seen_real, seen_fake, strict=True)]
     on_real, on_fake = gan.critic(both, torch.cat([condition, wanted])).chunk(2)
     terms = gan.loss.critic(on_real, on_fake)
@@ -308,13 +341,14 @@ def _generator_step(
         gan.critic.requires_grad_(True)
 
 
-def _adaptive(gan: GAN, sounds: Tensor, random: torch.Generator) -> Tensor:
+def shown(gan: Player, sounds: Tensor, random: torch.Generator) -> Tensor:
+    """Sounds `(b, samples)` as the critic is shown them: augmented as often as adaptation has found right."""
     if gan.probability <= 0:
         return sounds
     return gan.augment(sounds.float(), generator=random, probability=gan.probability)
 
 
-def _adapt(gan: GAN, signs: float, sounds: int) -> None:
+def _adapt(gan: Player, signs: float, sounds: int) -> None:
     """Move the augmentation's probability so that the critic stays as sure of training sounds as the target says."""
     a = gan.config.augmentation
     direction = math.copysign(1.0, signs - a.target)

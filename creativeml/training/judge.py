@@ -25,7 +25,7 @@ from creativeml.errors import CreativeMLError, require
 from creativeml.evaluation.judge import Recognition, recognition_of
 from creativeml.models.checkpoint import save_pretrained
 from creativeml.models.classifiers.drum_classifier import DrumClassifier, DrumClassifierConfig
-from creativeml.training.varied_sounds import VariedSounds, mask_views, mix, vary
+from creativeml.training.varied_sounds import VariedSounds, mask_views, mixup, vary
 
 
 @dataclass(frozen=True)
@@ -259,7 +259,7 @@ class _Trainer:
         with torch.no_grad():
             kinds = F.one_hot(labels, len(self.model.config.kinds)).float()
             parts = (*mask_views(views, self.generator), kinds)
-            *views, targets = mix(parts, self.settings.mixture, self.generator)
+            *views, targets = mixup(parts, self.settings.mixture, self.generator)
         with torch.autocast(targets.device.type, torch.bfloat16):
             embedding = self.model.embed_views(tuple(views))
         # Scores learnt beside the log of the shares are those of a balanced classifier (Menon et al. 2021,

@@ -10,14 +10,14 @@ from torch import Tensor
 
 from creativeml.data.one_shots import OneShotDataset
 from creativeml.models.gans.heads import FLOOR_NEPERS
-from creativeml.models.gans.style_wavegan import StyleWaveGAN
+from creativeml.models.gans.style_wavegan import SynthesisNetwork
 
 POWER = 0.3
 """Exponent of the mean over sounds, between the mean of levels (ruled by the shortest sounds) and that of powers."""
 
 
 @torch.no_grad()
-def estimate_levels(generator: StyleWaveGAN, dataset: OneShotDataset) -> Tensor:
+def estimate_levels(generator: SynthesisNetwork, dataset: OneShotDataset) -> Tensor:
     """Level table for the generator's buffer `level`.
 
     Args:

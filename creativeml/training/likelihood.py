@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lightning_fabric import Fabric
 from torch import Tensor
 
 from creativeml.models.autoencoders.vae import VAE
@@ -19,13 +20,14 @@ def train_likelihood(
     validation: Tensor | None = None,
     folder: Path | None = None,
     resume: bool = False,
+    fabric: Fabric | None = None,
 ) -> History:
     """Maximise the mean evidence of the data; losses are nats for each number of the input.
 
     Args:
         model: changed in place.
         data, validation: inputs `(n, ...)` as the model takes them.
-        config, folder, resume: see `training.minibatches`.
+        config, folder, resume, fabric: see `training.minibatches`.
     """
     numbers = data[0].numel()
     return train_minibatches(
@@ -36,4 +38,5 @@ def train_likelihood(
         validation=() if validation is None else (validation,),
         folder=folder,
         resume=resume,
+        fabric=fabric,
     )

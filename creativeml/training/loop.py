@@ -20,7 +20,7 @@ from creativeml.config import check_range, to_dict
 from creativeml.errors import CreativeMLError
 from creativeml.training.optimizers import OptimizerName, ScheduleName, make_schedule, set_rate
 from creativeml.training.recorder import Means, NoRecorder, Recorder
-from creativeml.training.replicas import average_over_replicas, fabric_for, reseed
+from creativeml.training.replicas import average_over_replicas, average_statistics, fabric_for, reseed
 from creativeml.training.state import latest_state, load_state, save_state
 from creativeml.training.updates import NonFiniteLoss
 
@@ -218,6 +218,8 @@ class _Loop:
 
     def _look(self, figures: dict[str, float], recorder: Recorder | NoRecorder) -> None:
         """Validate, keep the best, save, log."""
+        # Each process has counted its own batches.
+        average_statistics(self.fabric, self.modules.values())
         history = self.history
         history.steps.append(self.step)
         history.training.append(math.fsum(figures.values()))

@@ -10,9 +10,8 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from creativeml.errors import CreativeMLError
-from creativeml.training.loop import History, LoopConfig, fabric_of, run_loop
-from creativeml.training.optimizers import make_optimizer
-from creativeml.training.updates import update
+from creativeml.training.loop import History, LoopConfig
+from creativeml.training.networks import Networks
 
 Loss = Callable[..., Tensor | Mapping[str, Tensor]]
 """Rows of each data tensor → scalar loss, or its terms by name."""
@@ -48,36 +47,21 @@ def train_minibatches(
         CreativeMLError: no rows, rows that differ in number, nothing to resume, or a loss that is not finite.
     """
     data = _checked(data, config.overfit)
-    torch.manual_seed(config.seed)
-    launched = fabric_of(fabric, model)
-    if fabric is not None:
-        data, validation = (tuple(tensor.to(fabric.device) for tensor in part) for part in (data, validation))
-    trained = [p for p in model.parameters() if p.requires_grad]
-    optimizer = make_optimizer(config.optimizer, trained, config.learning_rate, weight_decay=config.weight_decay)
+    networks = Networks({"model": model}, config, fabric)
+    data, validation = networks.on_device(data), networks.on_device(validation)
 
     def terms(rows: tuple[Tensor, ...]) -> dict[str, Tensor]:
-        with launched.autocast():
+        with networks.fabric.autocast():
             value = loss(*rows)
         return {"loss": value} if isinstance(value, Tensor) else dict(value)
 
     def take(step: int) -> dict[str, float]:
-        # Every process takes batches of its own.
-        number = step * launched.world_size + launched.global_rank
-        return update(launched, optimizer, terms(rows_of_step(data, config, number)))
+        return networks.update("model", terms(rows_of_step(data, config, networks.number(step))))
 
     def look() -> float:
         return float(torch.stack([term.float() for term in terms(validation).values()]).sum())
 
-    return run_loop(
-        {"model": model},
-        {"optimizer": optimizer},
-        take,
-        config,
-        fabric=launched,
-        look=look if validation else None,
-        folder=folder,
-        resume=resume,
-    )
+    return networks.run(take, look=look if validation else None, folder=folder, resume=resume)
 
 
 def train_labelled(

@@ -16,14 +16,13 @@ import torch.nn.functional as F
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from creativeml.config import check_range
+from creativeml.config import check_probability, check_range
 from creativeml.losses.likelihood import bernoulli_nll
 from creativeml.models.gans.dcgan import DCGAN, DCGANDiscriminator
 from creativeml.models.gans.pix2pix import PatchDiscriminator, Pix2Pix
-from creativeml.training.loop import History, Look, LoopConfig, Step, fabric_of, run_loop
+from creativeml.training.loop import History, LoopConfig
 from creativeml.training.minibatches import rows_of_step
-from creativeml.training.optimizers import make_optimizer
-from creativeml.training.updates import update
+from creativeml.training.networks import Networks
 
 Judge = Callable[[Tensor], Tensor]
 """Pictures → logits of being real."""
@@ -40,7 +39,7 @@ class PictureGANConfig:
     """Of the L1 distance to the wanted picture beside the game, for pix2pix."""
 
     def __post_init__(self) -> None:
-        check_range("beta1", self.beta1, 0.0, 1.0 - 1e-9)
+        check_probability("beta1", self.beta1)
         check_range("distance_weight", self.distance_weight, 0.0)
 
 
@@ -81,16 +80,16 @@ def train_dcgan(
         CreativeMLError: as `run_loop`.
     """
     game = _Game(generator, discriminator, config, fabric)
-    real_pictures = game.on_device(pictures[: config.loop.overfit])
+    real_pictures = game.on_device((pictures[: config.loop.overfit],))
 
     def take(step: int) -> dict[str, float]:
-        (real,) = rows_of_step((real_pictures,), config.loop, game.number(step))
+        (real,) = rows_of_step(real_pictures, config.loop, game.number(step))
         latent = torch.randn(len(real), generator.config.latent_dim, device=real.device)
-        with game.fabric.autocast():
+        with game.autocast():
             drawn = generator(latent).float()
         return game.play(discriminator, real, drawn, {})
 
-    return game.run(take, None, folder, resume)
+    return game.run(take, folder=folder, resume=resume)
 
 
 def train_pix2pix(
@@ -118,12 +117,11 @@ def train_pix2pix(
         CreativeMLError: as `run_loop`.
     """
     game = _Game(generator, discriminator, config, fabric)
-    pairs = tuple(game.on_device(tensor[: config.loop.overfit]) for tensor in data)
-    held_out = tuple(game.on_device(tensor) for tensor in validation)
+    pairs, held_out = game.on_device(tuple(t[: config.loop.overfit] for t in data)), game.on_device(validation)
 
     def take(step: int) -> dict[str, float]:
         source, wanted = rows_of_step(pairs, config.loop, game.number(step))
-        with game.fabric.autocast():
+        with game.autocast():
             drawn = generator(source).float()
         distance = config.distance_weight * F.l1_loss(drawn, wanted)
         return game.play(lambda picture: discriminator(source, picture), wanted, drawn, {"distance": distance})
@@ -131,63 +129,31 @@ def train_pix2pix(
     def look() -> float:
         return float(F.l1_loss(generator(held_out[0]), held_out[1]))
 
-    return game.run(take, look if held_out else None, folder, resume)
+    return game.run(take, look=look if held_out else None, folder=folder, resume=resume)
 
 
 class _Game:
-    """Two networks, their optimizers, and a step of both."""
+    """Two networks, and a step of both."""
 
     def __init__(
         self, generator: nn.Module, discriminator: nn.Module, config: PictureGANConfig, fabric: Fabric | None
     ) -> None:
-        torch.manual_seed(config.loop.seed)
-        self.config, self.networks = config, {"generator": generator, "discriminator": discriminator}
-        self.fabric = fabric_of(fabric, generator, discriminator)
-        self._device = None if fabric is None else fabric.device
-        loop = config.loop
-        self.optimizers = {
-            name: make_optimizer(
-                loop.optimizer,
-                network.parameters(),
-                loop.learning_rate,
-                betas=(config.beta1, 0.999),
-                weight_decay=loop.weight_decay,
-            )
-            for name, network in self.networks.items()
-        }
-
-    def on_device(self, tensor: Tensor) -> Tensor:
-        """A tensor where the networks are."""
-        return tensor if self._device is None else tensor.to(self._device)
-
-    def number(self, step: int) -> int:
-        """Of this process's batch."""
-        return step * self.fabric.world_size + self.fabric.global_rank
+        modules = {"generator": generator, "discriminator": discriminator}
+        self.networks = Networks(modules, config.loop, fabric, betas=(config.beta1, 0.999))
+        self.autocast, self.number = self.networks.fabric.autocast, self.networks.number
+        self.on_device, self.run = self.networks.on_device, self.networks.run
 
     def play(self, judge: Judge, real: Tensor, drawn: Tensor, further: dict[str, Tensor]) -> dict[str, float]:
         """Update the discriminator, then the generator; `further` are terms of the generator's."""
-        with self.fabric.autocast():
+        with self.autocast():
             terms = discriminator_terms(judge, real, drawn)
-        figures = update(self.fabric, self.optimizers["discriminator"], terms)
-        discriminator = self.networks["discriminator"]
+        figures = self.networks.update("discriminator", terms)
+        discriminator = self.networks.modules["discriminator"]
         # Its weights need no gradient here; switching them off saves that half of its backward pass.
         discriminator.requires_grad_(False)
         try:
-            with self.fabric.autocast():
+            with self.autocast():
                 terms = generator_terms(judge, drawn)
-            return figures | update(self.fabric, self.optimizers["generator"], terms | further)
+            return figures | self.networks.update("generator", terms | further)
         finally:
             discriminator.requires_grad_(True)
-
-    def run(self, take: Step, look: Look | None, folder: Path | None, resume: bool) -> History:
-        """The loop."""
-        return run_loop(
-            self.networks,
-            self.optimizers,
-            take,
-            self.config.loop,
-            fabric=self.fabric,
-            look=look,
-            folder=folder,
-            resume=resume,
-        )

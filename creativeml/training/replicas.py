@@ -8,7 +8,7 @@ backward pass, and a GAN step has several, one of them for a penalty that is dif
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -78,6 +78,12 @@ def average_over_replicas(fabric: Fabric, gradients: Sequence[Tensor], values: S
     for gradient, part in zip(gradients, parts, strict=True):
         gradient.copy_(part.view_as(gradient))
     return figures.tolist()
+
+
+def average_statistics(fabric: Fabric, modules: Iterable[nn.Module]) -> None:
+    """Replace what modules have counted of their inputs (batch normalisation) by the mean over the processes."""
+    counted = [b for module in modules for b in module.buffers() if b.is_floating_point()]
+    average_over_replicas(fabric, counted, [])
 
 
 def any_replica(fabric: Fabric, here: bool) -> bool:

@@ -29,7 +29,8 @@ from creativeml.data.one_shots import OneShotDataset
 from creativeml.data.samplers import ClassBalancedSampler, sampling_classes
 from creativeml.errors import CreativeMLError
 from creativeml.files import atomic_write_json, sha256_file
-from creativeml.models.checkpoint import ENCODER, save_pretrained
+from creativeml.models.autoencoders.wave_vae import borrow
+from creativeml.models.checkpoint import CONFIG, ENCODER, from_pretrained, save_pretrained
 from creativeml.models.gans.style_wavegan import StyleWaveGAN
 from creativeml.training.controls import data_ranges, measured_dataset, usual_controls
 from creativeml.training.levels import estimate_levels
@@ -39,6 +40,7 @@ from creativeml.training.state import latest_state, load_state, save_state
 from creativeml.training.tasks import Trainee, TrainingConfig, build, stored_config
 from creativeml.training.validation import ALARMS, DISTANCE, SCORE, Rank, Validator, rank_of, usable_kinds
 from creativeml.training.warm_start import heard_by, start_from
+from creativeml.training.wave_vae import WaveAutoencoding
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,9 @@ def open_run(config: TrainingConfig, data: Path, out: Path, fabric: Fabric, opti
 def _start(gan: Trainee, dataset: OneShotDataset, values: dict[str, Tensor], init: Path | None) -> None:
     """Weights that learnt elsewhere, and what is estimated from the data before training begins."""
     networks = (gan.average, gan.generator)
+    if isinstance(gan, WaveAutoencoding):
+        _start_autoencoder(gan, dataset, init)
+        return
     if init is not None:
         filled = start_from(init, gan.modules())
         anew = sorted(gan.modules().keys() - set(filled))
@@ -169,6 +174,23 @@ def _start(gan: Trainee, dataset: OneShotDataset, values: dict[str, Tensor], ini
         usual = usual_controls(dataset, values)
         for network in networks:
             network.usual_controls.copy_(usual)
+
+
+def _start_autoencoder(run: WaveAutoencoding, dataset: OneShotDataset, init: Path | None) -> None:
+    """Weights of another autoencoder or of a generator, or levels alone."""
+    if init is None:
+        run.average.synthesis.level.copy_(estimate_levels(run.average.synthesis, dataset))
+    elif (init / CONFIG).is_file() and isinstance(lender := from_pretrained(init), StyleWaveGAN):
+        try:
+            borrow(run.average, lender)
+        except ValueError as error:
+            raise CreativeMLError(f"{init}: {error}") from error
+        tell(f"starting from {init.name}: its synthesis network; anew: the rest")
+    else:
+        filled = start_from(init, run.modules())
+        tell(f"starting from {init.name}: {', '.join(filled)}")
+        return
+    run.network.load_state_dict(run.average.state_dict())
 
 
 def _stored_config(out: Path, asked: TrainingConfig) -> TrainingConfig:

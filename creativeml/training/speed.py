@@ -39,6 +39,7 @@ from creativeml.training.config import ALL_CONTROLS, GANTrainingConfig, training
 from creativeml.training.drum_vae import VAETrainingConfig, vae_preset
 from creativeml.training.tasks import Trainee, TrainingConfig, build, train_step
 from creativeml.training.warm_start import start_from
+from creativeml.training.wave_vae import WaveVAETrainingConfig
 
 PRECISION = "bf16-mixed"
 AUGMENT_PROBABILITY = 0.2
@@ -211,6 +212,8 @@ def cadences(config: TrainingConfig) -> dict[str, int]:
     """Steps from one payment of a costly term to the next, 0 for a term that is never paid."""
     if isinstance(config, VAETrainingConfig):
         return {"penalty_every": 0, "reconstruction_every": 1, "control_every": 0}
+    if isinstance(config, WaveVAETrainingConfig):
+        return {"penalty_every": config.adversarial.penalty_every, "reconstruction_every": 2, "control_every": 0}
     return {
         "penalty_every": config.adversarial.penalty_every,
         "reconstruction_every": config.reconstruction.every,

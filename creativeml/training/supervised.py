@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from creativeml.config import check_range
-from creativeml.layers.heads import TwoHeads
+from creativeml.config import check_probability, check_range
+from creativeml.layers.shared_trunk import TwoHeads
 from creativeml.losses.likelihood import gaussian_nll
 from creativeml.training.loop import evaluated
 from creativeml.training.minibatches import History, LoopConfig, spread_over_kinds, train_labelled
@@ -28,8 +28,7 @@ class SupervisedConfig:
     """Of the descriptors beside the kinds, for two heads."""
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.label_smoothing < 1.0:
-            raise ValueError(f"label_smoothing must be at least 0 and less than 1, not {self.label_smoothing}")
+        check_probability("label_smoothing", self.label_smoothing)
         check_range("values_weight", self.values_weight, 0.0)
 
 

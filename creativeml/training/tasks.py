@@ -15,19 +15,32 @@ from creativeml.training import gan
 from creativeml.training.config import GANTrainingConfig
 from creativeml.training.drum_vae import VAE, VAETrainingConfig, build_vae, vae_step
 from creativeml.training.gan import GAN, build_gan
+from creativeml.training.wave_vae import WaveAutoencoding, WaveVAETrainingConfig, build_wave_vae, wave_vae_step
 
-TrainingConfig = GANTrainingConfig | VAETrainingConfig
-Trainee = GAN | VAE
-C = TypeVar("C", GANTrainingConfig, VAETrainingConfig)
+TrainingConfig = GANTrainingConfig | VAETrainingConfig | WaveVAETrainingConfig
+Trainee = GAN | VAE | WaveAutoencoding
+C = TypeVar("C", GANTrainingConfig, VAETrainingConfig, WaveVAETrainingConfig)
+
+NAMES: dict[type, str] = {
+    GANTrainingConfig: "drum_gan",
+    VAETrainingConfig: "drum_vae",
+    WaveVAETrainingConfig: "wave_vae",
+}
+"""What each is called by `creativeml train`."""
+_PRESETS = {"vae": "drum_vae", "wave_vae": "wave_vae"}
 
 
 def build(config: TrainingConfig, fabric: Fabric) -> Trainee:
     """Fresh networks and optimizers of a configuration."""
+    if isinstance(config, WaveVAETrainingConfig):
+        return build_wave_vae(config, fabric)
     return build_vae(config, fabric) if isinstance(config, VAETrainingConfig) else build_gan(config, fabric)
 
 
 def train_step(trainee: Trainee, real: Tensor, labels: Tensor, random: torch.Generator) -> dict[str, float]:
-    """One step on one batch; see `training.gan.train_step` and `training.drum_vae.vae_step`."""
+    """One step on one batch; see `gan.train_step`, `drum_vae.vae_step` and `wave_vae.wave_vae_step`."""
+    if isinstance(trainee, WaveAutoencoding):
+        return wave_vae_step(trainee, real, labels, random)
     if isinstance(trainee, VAE):
         return vae_step(trainee, real, labels)
     return gan.train_step(trainee, real, labels, random)
@@ -41,7 +54,8 @@ def stored_config(run: Path, kind: type[C]) -> C:
     """
     path = run / "config.json"
     values = read_json(path)
-    if isinstance(values, dict) and ("critic" in values) != (kind is GANTrainingConfig):
-        model = "drum_gan" if "critic" in values else "drum_vae"
-        raise CreativeMLError(f"{run} holds a run of {model}; resume it with `creativeml train {model}`")
+    if isinstance(values, dict):
+        model = _PRESETS.get(str(values.get("preset")), "drum_gan")
+        if model != NAMES[kind]:
+            raise CreativeMLError(f"{run} holds a run of {model}; resume it with `creativeml train {model}`")
     return from_dict(kind, values, where=str(path))

@@ -30,9 +30,12 @@ from creativeml.evaluation.distances import kernel_distance
 from creativeml.evaluation.embeddings import Embedding, embed, log_mel_statistics
 from creativeml.evaluation.judge import load_judge
 from creativeml.evaluation.shaped_noise import ShapedNoise
+from creativeml.models.autoencoders.wave_vae import WaveVAE
 from creativeml.models.gans.style_wavegan import StyleWaveGAN
 from creativeml.models.gans.wavegan import WaveGAN
 
+Drawing = StyleWaveGAN | WaveGAN | WaveVAE
+"""What draws sounds of kinds."""
 SOUNDS_PER_KIND = 20
 ASKED = 32
 """Recordings at most whose descriptors are asked of a model with controls: measuring takes 0.16 s a sound."""
@@ -144,7 +147,7 @@ class Validator:
         names = tuple(name for name in controls if name in DESCRIPTORS)
         self._asked = _questions(recordings, members, names) if names else None
 
-    def examine(self, model: StyleWaveGAN | WaveGAN, ranges: DescriptorRanges | None = None) -> dict[str, Any]:
+    def examine(self, model: Drawing, ranges: DescriptorRanges | None = None) -> dict[str, Any]:
         """Figures for the log; those that cannot be had (identical recordings) are left out.
 
         Args:
@@ -190,7 +193,7 @@ class Validator:
         shares = [a / b if b > 0 else math.nan for a, b in zip(spreads, ruler.spreads, strict=True)]
         return self._averaged(VARIETY, shares) | {VARIETY: sum(spreads) / sum(ruler.spreads)}
 
-    def _obedience(self, model: StyleWaveGAN | WaveGAN, asked: _Asked) -> dict[str, float]:
+    def _obedience(self, model: Drawing, asked: _Asked) -> dict[str, float]:
         got = measured(_controlled(model, asked), self._rate, asked.names)
         errors = (in_jnds(got, asked.names) - in_jnds(asked.values, asked.names)).abs()
         figures = {f"{ERROR}/{name}": float(errors[:, i].mean()) for i, name in enumerate(asked.names)}
@@ -225,7 +228,7 @@ def _controlled(model: Any, asked: _Asked) -> list[Tensor]:
     return batches
 
 
-def _play(model: StyleWaveGAN | WaveGAN, condition: Tensor, random: torch.Generator) -> Tensor:
+def _play(model: Drawing, condition: Tensor, random: torch.Generator) -> Tensor:
     device, count = condition.device, len(condition)
     latent = torch.randn(count, model.config.latent_dim, generator=random).to(device)
     noise = [torch.randn(count, *shape, generator=random).to(device) for shape in model.noise_shapes()]
@@ -233,9 +236,7 @@ def _play(model: StyleWaveGAN | WaveGAN, condition: Tensor, random: torch.Genera
 
 
 @torch.no_grad()
-def generate(
-    model: StyleWaveGAN | WaveGAN, per_kind: int, *, seed: int, ranges: DescriptorRanges | None = None
-) -> Tensor:
+def generate(model: Drawing, per_kind: int, *, seed: int, ranges: DescriptorRanges | None = None) -> Tensor:
     """Sounds of every kind from fixed latents: `(kinds * per_kind, samples)`, on the CPU.
 
     With `ranges` the controls are drawn as they occur together, otherwise they are each kind's medians.

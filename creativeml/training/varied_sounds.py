@@ -159,10 +159,9 @@ def mask(picture: Tensor, generator: torch.Generator, *, in_time: bool = True) -
     return torch.where(hidden, picture.amin((1, 2), keepdim=True), picture)
 
 
-def mix(parts: tuple[Tensor, ...], alpha: float, generator: torch.Generator) -> tuple[Tensor, ...]:
-    """Mix each sound's picture, target and so on, all `(b, ...)`, with those of another one of the batch.
-
-    That is mixup (Zhang et al. 2018); `alpha` 0 leaves them.
+def mixup(parts: tuple[Tensor, ...], alpha: float, generator: torch.Generator) -> tuple[Tensor, ...]:
+    """Mix each sound's picture, target and so on, all `(b, ...)`, with those of another one of the batch (Zhang et
+    al. 2018); `alpha` 0 leaves them.
     """
     if alpha == 0:
         return parts

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor
 
 from creativeml.config import check_range
 from creativeml.errors import CreativeMLError
 from creativeml.models.embeddings.word2vec import Word2Vec, Word2VecConfig
 from creativeml.training.minibatches import History, LoopConfig, train_minibatches
+from creativeml.training.networks import on_device
 
 _DRAWING_POWER = 0.75
 """Of tokens' frequencies, with which the drawn ones come (Mikolov et al. 2013, section 2.2)."""
@@ -66,13 +68,14 @@ def train_word2vec(
     *,
     folder: Path | None = None,
     resume: bool = False,
+    fabric: Fabric | None = None,
 ) -> tuple[Word2Vec, History]:
     """Learn an embedding of all tokens.
 
     Args:
         sequences: of places with tokens, e.g. `Pattern.hits()` of drum patterns, or `[[word] for word in words]`.
-        config: how.
-        folder, resume: see `training.minibatches`.
+        config: how; with `loop.overfit` from the first so many tokens and what is around them.
+        folder, resume, fabric: see `training.minibatches`.
 
     Raises:
         CreativeMLError: fewer than two different tokens, or no token with others around it.
@@ -82,7 +85,8 @@ def train_word2vec(
         raise CreativeMLError("word2vec needs at least two different tokens; give it more patterns")
     vocabulary = tuple(sorted(frequency))
     centre, context = _table(sequences, vocabulary, config.window)
-    weights = torch.tensor([frequency[token] for token in vocabulary], dtype=torch.float) ** _DRAWING_POWER
+    frequencies = torch.tensor([frequency[token] for token in vocabulary], dtype=torch.float)
+    (weights,) = on_device(fabric, (frequencies**_DRAWING_POWER,))
     torch.manual_seed(config.loop.seed)
     model = Word2Vec(Word2VecConfig(vocabulary, config.dim, config.method))
 
@@ -90,9 +94,11 @@ def train_word2vec(
         drawn = torch.multinomial(weights, len(centres) * config.negatives, replacement=True)
         losses = model(centres, contexts, drawn.view(len(centres), -1))
         scores = len(centres) if config.method == "cbow" else (contexts >= 0).sum()
-        return losses.sum() / scores
+        return losses.float().sum() / scores
 
-    history = train_minibatches(model, loss, (centre, context), config.loop, folder=folder, resume=resume)
+    history = train_minibatches(
+        model, loss, (centre, context), config.loop, folder=folder, resume=resume, fabric=fabric
+    )
     return model, history
 
 

@@ -17,12 +17,14 @@ from creativeml.maps.component import script, style
 
 KINDS = ("kick", "snare", "hat_closed", "hat_open", "tom", "rim", "clap", "cowbell", "crash", "ride", "perc")
 PAGE = """<!DOCTYPE html><meta charset="utf-8"><title>map</title>
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'">
 <style>body{margin:0}#map{width:900px;height:600px}STYLE</style><div id="map"></div>
 <script>SCRIPT
 window.told = [];
 const tell = (name) => (...what) => told.push([name, ...what.map((w) => (w && w.id !== undefined ? w.id : w))]);
-const options = { label: "Test", kinds: KINDS, theme: "light", scales: { brightness: { title: "Brightness", unit: "points" } } };
+const scales = { brightness: { title: "Brightness", unit: "points" } };
+const options = { label: "Test", kinds: KINDS, theme: "light", scales };
 for (const name of ["onHover", "onPick", "onSelect", "onEmpty", "onPath"]) options[name] = tell(name);
 options.onDrop = (files) => told.push(["onDrop", ...files.map((f) => f.name)]);
 options.onLegend = tell("onLegend");

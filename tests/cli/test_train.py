@@ -141,7 +141,9 @@ def test_an_accelerator_that_is_not_there_is_said(starter, tmp_path, capsys):
     assert "--accelerator cpu" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("model", "flags"), [("drum_vae", []), ("drum_gan", ["--preset", "spectral"])])
+@pytest.mark.parametrize(
+    ("model", "flags"), [("drum_vae", []), ("wave_vae", []), ("drum_gan", ["--preset", "spectral"])]
+)
 def test_baselines_are_trained_and_resumed_by_the_same_flags(model, flags, starter, tmp_path):
     out = tmp_path / "run"
     arguments = ["train", model, *flags, "--data", str(starter), "--out", str(out), "--accelerator", "cpu"]
@@ -149,7 +151,7 @@ def test_baselines_are_trained_and_resumed_by_the_same_flags(model, flags, start
     assert run([*arguments, *small, "--steps", "1"]) == 0
     assert run([*arguments, *small, "--steps", "2", "--resume"]) == 0
     assert json.loads((out / "last/config.json").read_text())["info"]["step"] == 2
-    name = "drum_vae" if model == "drum_vae" else "spectral_gan"
+    name = "spectral_gan" if model == "drum_gan" else model
     assert from_pretrained(out / "best").registry_name == name
 
 

@@ -19,7 +19,7 @@ from creativeml.training.judge import (
     cross_validate,
     train_classifier,
 )
-from creativeml.training.varied_sounds import layer, mask, mask_views, mix, vary
+from creativeml.training.varied_sounds import layer, mask, mask_views, mixup, vary
 
 
 def test_recognition_counts_and_balances():
@@ -165,9 +165,9 @@ def test_layers_take_both_sounds():
 
 def test_mixtures_keep_their_shares():
     picture, targets = torch.eye(8)[:, :, None], torch.eye(8)
-    mixed, shares = mix((picture, targets), 0.3, torch.Generator().manual_seed(0))
+    mixed, shares = mixup((picture, targets), 0.3, torch.Generator().manual_seed(0))
     assert torch.allclose(mixed[..., 0], shares) and torch.allclose(shares.sum(1), torch.ones(8))
-    assert mix((picture, targets), 0, torch.Generator())[0] is picture
+    assert mixup((picture, targets), 0, torch.Generator())[0] is picture
 
 
 def test_tonality_tells_partials_from_noise_at_any_level():

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from creativeml.layers.gradient_reversal import reverse_gradient
-from creativeml.layers.heads import DomainAdversarial, TwoHeads
+from creativeml.layers.shared_trunk import DomainAdversarial, TwoHeads
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.3, 1.0, 2.0])

@@ -25,20 +25,23 @@ def tiny_models() -> dict:
 
 TINY = tiny_models()
 every_model = pytest.mark.parametrize("name", sorted(TINY))
-DRAWS = {"style_wavegan": "noise", "drum_vae": "noise", "vae": "a latent"}
+DRAWS = {"style_wavegan": "noise", "drum_vae": "noise", "wave_vae": "noise", "vae": "a latent"}
 """Models whose output is drawn, and what of it: a sound of a batch is another one than alone."""
 FIXED = {
     "style_wavegan": "takes latents",
     "wavegan": "takes latents",
     "spectral_gan": "takes latents",
     "drum_vae": "takes latents",
+    "wave_vae": "takes latents",
+    "mel_vae": "has one size of picture",
     "word2vec": "takes single tokens",
 }
 """Models of inputs without a length, or with one that is part of the configuration, and why."""
 _ISTFT = "torch.istft looks at the numbers of its window, and a trace has none"
 NOT_EXPORTED = {"spectral_gan": _ISTFT, "drum_vae": _ISTFT}
 """Models that `torch.export` does not take, and why."""
-NOT_META = {**NOT_EXPORTED, "style_wavegan": "torch.autocast does not know the device meta"}
+_AUTOCAST = "torch.autocast does not know the device meta"
+NOT_META = {**NOT_EXPORTED, "style_wavegan": _AUTOCAST, "wave_vae": _AUTOCAST}
 """Models that do not compute on `meta`, and why."""
 
 

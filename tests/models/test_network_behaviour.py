@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from creativeml import models
 from creativeml.losses.penalties import l2_penalty
-from creativeml.models.classifiers.hierarchical_attention import PADDING
+from creativeml.models.tokens import PADDING
 
 
 def train(model, inputs, labels, steps, rate=0.01, penalty=0.0):

@@ -32,6 +32,25 @@ TINY: dict[str, tuple[dict, Callable[[int], tuple[Tensor, ...]]]] = {
     "wavegan": ({"kinds": KINDS, "channels": 2, "latent_dim": 4}, latent_and_condition(4, 2)),
     "spectral_gan": ({**PICTURE, "channels": [8, 4]}, latent_and_condition(4, 2)),
     "drum_vae": ({**PICTURE, "channels": [8, 4]}, latent_and_condition(4, 2)),
+    "wave_vae": (
+        {
+            "kinds": KINDS,
+            "length_samples": 8192,
+            "global_dim": 4,
+            "frame_dim": 2,
+            "encoder_channels": [4, 4, 4, 4],
+            "hidden_dim": 8,
+            "style_dim": 8,
+            "start_frames": 32,
+            "channels": [8, 8],
+            "modes": 4,
+        },
+        lambda batch: (*latent_and_condition(4 + 2 * 32, 2)(batch), *sounds(8192)(batch)),
+    ),
+    "mel_vae": (
+        {"bands": 16, "frames": 16, "latent_dim": 2, "channels": [4, 4], "hidden_dim": 4},
+        lambda batch: (3.0 * torch.rand(batch, 16, 16), torch.randn(batch, 2)),
+    ),
     "sound_encoder": (
         {"latent_dim": 4, "condition_dim": 2, "sample_rate": 44100, "length_samples": 8192},
         lambda batch: (sounds(8192)(batch)[0], torch.eye(2)[torch.arange(batch) % 2]),

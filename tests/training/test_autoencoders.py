@@ -26,7 +26,7 @@ def test_tied_linear_autoencoder_spans_the_subspace_of_pca_on_drums(drum_picture
     torch.manual_seed(0)
     x = drum_pictures[0]
     x = 5.0 * (x - x.mean(0))
-    model = Autoencoder(AutoencoderConfig(128, (3,), "linear", tied=True))
+    model = Autoencoder(AutoencoderConfig(128, (3,), "identity", tied=True))
     for steps, rate in ((800, 1e-2), (800, 1e-3)):
         train_autoencoder(model, x, training(steps, rate=rate, batch=1000))
     components = PCA(3).fit(x.numpy()).components_

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from creativeml.layers.heads import DomainAdversarial
+from creativeml.layers.shared_trunk import DomainAdversarial
 from creativeml.training.domain_adversarial import (
     DomainConfig,
     domain_terms,

@@ -7,7 +7,7 @@ from sklearn.linear_model import Ridge
 from torch import nn
 
 from creativeml.audio.descriptors.registry import describe
-from creativeml.layers.heads import TwoHeads
+from creativeml.layers.shared_trunk import TwoHeads
 from creativeml.training.minibatches import LoopConfig
 from creativeml.training.supervised import (
     SupervisedConfig,

@@ -10,7 +10,6 @@ own of what the pair before it encodes (Hinton and Salakhutdinov 2006, doi 10.11
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -19,17 +18,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from creativeml.config import check_range
+from creativeml.layers.activations import activation as make_activation
+from creativeml.layers.init import initialise_uniform
 from creativeml.models.registry import register
 from creativeml.models.sizes import check_last
 
-Activation = Literal["linear", "sigmoid", "tanh", "relu"]
-
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "linear": lambda x: x,
-    "sigmoid": torch.sigmoid,
-    "tanh": torch.tanh,
-    "relu": F.relu,
-}
+CodeActivation = Literal["identity", "sigmoid", "tanh", "relu", "elu", "gelu"]
+"""Those of `layers.activations` that look at each unit alone and learn nothing."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +35,9 @@ class AutoencoderConfig:
     """Numbers of one input."""
     hidden: tuple[int, ...] = (32, 8)
     """Units of the encoder's layers; the last are the code. The decoder mirrors them."""
-    activation: Activation = "sigmoid"
+    activation: CodeActivation = "sigmoid"
     """Of the codes, and of what the inner pairs decode to."""
-    output_activation: Activation = "linear"
+    output_activation: CodeActivation = "identity"
     """Of the reconstruction."""
     tied: bool = False
     """Whether each decoding layer's matrix is the transpose of the encoding one."""
@@ -96,29 +91,29 @@ class LayerPair(nn.Module):
         inputs: size of what is encoded.
         units: size of the code.
         activation: of the code.
-        output_activation: of what is decoded.
+        output: activation of what is decoded.
         tied: whether the decoding matrix is the transpose of the encoding one.
     """
 
     def __init__(
-        self, inputs: int, units: int, activation: Activation, output_activation: Activation, tied: bool = False
+        self, inputs: int, units: int, activation: CodeActivation, output: CodeActivation, tied: bool = False
     ) -> None:
         super().__init__()
         self.encoder = nn.Linear(inputs, units)
         self.decoder = None if tied else nn.Linear(units, inputs)
         self.bias = nn.Parameter(torch.zeros(inputs)) if tied else None
-        self.activation, self._output_activation = activation, output_activation
-        nn.init.xavier_uniform_(self.encoder.weight)
-        nn.init.zeros_(self.encoder.bias)
+        self.activation = activation
+        self._code, self._output = make_activation(activation), make_activation(output)
+        initialise_uniform(self.encoder)
 
     def encode(self, x: Tensor) -> Tensor:
         """`(b, inputs)` → `(b, units)`."""
-        return ACTIVATIONS[self.activation](self.encoder(x))
+        return self._code(self.encoder(x))
 
     def decode(self, code: Tensor) -> Tensor:
         """`(b, units)` → `(b, inputs)`."""
         raw = F.linear(code, self.encoder.weight.T, self.bias) if self.decoder is None else self.decoder(code)
-        return ACTIVATIONS[self._output_activation](raw)
+        return self._output(raw)
 
     def forward(self, x: Tensor) -> Tensor:
         """`(b, inputs)` → reconstruction `(b, inputs)`."""
@@ -151,9 +146,8 @@ class CodeClassifier(nn.Module):
         sizes = itertools.pairwise((shape.features, *shape.hidden))
         self.layers = nn.ModuleList(nn.Linear(inputs, units) for inputs, units in sizes)
         self.score = nn.Linear(shape.hidden[-1], config.classes)
-        for layer in self.layers:
-            nn.init.xavier_uniform_(layer.weight)  # type: ignore[arg-type]
-            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+        self.code = make_activation(shape.activation)
+        initialise_uniform(self.layers)
 
     @torch.no_grad()
     def take_encoder(self, autoencoder: Autoencoder) -> CodeClassifier:
@@ -172,5 +166,5 @@ class CodeClassifier(nn.Module):
         """`(b, features)` → scores `(b, classes)`, logits."""
         check_last(x, self.config.autoencoder.features, "features")
         for layer in self.layers:
-            x = ACTIVATIONS[self.config.autoencoder.activation](layer(x))
+            x = self.code(layer(x))
         return self.score(x)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import Literal
 
 from torch import Tensor, nn
 
 from creativeml.config import check_range
+from creativeml.layers.by_dimension import Dims, by_dimension
 from creativeml.models.registry import register
 
 
@@ -20,7 +20,7 @@ from creativeml.models.registry import register
 class ConvAutoencoderConfig:
     """Shape of the autoencoder."""
 
-    dims: Literal[1, 2] = 2
+    dims: Dims = 2
     """1 for waveforms `(b, c, samples)`, 2 for spectrograms `(b, c, bands, frames)`."""
     in_channels: int = 1
     channels: tuple[int, ...] = (16, 32)
@@ -29,8 +29,7 @@ class ConvAutoencoderConfig:
     """Of the code."""
 
     def __post_init__(self) -> None:
-        if self.dims not in (1, 2):
-            raise ValueError(f"dims must be 1 (waveforms) or 2 (spectrograms), not {self.dims}")
+        by_dimension(self.dims)
         check_range("in_channels", self.in_channels, 1)
         check_range("code_channels", self.code_channels, 1)
         if not self.channels or min(self.channels) < 1:
@@ -53,8 +52,8 @@ class ConvAutoencoder(nn.Module):
     def __init__(self, config: ConvAutoencoderConfig) -> None:
         super().__init__()
         self.config = config
-        down = nn.Conv1d if config.dims == 1 else nn.Conv2d
-        up = nn.ConvTranspose1d if config.dims == 1 else nn.ConvTranspose2d
+        layers = by_dimension(config.dims)
+        down, up = layers.conv, layers.conv_transpose
         sizes = list(itertools.pairwise((config.in_channels, *config.channels)))
         encoder: list[nn.Module] = []
         for inputs, outputs in sizes:

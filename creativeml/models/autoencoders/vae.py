@@ -8,14 +8,14 @@ Bishop 1999; Lucas et al. 2019, arXiv 1911.02469). The decoder of sounds by kind
 
 from __future__ import annotations
 
-import itertools
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from creativeml.config import check_range
+from creativeml.layers.perceptron import hidden_layers, perceptron
+from creativeml.losses.likelihood import gaussian_nll_with_variance
 from creativeml.losses.variational import kl_standard_normal, sample_gaussian
 from creativeml.models.registry import register
 from creativeml.models.sizes import check_last
@@ -49,14 +49,13 @@ class VAE(nn.Module):
     def __init__(self, config: VAEConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = _network((config.features, *config.hidden))
+        self.encoder = hidden_layers((config.features, *config.hidden))
         last = config.hidden[-1] if config.hidden else config.features
         self.mean = nn.Linear(last, config.latent_dim)
         # The posterior of a linear Gaussian model is as wide for every input.
         self.spread = None if self.linear else nn.Linear(last, config.latent_dim)
         self.log_variance = nn.Parameter(torch.zeros(config.latent_dim)) if self.linear else None
-        way_back = (config.latent_dim, *reversed(config.hidden))
-        self.decoder = nn.Sequential(*_network(way_back), nn.Linear(way_back[-1], config.features))
+        self.decoder = perceptron((config.latent_dim, *reversed(config.hidden), config.features))
         self.log_noise_variance = nn.Parameter(torch.zeros(()))
 
     @property
@@ -100,10 +99,9 @@ class VAE(nn.Module):
             latent = sample_gaussian(mean, log_variance)
         else:
             latent = mean + torch.exp(0.5 * log_variance) * noise
-        error = (x - self.decode(latent)).square().sum(1) + excess
-        log_noise = self.log_noise_variance
-        likelihood = -0.5 * (error * torch.exp(-log_noise) + x.shape[1] * (log_noise + math.log(2.0 * math.pi)))
-        bound = likelihood - kl_standard_normal(mean, log_variance)
+        surprise = gaussian_nll_with_variance(self.decode(latent), self.log_noise_variance.expand_as(x), x).sum(1)
+        surprise = surprise + 0.5 * excess * torch.exp(-self.log_noise_variance)
+        bound = -surprise - kl_standard_normal(mean, log_variance)
         return bound if bound.dtype == torch.float64 else bound.float()
 
     def evidence(self, x: Tensor) -> Tensor:
@@ -119,10 +117,3 @@ class VAE(nn.Module):
         """Means of inputs of latents drawn from the prior, without the noise of every number: `(count, features)`."""
         latent = torch.randn(count, self.config.latent_dim, generator=generator)
         return self.decode(latent.to(self.mean.weight))
-
-
-def _network(sizes: tuple[int, ...]) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for inputs, outputs in itertools.pairwise(sizes):
-        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
-    return nn.Sequential(*layers)

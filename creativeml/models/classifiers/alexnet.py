@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from creativeml.config import check_range
+from creativeml.config import check_probability, check_range
 from creativeml.layers.by_dimension import by_dimension
 from creativeml.layers.conv import at_least
 from creativeml.layers.init import initialise
-from creativeml.models.classifiers.config import ClassifierConfig, check_probability
+from creativeml.models.classifiers.config import ClassifierConfig
 from creativeml.models.registry import register
 from creativeml.models.sizes import check_channels
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from creativeml.config import check_range
 from creativeml.kinds import KINDS
-from creativeml.layers.by_dimension import Dims
+from creativeml.layers.by_dimension import Dims, by_dimension
 
 
 @dataclass(frozen=True)
@@ -24,17 +24,6 @@ class ClassifierConfig:
     """What the channels or units of every layer are in proportion to."""
 
     def __post_init__(self) -> None:
-        if self.dims not in (1, 2):
-            raise ValueError(f"dims must be 1 (waveforms) or 2 (spectrograms), not {self.dims}")
+        by_dimension(self.dims)
         for name in ("in_channels", "classes", "width"):
             check_range(name, getattr(self, name), 1)
-
-
-def check_probability(name: str, value: float) -> None:
-    """Refuse a dropout of less than 0, or of all.
-
-    Raises:
-        ValueError: with the name and the value.
-    """
-    if not 0.0 <= value < 1.0:
-        raise ValueError(f"{name} must be at least 0 and less than 1, not {value}")

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from creativeml.audio.log_mel import log_mel
+from creativeml.config import check_probability
 from creativeml.kinds import KINDS
 from creativeml.models.classifiers import views
 from creativeml.models.registry import register
@@ -58,8 +59,7 @@ class DrumClassifierConfig:
             raise ValueError("close_up_channels and spectrum_channels take up to 5 blocks")
         if self.members < 1:
             raise ValueError(f"members must be at least 1, not {self.members}")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must lie in [0, 1), not {self.dropout}")
+        check_probability("dropout", self.dropout)
         if self.attack_frames < 1 or self.time_growth <= 1:
             raise ValueError("attack_frames must be at least 1 and time_growth above 1")
 

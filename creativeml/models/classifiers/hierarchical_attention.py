@@ -15,9 +15,7 @@ from creativeml.config import check_range
 from creativeml.layers.attention import SequenceAttention
 from creativeml.layers.recurrent import Recurrent
 from creativeml.models.registry import register
-
-PADDING = 0
-"""The token for "nothing here": short bars are filled up with it, and short patterns with bars of it."""
+from creativeml.models.tokens import PADDING
 
 
 @dataclass(frozen=True)

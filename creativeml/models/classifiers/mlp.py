@@ -5,16 +5,16 @@ With one hidden layer it can come near any continuous function if it is wide eno
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from creativeml.config import check_range
-from creativeml.layers.activations import Activation, activation
+from creativeml.config import check_probability, check_range
+from creativeml.layers.activations import Activation
 from creativeml.layers.by_dimension import by_dimension
 from creativeml.layers.init import initialise
-from creativeml.models.classifiers.config import ClassifierConfig, check_probability
+from creativeml.layers.perceptron import hidden_layers
+from creativeml.models.classifiers.config import ClassifierConfig
 from creativeml.models.registry import register
 from creativeml.models.sizes import check_channels
 
@@ -51,11 +51,9 @@ class MLP(nn.Module):
         self.config = config
         inputs = config.in_channels * config.positions**config.dims
         self.pool = by_dimension(config.dims).adaptive_average_pool(config.positions)
-        layers: list[nn.Module] = []
         sizes = (inputs, *[config.width] * config.depth)
-        for i, o in itertools.pairwise(sizes):
-            layers += [nn.Linear(i, o), activation(config.activation, o), nn.Dropout(config.dropout)]
-        self.hidden = initialise(nn.Sequential(*layers), config.activation)
+        layers = hidden_layers(sizes, config.activation, dropout=config.dropout)
+        self.hidden = initialise(layers, config.activation)
         self.score = initialise(nn.Linear(sizes[-1], config.classes), "identity")
 
     def forward(self, x: Tensor) -> Tensor:

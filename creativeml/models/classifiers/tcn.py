@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from creativeml.config import check_range
+from creativeml.config import check_probability, check_range
 from creativeml.layers.by_dimension import Dims
 from creativeml.layers.dilated import DilatedStack
 from creativeml.layers.init import initialise
 from creativeml.layers.pooling import GlobalPool
-from creativeml.models.classifiers.config import ClassifierConfig, check_probability
+from creativeml.models.classifiers.config import ClassifierConfig
 from creativeml.models.registry import register
 from creativeml.models.sizes import check_channels
 

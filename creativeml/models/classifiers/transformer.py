@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from creativeml.config import check_range
+from creativeml.config import check_probability, check_range
 from creativeml.layers.frames import FrameVectors
 from creativeml.layers.positional import SinusoidalPositions
 from creativeml.layers.transformer import EncoderLayer
-from creativeml.models.classifiers.config import ClassifierConfig, check_probability
+from creativeml.models.classifiers.config import ClassifierConfig
 from creativeml.models.registry import register
 from creativeml.models.sizes import check_channels
 

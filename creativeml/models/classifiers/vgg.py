@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from creativeml.config import check_range
+from creativeml.config import check_probability, check_range
 from creativeml.layers.by_dimension import by_dimension
 from creativeml.layers.conv import ConvBlock
 from creativeml.layers.init import initialise
 from creativeml.layers.norm import Norm
 from creativeml.layers.pooling import pool
-from creativeml.models.classifiers.config import ClassifierConfig, check_probability
+from creativeml.models.classifiers.config import ClassifierConfig
 from creativeml.models.registry import register
 from creativeml.models.sizes import check_channels
 

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from creativeml.losses.likelihood import gaussian_nll
+
 Prior = Literal["gaussian", "logistic"]
 
 
@@ -85,5 +87,5 @@ def prior_log_prob(latent: Tensor, prior: Prior) -> Tensor:
     if latent.dtype in (torch.bfloat16, torch.float16):
         latent = latent.float()
     if prior == "gaussian":
-        return -0.5 * (latent.square() + math.log(2.0 * math.pi)).sum(1)
+        return -gaussian_nll(torch.zeros_like(latent), latent).sum(1)
     return (F.logsigmoid(latent) + F.logsigmoid(-latent)).sum(1)

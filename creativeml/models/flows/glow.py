@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from creativeml.config import check_range
+from creativeml.layers.by_dimension import by_dimension
 from creativeml.models.flows.flow import Flow
 from creativeml.models.registry import register
 
@@ -75,7 +75,7 @@ class Glow(Flow):
             channels *= 2**config.dims
             self.levels.append(nn.ModuleList(GlowStep(channels, config) for _ in range(config.steps)))
             if level < config.levels - 1:
-                self.splits.append(_convolution(config.dims)(channels // 2, channels, 3, padding=1))
+                self.splits.append(by_dimension(config.dims).conv(channels // 2, channels, 3, padding=1))
                 channels //= 2
                 _start_small(self.splits[-1], config.output_spread)
 
@@ -132,7 +132,7 @@ class GlowStep(nn.Module):
         super().__init__()
         self.norm = ActNorm(channels)
         self.mix = InvertibleConv(channels)
-        convolution, half = _convolution(config.dims), channels // 2
+        convolution, half = by_dimension(config.dims).conv, channels // 2
         self.coupling = nn.Sequential(
             convolution(half, config.hidden, 3, padding=1),
             nn.ReLU(),
@@ -242,11 +242,6 @@ def unsqueeze(x: Tensor) -> Tensor:
     for d in range(dims):
         x = x.flatten(2 + d, 3 + d)
     return x
-
-
-def _convolution(dims: int) -> type[nn.Conv1d] | type[nn.Conv2d]:
-    choice: dict[Literal[1, 2], type[nn.Conv1d] | type[nn.Conv2d]] = {1: nn.Conv1d, 2: nn.Conv2d}
-    return choice[dims]  # type: ignore[index]
 
 
 def _shift_and_scale(output: Tensor) -> tuple[Tensor, Tensor]:

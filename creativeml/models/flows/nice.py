@@ -7,13 +7,13 @@ log-determinant is the sum of the log-scales.
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from creativeml.config import check_range
+from creativeml.layers.perceptron import perceptron
 from creativeml.models.flows.flow import Flow, Prior
 from creativeml.models.registry import register
 
@@ -50,7 +50,7 @@ class NICE(Flow):
         odd = config.features // 2
         even = config.features - odd
         sizes = [(even, odd) if n % 2 == 0 else (odd, even) for n in range(config.couplings)]
-        self.shifts = nn.ModuleList(_mlp(inputs, config.hidden, outputs) for inputs, outputs in sizes)
+        self.shifts = nn.ModuleList(perceptron((inputs, *config.hidden, outputs)) for inputs, outputs in sizes)
         self.log_scale = nn.Parameter(torch.zeros(config.features))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -81,10 +81,3 @@ class NICE(Flow):
         x = torch.empty_like(latent)
         x[:, ::2], x[:, 1::2] = even, odd
         return x
-
-
-def _mlp(inputs: int, hidden: tuple[int, ...], outputs: int) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for before, after in itertools.pairwise((inputs, *hidden)):
-        layers += [nn.Linear(before, after), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Linear(hidden[-1], outputs))

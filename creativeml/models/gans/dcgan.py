@@ -14,11 +14,9 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from creativeml.config import check_range
+from creativeml.layers.activations import LEAK
+from creativeml.layers.init import initialise_narrow
 from creativeml.models.registry import register
-
-LEAK = 0.2
-SPREAD = 0.02
-"""Standard deviation of fresh weights."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ class DCGAN(nn.Module):
             layers += [_up(inputs, outputs), nn.BatchNorm2d(outputs), nn.ReLU()]
         layers += [_up(widths[-1], config.in_channels), nn.Tanh()]
         self.layers = nn.Sequential(*layers)
-        self.apply(initialise)
+        initialise_narrow(self)
 
     def forward(self, latent: Tensor) -> Tensor:
         """Pictures of latents.
@@ -112,7 +110,7 @@ class DCGANDiscriminator(nn.Module):
             layers += [_down(inputs, outputs), nn.BatchNorm2d(outputs), nn.LeakyReLU(LEAK)]
         layers += [nn.Conv2d(widths[-1], 1, config.coarsest, bias=False), nn.Flatten(0)]
         self.layers = nn.Sequential(*layers)
-        self.apply(initialise)
+        initialise_narrow(self)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """`(b, in_channels, height, width)` → logits `(b,)`.
@@ -124,15 +122,6 @@ class DCGANDiscriminator(nn.Module):
         if pictures.shape[1:] != shape:
             raise ValueError(f"pictures must be (b, {', '.join(map(str, shape))}), not {tuple(pictures.shape)}")
         return self.layers(pictures)
-
-
-def initialise(module: nn.Module) -> None:
-    """Fresh weights as published: N(0, 0.02), and N(1, 0.02) for the gains of batch norm."""
-    if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
-        nn.init.normal_(module.weight, 0.0, SPREAD)
-    elif isinstance(module, nn.BatchNorm2d):
-        nn.init.normal_(module.weight, 1.0, SPREAD)
-        nn.init.zeros_(module.bias)
 
 
 def _up(inputs: int, outputs: int) -> nn.ConvTranspose2d:

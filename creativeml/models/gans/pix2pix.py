@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from creativeml.config import check_range
-from creativeml.models.gans.dcgan import LEAK, initialise
+from creativeml.config import check_probability, check_range
+from creativeml.layers.activations import LEAK
+from creativeml.layers.init import initialise_narrow
 from creativeml.models.registry import register
 
 _WIDEST = 8
@@ -42,8 +43,7 @@ class Pix2PixConfig:
         for name in ("in_channels", "out_channels", "channels", "patch_levels"):
             check_range(name, getattr(self, name), 1)
         check_range("depth", self.depth, 2)
-        if not 0.0 <= self.dropout < 1.0:
-            raise ValueError(f"dropout must be at least 0 and less than 1, not {self.dropout}")
+        check_probability("dropout", self.dropout)
 
     def widths(self, levels: int) -> list[int]:
         """Channels of so many levels, from the finest on."""
@@ -87,7 +87,7 @@ class Pix2Pix(nn.Module):
             )
         last = nn.ConvTranspose2d(2 * widths[0], config.out_channels, 4, 2, 1)
         self.to_picture = nn.Sequential(nn.ReLU(), last, nn.Tanh())
-        self.apply(initialise)
+        initialise_narrow(self)
 
     def forward(self, source: Tensor) -> Tensor:
         """Pictures of sources.
@@ -133,7 +133,7 @@ class PatchDiscriminator(nn.Module):
             layers += [convolution, nn.BatchNorm2d(outputs), nn.LeakyReLU(LEAK)]
         layers.append(nn.Conv2d(widths[-1], 1, 4, 1, 1))
         self.layers = nn.Sequential(*layers)
-        self.apply(initialise)
+        initialise_narrow(self)
 
     def forward(self, source: Tensor, picture: Tensor) -> Tensor:
         """`(b, in_channels, h, w)` and `(b, out_channels, h, w)` → logits `(b, 1, rows, columns)`, one a patch."""

@@ -124,16 +124,14 @@ def preset(name: str, kinds: Sequence[str] = KINDS, controls: Sequence[str] = ()
     raise CreativeMLError(f"no preset is called '{name}' (known: fast, fast-pqmf, paper)")
 
 
-@register("style_wavegan", StyleWaveGANConfig)
-class StyleWaveGAN(nn.Module):
-    """The generator.
+class SynthesisNetwork(nn.Module):
+    """From a style to a sound: modulated convolutions from a start sequence up to the head's frame rate, then the head.
 
     Args:
         config: its shape.
 
-    Buffers that are estimated from training data and travel with the weights: `level` (class level over band and time,
-    see `models.gans.heads`), `mean_style` (for truncation) and, with controls, `usual_controls` (entries of the
-    condition vector where nothing is asked: medians of each kind).
+    The buffer `level` (class level over band and time, see `models.gans.heads`) is estimated from training data and
+    travels with the weights.
     """
 
     def __init__(self, config: StyleWaveGANConfig) -> None:
@@ -142,7 +140,6 @@ class StyleWaveGAN(nn.Module):
         self.dtype = torch.float32
         """Of the convolutions; bfloat16 is twice as fast where the processor has it (`layers.precision`)."""
         c = config
-        self.mapping = MappingNetwork(c.latent_dim, c.condition_dim, c.style_dim, c.mapping_layers, c.mapping_rate)
         style_dim = c.style_dim + c.condition_dim
         self.start = nn.Parameter(torch.randn(1, c.channels[0], 1, c.start_frames))
         inputs = (c.channels[0], *c.channels[:-1])
@@ -153,6 +150,89 @@ class StyleWaveGAN(nn.Module):
         )
         self._style_maps = StyleMaps([layer for level in self.levels for layer in level.styled_layers()])
         self.register_buffer("level", torch.zeros(len(c.kinds), self.head.bands, c.level_frames))
+
+    def noise_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of the noise inputs of one sound, in the order in which `render` takes them."""
+        shapes = [(level.noise_inputs, level.frames) for level in self.levels]
+        return (*shapes, (self.head.noise_samples,)) if self.head.noise_samples else tuple(shapes)
+
+    def render(
+        self, full_style: Tensor, shares: Tensor, noise: Sequence[Tensor] | None = None, start: Tensor | None = None
+    ) -> Tensor:
+        """Sound of a style.
+
+        Args:
+            full_style: `(b, style_dim + condition_dim)`.
+            shares: `(b, kinds)`, how much of each kind's level table counts.
+            noise: white noise `(b, *shape)` for each of `noise_shapes()`; drawn afresh if None.
+            start: `(b, channels, 1, start_frames)`, what is added to the learned start sequence.
+
+        Returns:
+            `(b, length_samples)`, nominally within ±1 (nothing clamps it).
+        """
+        noise = self._noise(full_style, noise)
+        x, gain = self._features(full_style, noise, self.config.frames, start)
+        nepers = self._kind_level(shares)
+        return self.head(x, nepers, gain, full_style, noise[-1] if self.head.noise_samples else None)
+
+    def render_levels(self, full_style: Tensor, shares: Tensor, frames: int, start: Tensor | None = None) -> Tensor:
+        """Levels that the first frame rates alone would give to the head: a coarse sound, at a fraction of the cost.
+
+        Args:
+            full_style, shares, start: as for `render`.
+            frames: up to which rate to go; one of the levels' rates.
+
+        Returns:
+            `(b, rows, frames)` in nepers; what the rows are is the head's matter (see its `band_levels`).
+        """
+        _, gain = self._features(full_style, self._noise(full_style, None), frames, start)
+        assert gain is not None, "only heads with band gains have levels"
+        nepers = self._kind_level(shares)
+        nepers = nepers.unflatten(-1, (frames, -1)).mean(-1)
+        return self.head.band_levels(nepers, gain, full_style)
+
+    def _noise(self, like: Tensor, noise: Sequence[Tensor] | None) -> Sequence[Tensor]:
+        if noise is not None:
+            return noise
+        return [torch.randn(len(like), *shape, device=like.device) for shape in self.noise_shapes()]
+
+    def _features(
+        self, full_style: Tensor, noise: Sequence[Tensor], frames: int, start: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Features `(b, channels, 1, frames)` and the sum of the levels' gains `(b, gains, frames)`."""
+        x = self.start.to(self.dtype)
+        x = x.expand(len(full_style), -1, -1, -1) if start is None else x + start.to(self.dtype)
+        x = x.contiguous(memory_format=torch.channels_last)
+        gain: Tensor | None = None
+        styles = self._style_maps(full_style)
+        for level, level_noise in zip(self.levels, noise, strict=False):
+            x, added = level(x, styles, level_noise)
+            if added is not None:
+                gain = added if gain is None else upsample(gain, 2) + added
+            if level.frames == frames:
+                break
+        return x, None if gain is None else gain.squeeze(2).float()
+
+    def _kind_level(self, shares: Tensor) -> Tensor:
+        return (shares @ self.level.flatten(1)).unflatten(1, self.level.shape[1:])
+
+
+@register("style_wavegan", StyleWaveGANConfig)
+class StyleWaveGAN(SynthesisNetwork):
+    """The generator.
+
+    Args:
+        config: its shape.
+
+    Buffers that are estimated from training data and travel with the weights, beside `level`: `mean_style` (for
+    truncation) and, with controls, `usual_controls` (entries of the condition vector where nothing is asked: medians of
+    each kind).
+    """
+
+    def __init__(self, config: StyleWaveGANConfig) -> None:
+        super().__init__(config)
+        c = config
+        self.mapping = MappingNetwork(c.latent_dim, c.condition_dim, c.style_dim, c.mapping_layers, c.mapping_rate)
         self.register_buffer("mean_style", torch.zeros(len(c.kinds), c.style_dim))
         if c.controls:
             self.register_buffer("usual_controls", torch.zeros(len(c.kinds), len(c.controls)))
@@ -185,11 +265,6 @@ class StyleWaveGAN(nn.Module):
             wanted = control_entries({n: given.get(n, missing) for n in self.config.controls}, self.config.controls)
             entries = torch.where(wanted.isnan(), entries, wanted)
         return torch.cat([shares, entries], dim=1)
-
-    def noise_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Shapes of the noise inputs of one sound, in the order in which `synthesize` takes them."""
-        shapes = [(level.noise_inputs, level.frames) for level in self.levels]
-        return (*shapes, (self.head.noise_samples,)) if self.head.noise_samples else tuple(shapes)
 
     def map(self, latent: Tensor, condition: Tensor) -> Tensor:
         """`latent (b, latent_dim)`, `condition (b, condition_dim)` → style `(b, style_dim)`."""
@@ -224,49 +299,12 @@ class StyleWaveGAN(nn.Module):
         Returns:
             `(b, length_samples)`, nominally within ±1 (nothing clamps it).
         """
-        batch = style.shape[0]
-        if noise is None:
-            noise = [torch.randn(batch, *shape, device=style.device) for shape in self.noise_shapes()]
-        full_style = torch.cat([style, condition], dim=1)
-        x, gain = self._features(full_style, noise, self.config.frames)
-        nepers = self._kind_level(condition)
-        return self.head(x, nepers, gain, full_style, noise[-1] if self.head.noise_samples else None)
+        return self.render(torch.cat([style, condition], dim=1), self._kind_shares(condition), noise)
 
     def band_levels(self, style: Tensor, condition: Tensor, frames: int) -> Tensor:
-        """Levels that the first frame rates alone would give to the head: a coarse sound, at a fraction of the cost.
-
-        Args:
-            style: `(b, style_dim)`.
-            condition: `(b, condition_dim)`.
-            frames: up to which rate to go; one of the levels' rates.
-
-        Returns:
-            `(b, rows, frames)` in nepers; what the rows are is the head's matter (see its `band_levels`).
-        """
-        noise = [torch.randn(len(style), *shape, device=style.device) for shape in self.noise_shapes()]
+        """`render_levels` of a style `(b, style_dim)` and a condition `(b, condition_dim)`."""
         full_style = torch.cat([style, condition], dim=1)
-        _, gain = self._features(full_style, noise, frames)
-        assert gain is not None, "only heads with band gains have levels"
-        nepers = self._kind_level(condition)
-        nepers = nepers.unflatten(-1, (frames, -1)).mean(-1)
-        return self.head.band_levels(nepers, gain, full_style)
-
-    def _features(self, full_style: Tensor, noise: Sequence[Tensor], frames: int) -> tuple[Tensor, Tensor | None]:
-        """Features `(b, channels, 1, frames)` and the sum of the levels' gains `(b, gains, frames)`."""
-        start = self.start.to(self.dtype)
-        x = start.expand(len(full_style), -1, -1, -1).contiguous(memory_format=torch.channels_last)
-        gain: Tensor | None = None
-        styles = self._style_maps(full_style)
-        for level, level_noise in zip(self.levels, noise, strict=False):
-            x, added = level(x, styles, level_noise)
-            if added is not None:
-                gain = added if gain is None else upsample(gain, 2) + added
-            if level.frames == frames:
-                break
-        return x, None if gain is None else gain.squeeze(2).float()
-
-    def _kind_level(self, condition: Tensor) -> Tensor:
-        return (self._kind_shares(condition) @ self.level.flatten(1)).unflatten(1, self.level.shape[1:])
+        return self.render_levels(full_style, self._kind_shares(condition), frames)
 
     def forward(
         self,

@@ -20,12 +20,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from creativeml.kinds import KINDS
+from creativeml.layers.activations import LEAK
+from creativeml.layers.init import initialise_uniform
 from creativeml.models.gans.condition import Kind, kind_shares
 from creativeml.models.registry import register
 
 STRIDE = 4
 START_FRAMES = 16
-LEAK = 0.2
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class WaveGAN(nn.Module):
             nn.ConvTranspose1d(i, o, config.kernel, STRIDE, padding=cut, output_padding=extra)
             for i, o in itertools.pairwise(sizes)
         )
-        _initialise(self)
+        initialise_uniform(self)
 
     def condition_for(self, kinds: Sequence[Kind]) -> Tensor:
         """Condition vectors of kinds by name: `(len(kinds), condition_dim)`, one-hot, or of size 0 if
@@ -156,7 +157,7 @@ class WaveGANCritic(nn.Module):
         )
         self.score = nn.Linear(START_FRAMES * sizes[-1], 1)
         self.embed = nn.Linear(config.condition_dim, sizes[-1], bias=False) if config.conditional else None
-        _initialise(self)
+        initialise_uniform(self)
 
     def views(self, sounds: Tensor) -> list[Tensor]:
         """What the critic looks at: the sounds `(b, length_samples)` themselves."""
@@ -196,12 +197,3 @@ def phase_shuffle(x: Tensor, largest_shift: int) -> Tensor:
     if shift > 0:
         return F.pad(x, (shift, 0), mode="reflect")[..., :frames]
     return F.pad(x, (0, -shift), mode="reflect")[..., -frames:] if shift < 0 else x
-
-
-def _initialise(module: nn.Module) -> None:
-    # Glorot's uniform weights and zero biases, the defaults of the authors' framework.
-    for layer in module.modules():
-        if isinstance(layer, (nn.Linear, nn.Conv1d, nn.ConvTranspose1d)):
-            nn.init.xavier_uniform_(layer.weight)
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from creativeml.config import check_range
+from creativeml.config import check_probability, check_range
 from creativeml.layers.positional import SinusoidalPositions
 from creativeml.layers.transformer import DecoderLayer, EncoderLayer, causal_mask
 from creativeml.models.registry import register
-
-PADDING = 0
-"""The token for "nothing here"."""
+from creativeml.models.tokens import PADDING
 
 
 @dataclass(frozen=True)
@@ -43,8 +41,7 @@ class TransformerConfig:
             check_range(name, getattr(self, name), 1)
         if self.width % self.heads or self.width % 2:
             raise ValueError(f"width must be even and a multiple of the {self.heads} heads, not {self.width}")
-        if not 0.0 <= self.dropout < 1.0:
-            raise ValueError(f"dropout must be at least 0 and less than 1, not {self.dropout}")
+        check_probability("dropout", self.dropout)
 
 
 def transformer_config(source_tokens: int = 37000, target_tokens: int = 37000) -> TransformerConfig:

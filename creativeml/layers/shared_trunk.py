@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from creativeml.layers.gradient_reversal import reverse_gradient
+from creativeml.layers.perceptron import perceptron
 
 
 class TwoHeads(nn.Module):
@@ -43,7 +44,7 @@ class DomainAdversarial(nn.Module):
         super().__init__()
         self.trunk = trunk
         self.kinds = nn.Linear(features, classes)
-        self.domain = nn.Sequential(nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, 1))
+        self.domain = perceptron((features, hidden, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """`(b, ...)` → logits `(b, classes)`."""

@@ -1,0 +1,129 @@
+"""Runs of the waveform autoencoder: exact resume through all phases, recordings learnt, a model that plays."""
+
+import dataclasses
+
+import pytest
+import torch
+from lightning_fabric import Fabric
+from safetensors.torch import load_file
+
+import creativeml
+from creativeml.config import from_dict, to_dict
+from creativeml.data.one_shots import OneShotDataset
+from creativeml.errors import CreativeMLError
+from creativeml.losses.spectral import log_mel_pyramid, pyramid_distance
+from creativeml.models import from_pretrained
+from creativeml.models.autoencoders.wave_vae import WaveVAEConfig
+from creativeml.models.gans.critics import CriticConfig, SpectralView
+from creativeml.training.fit import fit
+from creativeml.training.levels import estimate_levels
+from creativeml.training.run import FitOptions
+from creativeml.training.wave_vae import WaveVAETrainingConfig, between, build_wave_vae, wave_vae_preset, wave_vae_step
+
+
+@pytest.fixture
+def fabric() -> Fabric:
+    return Fabric(accelerator="cpu", devices=1, precision="32-true")
+
+
+@pytest.fixture
+def small_vae() -> WaveVAETrainingConfig:
+    shape = WaveVAEConfig(
+        kinds=("kick", "snare"),
+        length_samples=8192,
+        global_dim=8,
+        frame_dim=2,
+        encoder_channels=(8, 12, 16, 16),
+        hidden_dim=32,
+        style_dim=32,
+        channels=(32, 24),
+        modes=8,
+    )
+    critic = CriticConfig(
+        2, views=(SpectralView(512, 128, 32, 64),), spectral_channels=(8, 8), wave_channels=(8, 8), feature_dim=16
+    )
+    return WaveVAETrainingConfig(shape, critic, batch_size=4, ema_sounds=40, seed=5, pretrain_steps=2, game_from=3)
+
+
+def test_six_steps_equal_three_and_a_resume_of_three(drums, small_vae, fabric, tmp_path):
+    """Levels, distance, and both turns of the game lie among the six."""
+    fit(small_vae, drums, tmp_path / "whole", fabric, FitOptions(6, checkpoint_every=3))
+    fit(small_vae, drums, tmp_path / "parts", fabric, FitOptions(3, checkpoint_every=3))
+    torch.manual_seed(999)
+    fit(small_vae, drums, tmp_path / "parts", fabric, FitOptions(6, checkpoint_every=3, resume=True))
+    whole, parts = (load_file(tmp_path / p / "checkpoints/step-00000006.safetensors") for p in ("whole", "parts"))
+    assert whole.keys() == parts.keys()
+    assert [key for key in whole if not torch.equal(whole[key], parts[key])] == []
+
+
+def test_a_run_leaves_a_model_that_plays_and_knows_its_latents(drums, small_vae, fabric, tmp_path):
+    fit(small_vae, drums, tmp_path / "run", fabric, FitOptions(4, checkpoint_every=2))
+    instrument = creativeml.load(tmp_path / "run/best")
+    sounds = instrument.generate(kind="snare", count=2)
+    assert sounds.shape == (2, 8192) and float(sounds.abs().max()) > 0.5
+    model = from_pretrained(tmp_path / "run/best")
+    data = OneShotDataset(drums, "train", kinds=("kick", "snare"))
+    means = model.encode(data.batch(range(len(data)))[0])[0]
+    for kind in (0, 1):
+        torch.testing.assert_close(model.prior_mean[kind], means[data.labels == kind].mean(0), atol=1e-4, rtol=1e-4)
+
+
+def test_phases_pay_what_they_are_for(drums, small_vae, fabric):
+    run = build_wave_vae(small_vae, fabric)
+    data = OneShotDataset(drums, "train", kinds=("kick", "snare"))
+    sounds, labels = data.batch(range(4))
+    paid = [set(wave_vae_step(run, sounds, labels, torch.Generator().manual_seed(n))) for n in range(6)]
+    assert [("reconstruction" in p, "adversarial" in p) for p in paid] == [
+        (False, False),
+        (False, False),
+        (True, False),
+        (False, True),
+        (True, True),
+        (False, True),
+    ]
+    assert all({"kl", "kind", "levels"} <= p for p in paid)
+
+
+def test_it_learns_to_make_recordings_again(drums, small_vae, fabric):
+    """The plain distance between recordings and what is made of them falls by half."""
+    data = OneShotDataset(drums, "train", kinds=("kick", "snare"))
+    sounds, labels = data.batch([0, 1, 8, 9])
+    config = dataclasses.replace(small_vae, pretrain_steps=20, game_from=10_000, kl_weight=0.0, ema_sounds=1)
+    run = build_wave_vae(config, fabric)
+    run.network.synthesis.level.copy_(estimate_levels(run.average.synthesis, data))
+
+    def away() -> float:
+        with torch.no_grad():
+            again = run.network.decode(run.network.encode(sounds)[0])
+        pyramids = (log_mel_pyramid(s, config.generator.sample_rate) for s in (sounds, again))
+        return float(pyramid_distance(*pyramids).mean())
+
+    before = away()
+    for step in range(50):
+        wave_vae_step(run, sounds, labels, torch.Generator().manual_seed(step))
+    assert away() < 0.5 * before
+
+
+def test_between_two_recordings_of_a_kind_lie_mixtures_of_them_alone():
+    latents = torch.eye(5)
+    labels = torch.tensor([0, 1, 0, 1, 2])
+    mixed = between(latents, labels)
+    torch.testing.assert_close(mixed.sum(1), torch.ones(5))
+    assert bool((mixed >= 0).all())
+    assert float(mixed[labels == 0][:, labels != 0].abs().max()) == 0
+    assert torch.equal(mixed[4], latents[4])
+    assert float(mixed[0, 0]) < 1 and float(mixed[0, 2]) > 0
+
+
+def test_the_configuration_survives_json_and_refuses_what_cannot_be(small_vae):
+    assert from_dict(WaveVAETrainingConfig, to_dict(small_vae)) == small_vae
+    with pytest.raises(ValueError, match="game_from"):
+        dataclasses.replace(small_vae, game_from=1)
+    with pytest.raises(CreativeMLError, match="kind"):
+        wave_vae_preset(())
+
+
+def test_another_shape_does_not_start_from_a_generator(drums, small_vae, fabric, tmp_path):
+    init = creativeml.load("drums").info.folder
+    with pytest.raises(CreativeMLError, match="borrowed"):
+        fit(small_vae, drums, tmp_path / "run", fabric, FitOptions(2, init=init))
