@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from _latent_explorer.atlas import Atlas
 
 PAGE = Path(__file__).resolve().parent / "_latent_explorer"
-PER_KIND = 40
+FEWEST_PER_KIND, MOST_PER_KIND = 2, 200
 MAX_UPLOAD = "32mb"
 # One scope in the browser, so the order is that of use; the map itself comes before these.
 SCRIPTS = tuple(serving.SHARED / name for name in ("sound.js", "picture.js", "icons.js", "parts.js")) + tuple(
@@ -78,20 +79,51 @@ def page_setup(info: ModelInfo) -> dict[str, Any]:
     }
 
 
-def gathering(info: ModelInfo, model: str, progress: wishes.Progress, data: Path | None, sounds: Path | None) -> Atlas:
-    """The atlas of a model and of the recordings of two folders, just begun."""
+@dataclass(frozen=True)
+class Sources:
+    """Whose sounds are on the map.
+
+    Attributes:
+        model: by name.
+        data: a prepared dataset.
+        sounds: any folder of sound files.
+        per_kind: of the model's own sounds, of each kind.
+
+    Raises:
+        CreativeMLError: a folder that is not there, or too few or many sounds.
+    """
+
+    model: str
+    data: Path | None = None
+    sounds: Path | None = None
+    per_kind: int = 40
+
+    def __post_init__(self) -> None:
+        for folder in (self.data, self.sounds):
+            if folder is not None and not folder.is_dir():
+                raise CreativeMLError(f"{folder}: there is no such folder; give one that holds sounds")
+        if not FEWEST_PER_KIND <= self.per_kind <= MOST_PER_KIND:
+            raise CreativeMLError(
+                f"--per-kind must be a number from {FEWEST_PER_KIND} to {MOST_PER_KIND}, got {self.per_kind}"
+            )
+
+
+def gathering(info: ModelInfo, sources: Sources, progress: wishes.Progress) -> Atlas:
+    """The atlas of all sources, just begun."""
     from _latent_explorer.atlas import Atlas, warm_up
     from _latent_explorer.sounds import OwnFile, files_of_dataset, files_of_folder
 
     from creativeml.data.gather import default_cache
-    from creativeml.synthesis.latent_space import open_space
+    from creativeml.synthesis.autoencoder_space import open_space
 
     def files() -> list[OwnFile]:
-        return (files_of_dataset(data) if data else []) + (files_of_folder(sounds) if sounds else [])
+        found = files_of_dataset(sources.data) if sources.data else []
+        return found + (files_of_folder(sources.sounds) if sources.sounds else [])
 
     try:
-        space, cache = open_space(model), default_cache() / "explorer"
-        atlas = Atlas(space, info.sha256, per_kind=PER_KIND, files=files, cache=cache, progress=progress)
+        require("sklearn", extra="apps")
+        space, cache = open_space(sources.model), default_cache() / "explorer"
+        atlas = Atlas(space, info.sha256, per_kind=sources.per_kind, files=files, cache=cache, progress=progress)
         atlas.start()
         warm_up()
     except CreativeMLError as error:
@@ -105,6 +137,7 @@ def serve(
     model: str = "drums",
     data: Path | None = None,
     sounds: Path | None = None,
+    per_kind: int = 40,
     host: str = "127.0.0.1",
     port: int | None = None,
     auth: str | None = None,
@@ -116,22 +149,20 @@ def serve(
         model: a bundled model, a folder of a trained one, or user/name on the Hugging Face hub.
         data: a dataset that `creativeml prepare` made, whose recordings are shown on the same map.
         sounds: any folder of wav, flac or other sound files, shown there too.
+        per_kind: of the model's own sounds, so many of each kind are on the map, 2 to 200.
         host: address to listen on; any other than this machine's own needs --auth.
         port: 1 to 65535; by default the first free one from 7860 on.
         auth: user:password that the page asks for.
         browser: open the page in the browser (--no-browser only prints its address).
     """
     address = serving.Address(host, port, auth)
+    sources = Sources(model, data, sounds, per_kind)
     keep_large_blocks()
     info = find_model(model)
-    for given in (data, sounds):
-        if given is not None and not given.is_dir():
-            raise CreativeMLError(f"{given}: there is no such folder; give one that holds sounds")
     folder = serving.prepare_environment()
     require("gradio", extra="apps")
-    require("sklearn", extra="train")
     progress = wishes.Progress()
-    atlas = InBackground(lambda: gathering(info, model, progress, data, sounds))
+    atlas = InBackground(lambda: gathering(info, sources, progress))
     demo = build(Server(info, atlas.get, progress, folder))
     css = "\n".join([component.style(), *(path.read_text(encoding="utf-8") for path in STYLES)])
     serving.serve(

@@ -84,8 +84,8 @@ class Atlas:
         with self._lock:
             return self._sounds.get(name)
 
-    def add(self, path: Path, label: str) -> tuple[Sound, tuple[str, ...]]:
-        """Put one more recording on the map; its kind stays open.
+    def add(self, path: Path, label: str, kind: str) -> tuple[Sound, tuple[str, ...]]:
+        """Put one more recording on the map.
 
         Returns:
             The sound, and what was done to it.
@@ -94,7 +94,7 @@ class Atlas:
             CreativeMLError: not usable as a recording.
         """
         with self.turns.asked():
-            sound, notes = self._own.read(path, label)
+            sound, notes = self._own.read(path, label, kind)
         with self._lock:
             known = self._sounds.setdefault(sound.id, sound)
             if known is sound:

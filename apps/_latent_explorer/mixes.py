@@ -104,8 +104,8 @@ def kind_and_seed(name: str) -> tuple[str, int] | None:
 
 
 def label_of(kind: str, seed: int) -> str:
-    """What people read of the model's own point."""
-    return f"{kind.replace('_', ' ').capitalize()} {seed}"
+    """What the model's own point is called where nobody has titles for kinds."""
+    return f"{kind} {seed}"
 
 
 def own_id(content: bytes) -> str:

@@ -29,9 +29,15 @@ function toggleSlots() {
 function showChosen({ shares, label, kind }) {
   const ids = Object.keys(shares);
   const point = (ids.length === 1 && map.point(ids[0])) || state.made.get(keyOf(shares));
-  if (!point) return present(shares, { label, kind, shares });
+  if (!point) return presentAlone({ shares, label, kind });
   if (point === state.chosen) return present(shares, point);
   map.select(point.id);
+}
+
+// A sound without a point becomes the one that is spoken of.
+function presentAlone({ shares, label, kind }) {
+  map.select(null);
+  present(shares, { label, kind, shares });
 }
 
 // ---- a way ----
@@ -142,7 +148,7 @@ function playStep(i) {
   if (!sound) return;
   stopWay();
   showStep(i);
-  present(sound.shares, { label: sound.label, kind: sound.kind, shares: sound.shares });
+  presentAlone(sound);
 }
 
 function dropWay() {
@@ -188,9 +194,10 @@ function setCorner(i) {
   playPad();
 }
 
-// The corners' shares of a place on the pad, (0, 0) at the upper left.
-function padShares([x, y]) {
-  const weights = [(1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y];
+// The corners' weights at a place on the pad, (0, 0) at the upper left.
+const padWeights = ([x, y]) => [(1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y];
+
+function padShares(weights) {
   const shares = {};
   state.corners.forEach((corner, i) => {
     if (corner) for (const [id, share] of Object.entries(corner.shares)) shares[id] = (shares[id] || 0) + weights[i] * share;
@@ -214,18 +221,21 @@ async function playPad() {
   if (!state.corners.some(Boolean)) return;
   if (padBusy) { padBusy = "again"; return; }
   padBusy = true;
-  const shares = padShares(state.pad);
-  const words = state.corners.map((corner, i) => corner && [corner.label, [(1 - state.pad[0]) * (1 - state.pad[1]), state.pad[0] * (1 - state.pad[1]), (1 - state.pad[0]) * state.pad[1], state.pad[0] * state.pad[1]][i]]);
+  const weights = padWeights(state.pad), shares = padShares(weights);
+  const { spoken } = state;
   try {
     const sound = await soundOf(shares);
-    present(sound.shares, { label: sound.label, kind: sound.kind, shares: sound.shares });
-    tell(words.filter((w) => w && w[1] >= 0.005).map(([label, share]) => `${Math.round(share * 100)} % ${label}`).join(", "));
+    if (spoken !== state.spoken) return; // meanwhile something else was chosen
+    presentAlone(sound);
+    const parts = state.corners.map((corner, i) => [corner, weights[i]]).filter(([corner, weight]) => corner && weight >= 0.005);
+    tell(parts.map(([corner, weight]) => `${Math.round(weight * 100)} % ${corner.label}`).join(", "));
   } catch (error) {
     showError(error.message, playPad);
+  } finally {
+    const again = padBusy === "again";
+    padBusy = false;
+    if (again) playPad();
   }
-  const again = padBusy === "again";
-  padBusy = false;
-  if (again) playPad();
 }
 
 function padKey(event) {

@@ -15,7 +15,7 @@ const isRecord = (value) => value !== null && typeof value === "object" && !Arra
 const state = {
   wish: { arrange: "sound", projection: "t-sne", clustering: "k-means", groups: 8 },
   colour: "kind", hover: true, volume: 0.9, dark: null, kept: [], kind: null,
-  chart: null, chosen: null, before: null, edition: 0, busy: 0, notes: [], near: null,
+  chart: null, chosen: null, before: null, spoken: 0, edition: 0, busy: 0, notes: [], near: null,
   slots: { A: null, B: null }, last: null, steps: 8, pace: 180, way: null, corners: [null, null, null, null], pad: [0.5, 0.5],
   made: new Map(), // key -> sound that was made on this map
 };
@@ -92,13 +92,21 @@ async function take(record, file) {
   const samples = buffer.getChannelData(0);
   const key = keyOf(record.shares);
   const sound = {
-    shares: record.shares, key, label: record.label, kind: record.kind, name: record.file, file,
+    shares: record.shares, key, label: nameOf(record), kind: record.kind, name: record.file,
     blob: new Blob([bytes], { type: "audio/wav" }), buffer, samples, seconds: audibleSeconds(samples, setup.sampleRate),
   };
   cache.delete(key);
   cache.set(key, sound);
   if (cache.size > CACHED) cache.delete(cache.keys().next().value);
   return sound;
+}
+
+// What people read: "Closed hat 3", "Snare mix 1bdb", or what a recording is called.
+function nameOf({ shares, kind, file, label }) {
+  const ids = Object.keys(shares), born = ids.length === 1 && /^(.+):(\d+)$/.exec(ids[0]);
+  if (born && setup.kinds.includes(born[1])) return `${titleOf(born[1])} ${born[2]}`;
+  if (ids.length === 1) return label;
+  return `${kind ? titleOf(kind) : "Sound"} mix ${(/_([0-9a-f]{4})[0-9a-f]{4}\.wav$/.exec(file) || ["", ""])[1]}`;
 }
 
 // What may be wanted next is fetched before it is: the newest wish first, a few at a time.
@@ -113,11 +121,13 @@ function fetchAhead(points) {
 
 async function keepFetching() {
   fetching = true;
+  element.firstElementChild.dataset.fetching = "yes";
   while (ahead.length && element.isConnected) {
     const next = ahead.splice(0, AT_ONCE).filter((shares) => !cache.has(keyOf(shares)) && !coming.has(keyOf(shares)));
     if (next.length) await Promise.all(request(next)).catch(() => (ahead = []));
   }
   fetching = false;
+  element.firstElementChild.dataset.fetching = "";
 }
 
 const fetchNear = (point) => fetchAhead(map.near(point.x, point.y, AHEAD));
@@ -162,6 +172,9 @@ function choose(point) {
   if (state.chosen) state.before = state.chosen;
   state.chosen = point;
   if (!point) return;
+  // A click chooses and picks at once, and shall sound once.
+  state.justChosen = point;
+  queueMicrotask(() => { state.justChosen = null; });
   fetchNear(point);
   present(point.shares || pure(point.id), point);
 }
@@ -169,6 +182,7 @@ function choose(point) {
 async function present(shares, point) {
   const key = keyOf(shares);
   state.presented = key;
+  state.spoken += 1;
   showName(point);
   const sound = await play(shares);
   if (!sound || state.presented !== key) return;
@@ -181,7 +195,10 @@ async function present(shares, point) {
 async function askNear(key, shares) {
   try {
     const [{ near, values }] = await callServer("near", [state.chart, shares]);
-    if (state.presented === key) showNear(near, values);
+    if (state.presented !== key) return;
+    const made = state.made.get(key);
+    if (made && !Object.keys(made.values).length) { made.values = values; map.recolour(); }
+    showNear(near, values);
   } catch (error) {
     if (state.presented === key && !/no longer there/.test(error.message)) showError(error.message);
   }
@@ -222,7 +239,7 @@ function partsText(shares) {
   return parts.map(([id, share]) => `${Math.round(share * 100)} % ${labelOf(id)}`).join(", ");
 }
 
-const labelOf = (id) => map.point(id)?.label || id.replace(/^(.*):(\d+)$/, (_, kind, seed) => `${titleOf(kind)} ${seed}`);
+const labelOf = (id) => map.point(id)?.label || nameOf({ shares: pure(id), label: "a recording" });
 
 // Half-way between this point and the one before.
 function makeBetween() {
@@ -244,7 +261,7 @@ async function addFiles(files) {
       if (!sent.ok) throw new ServerError(sent.status === 413 ? `${file.name} is too large; cut out a single hit.` : `${file.name} was refused (${sent.status}).`);
       const [path] = await sent.json();
       const [{ point, near, notes }] = await callServer("add", [state.chart, { path, orig_name: file.name, meta: { _type: "gradio.FileData" } }]);
-      if (!map.point(point.id)) map.addPoint(hollow(point));
+      if (!map.point(point.id)) map.addPoint(shownAs(point));
       state.added = { id: point.id, near };
       map.select(point.id);
       const [first] = near;
@@ -255,7 +272,9 @@ async function addFiles(files) {
   }
 }
 
-const hollow = (point) => (point.origin === "own" ? { ...point, hollow: true } : point);
+// Recordings are hollow; the model's points have titles for names.
+const shownAs = (point) =>
+  point.origin === "own" ? { ...point, hollow: true } : { ...point, label: nameOf({ shares: pure(point.id), label: point.label }) };
 
 // ---- the map itself ----
 
@@ -281,7 +300,7 @@ function takeMap(chart, points) {
   state.chart = chart;
   state.near = null;
   const places = new Map(points.map((p) => [p.id, p]));
-  map.setPoints(points.map(hollow));
+  map.setPoints(points.map(shownAs));
   for (const point of state.made.values()) {
     // A sound that was made here lies amid its parts wherever they are now.
     const parts = Object.entries(point.shares).filter(([id]) => places.has(id));
@@ -297,7 +316,7 @@ function takeMap(chart, points) {
   const own = points.filter((p) => p.origin === "own").length;
   tell(`${points.length - own} sounds of the model${own ? `, ${own} of yours` : ""}`);
   element.firstElementChild.dataset.maps = Number(element.firstElementChild.dataset.maps || 0) + 1;
-  fillCorners(points);
+  fillCorners(map.points);
   const middle = [...points].sort((a, b) => Math.hypot(a.x, a.y) - Math.hypot(b.x, b.y));
   fetchAhead(middle.slice(0, IDLE_AHEAD));
 }

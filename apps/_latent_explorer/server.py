@@ -25,6 +25,7 @@ from _latent_explorer.wishes import (
 from _shared import serving
 
 from creativeml.audio.io import wav_bytes
+from creativeml.data.classes import kind_of
 from creativeml.data.folders import printable
 from creativeml.errors import CreativeMLError, quoted
 from creativeml.files import sha256_bytes
@@ -202,12 +203,13 @@ class Server:
         """
         with serving.shown_errors():
             on = self._chart(chart)
-            path, label = self._uploaded(file)
+            path, name = self._uploaded(file)
+            label = Path(name).stem[:60]
             try:
-                sound, notes = self._atlas().add(path, label)
+                sound, notes = self._atlas().add(path, label, kind_of(label) or "")
             except CreativeMLError as error:
                 # Where the file lies on this machine means nothing to the person who dropped it.
-                raise CreativeMLError(f"{label}: {str(error).replace(f'{path}: ', '')}") from error
+                raise CreativeMLError(f"{name}: {str(error).replace(f'{path}: ', '')}") from error
             finally:
                 path.unlink(missing_ok=True)
             near, place = self._nearest(on, sound.features, sound.id)
@@ -306,7 +308,7 @@ class Server:
             weights[kind] = weights.get(kind, 0.0) + share
         kind = max(weights, key=lambda name: (weights[name], name))
         if mix.only is None:
-            return kind, f"Between {len(mix.parts)} · {mix.fingerprint[:4]}"
+            return kind, f"{kind or 'sound'} mix {mix.fingerprint[:4]}"
         born, sound = kind_and_seed(mix.only), atlas.sound(mix.only)
         return kind, label_of(*born) if born else sound.label if sound else ""
 
@@ -322,7 +324,7 @@ class Server:
         return near, layout.place_among(places[here], distances)
 
     def _uploaded(self, file: Any) -> tuple[Path, str]:
-        """Where an uploaded file lies and what people read: only what Gradio put into our own folder is touched."""
+        """Where an uploaded file lies and what it is called: only what Gradio put into our own folder is touched."""
         given = file.get("path") if isinstance(file, dict) else None
         path = Path(given).resolve() if isinstance(given, str) and 0 < len(given) < 1000 and "\0" not in given else None
         if path is None or not path.is_relative_to(self._uploads) or self._shelf.folder in path.parents:
@@ -330,8 +332,8 @@ class Server:
         if not path.is_file():
             raise CreativeMLError("the file is no longer there; drop it on the map again")
         name = file.get("orig_name")
-        label = printable(Path(name).stem)[:60] if isinstance(name, str) and name else ""
-        return path, label or "Own sound"
+        shown = printable(Path(name).name)[-80:] if isinstance(name, str) else ""
+        return path, shown or "Own sound"
 
     def _texts(self, title: str, made: str) -> dict[str, str]:
         info = self.info

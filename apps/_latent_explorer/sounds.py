@@ -174,7 +174,7 @@ class OwnSounds:
     def __init__(self, space: LatentSpace, cache: Path) -> None:
         self._space, self._cache = space, cache
 
-    def read(self, path: Path, label: str) -> tuple[Sound, tuple[str, ...]]:
+    def read(self, path: Path, label: str, kind: str) -> tuple[Sound, tuple[str, ...]]:
         """One file as a sound, and what was done to it.
 
         Raises:
@@ -183,7 +183,7 @@ class OwnSounds:
         identity, samples, notes = self._read(path)
         features, values = (table[0] for table in heard(samples[None], self._space.sample_rate))
         # In memory: a file that was handed over may be gone tomorrow.
-        return Sound(identity, "", label, features, values, samples=lambda: samples), notes
+        return Sound(identity, kind, label, features, values, samples=lambda: samples), notes
 
     def batches(self, files: Sequence[OwnFile]) -> Iterator[tuple[list[Sound], list[Unusable]]]:
         """Many files, some at a time; those that cannot be used with their reasons."""

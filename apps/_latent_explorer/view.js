@@ -14,10 +14,11 @@ const map = new CanvasMap(find(".le-map"), {
   onLegend: filterBy,
 });
 
+find(".le-map").map = map; // for programs that steer the page
+
 // A click on the point that is chosen already; the click that chose it has just let it sound.
 function again(point) {
-  const just = performance.now() - (state.chosenAt || 0) < 60;
-  if (!just) play(point.shares || pure(point.id));
+  if (state.justChosen !== point) play(point.shares || pure(point.id));
 }
 
 function filterBy(name) {
@@ -59,7 +60,6 @@ function paintPage(kind) {
 // ---- the sound ----
 
 function showName(point) {
-  state.chosenAt = performance.now();
   paintPage(point.kind || null);
   find(".le-sound").classList.remove("is-empty");
   find(".le-name").textContent = find(".le-name").title = point.label;

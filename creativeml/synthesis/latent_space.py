@@ -11,7 +11,6 @@ is a `LatentSpace`; whether a GAN or an autoencoder lies behind it makes no diff
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
@@ -20,9 +19,9 @@ from torch import Tensor
 from creativeml.audio.descriptors.registry import describe
 from creativeml.errors import CreativeMLError
 from creativeml.kinds import Kind, kind_text, shares_of
-from creativeml.synthesis.catalog import DEFAULT_MODEL, check_request
+from creativeml.synthesis.catalog import check_request
 from creativeml.synthesis.finish import finish
-from creativeml.synthesis.generate import Instrument, load
+from creativeml.synthesis.generate import Instrument
 from creativeml.synthesis.starting_points import condition_of, fixed_noise, likeliest_kinds
 from creativeml.synthesis.tuning import StyledModel
 from creativeml.threads import threads
@@ -144,15 +143,6 @@ class StyleSpace:
     def decode(self, points: Tensor) -> Tensor:
         """See `LatentSpace`."""
         return decoded(self, points)
-
-
-def open_space(name: str | Path = DEFAULT_MODEL, *, device: str | torch.device = "cpu") -> LatentSpace:
-    """The space of a model: a bundled name, a folder, or "user/name" on the hub, as `synthesis.generate.load` takes it.
-
-    Raises:
-        CreativeMLError: nothing of that name, damaged files, or a model without a space of sounds.
-    """
-    return StyleSpace(load(name, device=device))
 
 
 def check_sounds(space: LatentSpace, sounds: Tensor, kinds: Sequence[str] | None = None) -> None:
