@@ -10,13 +10,13 @@ import json
 import sys
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from _shared import serving
+from _shared.background import InBackground
 
 from creativeml.audio.descriptors.scales import SCALES
 from creativeml.config import from_dict
@@ -40,45 +40,16 @@ if TYPE_CHECKING:
     from creativeml.synthesis.generate import Instrument
 
 PAGE = Path(__file__).resolve().parent / "_drum_generator"
-SHARED = Path(__file__).resolve().parent / "_shared"
 # One scope in the browser, so the order is that of use.
-SCRIPTS = tuple(SHARED / name for name in ("sound.js", "picture.js")) + tuple(
-    PAGE / name for name in ("icons.js", "page.js", "shape.js", "view.js")
+SCRIPTS = tuple(serving.SHARED / name for name in ("sound.js", "picture.js", "icons.js", "parts.js")) + tuple(
+    PAGE / name for name in ("page.js", "shape.js", "view.js")
 )
-STYLES = (PAGE / "page.css", PAGE / "shape.css")
+STYLES = (serving.STYLE, PAGE / "page.css", PAGE / "shape.css")
 MAX_ROW = 64
 MAX_ROW_TUNING = 100
 MAX_BUNDLE = 256
 KEPT_FILES = 1024
 KEPT_SOUNDS = 128
-
-
-class Player:
-    """Loads an instrument in the background, while the page is already being looked at."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._loaded: Future[Instrument] = Future()
-
-    def start(self) -> None:
-        """Begin to load."""
-        Thread(target=self._load, daemon=True).start()
-
-    def get(self) -> Instrument:
-        """The instrument, as soon as it is there. Raises what kept it from loading."""
-        return self._loaded.result()
-
-    def _load(self) -> None:
-        try:
-            from creativeml.synthesis.generate import load
-
-            instrument = load(self._name)
-            instrument.sound(instrument.kinds[0], 0)  # the first sound takes longest: not at the musician's cost
-            self._loaded.set_result(instrument)
-        except BaseException as error:
-            if isinstance(error, CreativeMLError):
-                print(f"error: {error}", file=sys.stderr, flush=True)
-            self._loaded.set_exception(error)
 
 
 class Made:
@@ -125,9 +96,7 @@ class Server:
     def __init__(self, info: ModelInfo, instrument: Callable[[], Instrument], folder: Path) -> None:
         self.info = info
         self._instrument = instrument
-        self._folder = folder / "sounds"
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._shelf = serving.FileShelf(KEPT_FILES)
+        self._shelf = serving.FileShelf(folder / "sounds", KEPT_FILES)
         self._made = Made(instrument)
 
     def generate(
@@ -163,7 +132,7 @@ class Server:
             requests = export.requests_for(instrument, [kind], count, seed, truncation, asked, tuning)
             note = instrument.feasible(kind, asked).message
             made = [self._made.sound(r) for r in requests]
-            files = [self._place(record.file, data) for data, record in made]
+            files = [self._shelf.place(record.file, data) for data, record in made]
             manifest = export.manifest_of(instrument, [record for _, record in made])
         return {"files": files, "manifest": export.plain(manifest), "note": note}
 
@@ -198,25 +167,13 @@ class Server:
             requests = self._requests(sounds, MAX_BUNDLE)
             data = export.zip_sounds(self._instrument(), requests, self._made.measured_sound)
             words = "-".join(sorted({kind_word(r.kind) for r in requests}))
-            return self._place(f"{words[:40]}_x{len(requests)}_{sha256_bytes(data)[:8]}.zip", data)
+            return self._shelf.place(f"{words[:40]}_x{len(requests)}_{sha256_bytes(data)[:8]}.zip", data)
 
     def _requests(self, sounds: Any, most: int) -> list[export.Request]:
         if not isinstance(sounds, list) or not 1 <= len(sounds) <= most:
             raise CreativeMLError(f"give a list of 1 to {most} sounds")
         requests = [from_dict(export.Request, s, where=f"sound {i + 1}") for i, s in enumerate(sounds)]
         return export.checked(self._instrument(), requests)
-
-    def _place(self, name: str, data: bytes) -> dict:
-        import gradio
-
-        path = self._folder / name
-        # Renamed into place, as somebody may be reading the same sound; not flushed to the disk, as it is
-        # temporary.
-        part = path.with_suffix(".part")
-        part.write_bytes(data)
-        part.replace(path)
-        self._shelf.add(path)
-        return dict(gradio.FileData(path=str(path), orig_name=name))
 
 
 def build(info: ModelInfo, instrument: Callable[[], Instrument], folder: Path) -> gradio.Blocks:
@@ -280,6 +237,15 @@ def _asked(controls: Any) -> dict[str, Any]:
     return controls
 
 
+def played(name: str) -> Instrument:
+    """An instrument that has made its first sound, which takes longest: not at the musician's cost."""
+    from creativeml.synthesis.generate import load
+
+    instrument = load(name)
+    instrument.sound(instrument.kinds[0], 0)
+    return instrument
+
+
 def serve(
     *,
     model: str = "drums",
@@ -302,10 +268,10 @@ def serve(
     info = find_model(model)
     folder = serving.prepare_environment()
     require("gradio", extra="apps")
-    player = Player(model)
-    demo = build(info, player.get, folder)
+    instrument = InBackground(lambda: played(model))
+    demo = build(info, instrument.get, folder)
     css = "\n".join(path.read_text(encoding="utf-8") for path in STYLES)
-    serving.serve(demo, address, name="Drum generator", css=css, browser=browser, when_up=player.start)
+    serving.serve(demo, address, name="Drum generator", css=css, browser=browser, when_up=instrument.start)
 
 
 def main() -> int:

@@ -22,8 +22,9 @@ from creativeml.errors import CreativeMLError
 if TYPE_CHECKING:
     import gradio
 
-# Uploads are not part of any page yet; the bound stops a stranger from filling the disk through Gradio's
-# own route.
+SHARED = Path(__file__).resolve().parent
+STYLE = SHARED / "page.css"
+# For pages that take no uploads: the bound stops a stranger from filling the disk through Gradio's own route.
 MAX_UPLOAD = "1mb"
 QUEUE_LENGTH = 32
 
@@ -90,20 +91,35 @@ def _is_this_machine(host: str) -> bool:
 
 
 class FileShelf:
-    """Keeps the newest files given to a page, deletes older ones: a long session cannot fill the disk."""
+    """Files on their way to a page: the newest stay, so that a long session cannot fill the disk.
 
-    def __init__(self, limit: int) -> None:
+    Args:
+        folder: made if missing.
+        limit: files kept.
+    """
+
+    def __init__(self, folder: Path, limit: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
         self._limit = limit
         self._paths: OrderedDict[Path, None] = OrderedDict()
         self._lock = threading.Lock()
 
-    def add(self, path: Path) -> None:
-        """Note a file as the newest; the oldest beyond the limit is deleted."""
+    def place(self, name: str, data: bytes) -> dict:
+        """Write a file, as the newest, and give what an endpoint returns for it; the oldest beyond the limit go."""
+        import gradio
+
+        path = self.folder / name
+        # Renamed into place, as somebody may be reading the same file; not flushed to the disk, as it is temporary.
+        part = path.with_suffix(".part")
+        part.write_bytes(data)
+        part.replace(path)
         with self._lock:
             self._paths[path] = None
             self._paths.move_to_end(path)
             while len(self._paths) > self._limit:
                 self._paths.popitem(last=False)[0].unlink(missing_ok=True)
+        return dict(gradio.FileData(path=str(path), orig_name=name))
 
 
 @contextlib.contextmanager
@@ -125,6 +141,7 @@ def serve(
     css: str,
     browser: bool,
     when_up: Callable[[], None] = lambda: None,
+    max_upload: str = MAX_UPLOAD,
 ) -> None:
     """Serve a page until Ctrl+C.
 
@@ -135,6 +152,7 @@ def serve(
         css: style sheet of the page.
         browser: whether to open the page.
         when_up: called once the page can be reached.
+        max_upload: size of the largest file that it takes.
 
     Raises:
         CreativeMLError: the address is taken or not this machine's.
@@ -154,7 +172,7 @@ def serve(
             footer_links=[],
             run_history=False,
             enable_monitoring=False,
-            max_file_size=MAX_UPLOAD,
+            max_file_size=max_upload,
             allowed_paths=[],
             ssr_mode=False,
             mcp_server=False,

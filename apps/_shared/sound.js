@@ -97,20 +97,21 @@ class Deck {
     return context.decodeAudioData(bytes.slice(0));
   }
 
-  play(slot, buffer, onEnd) {
+  // At once, or so many seconds from now.
+  play(slot, buffer, onEnd, delay = 0) {
     const context = this.open();
     this.stop(slot);
     const source = context.createBufferSource();
     const gain = context.createGain();
     source.buffer = buffer;
     source.connect(gain).connect(this.master);
-    const voice = { source, gain, start: context.currentTime };
+    const voice = { source, gain, start: context.currentTime + delay };
     source.onended = () => {
       if (this.voices.get(slot) === voice) this.voices.delete(slot);
       if (onEnd) onEnd();
     };
     this.voices.set(slot, voice);
-    source.start();
+    source.start(delay ? voice.start : 0);
   }
 
   stop(slot) {

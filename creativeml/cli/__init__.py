@@ -22,6 +22,7 @@ class Verb(NamedTuple):
 # Modules are imported when their verb is called: `creativeml --help` waits for nothing.
 VERBS: dict[str, Verb] = {
     "studio": Verb("creativeml.cli.studio:studio", "open the drum generator in the browser"),
+    "explore": Verb("creativeml.cli.explore:explore", "open the map of sounds in the browser"),
     "generate": Verb("creativeml.cli.generate:generate", "make drum sounds as wav files"),
     "resynthesize": Verb("creativeml.cli.resynthesize:resynthesize", "make a drum of your own again, varied, changed"),
     "describe": Verb("creativeml.cli.describe:describe", "measure sounds: brightness, depth, decay time, ..."),

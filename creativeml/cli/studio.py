@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from typing import Any
 
 from creativeml.files import project_folder
 
@@ -25,10 +26,14 @@ def studio(
         auth: user:password that the page asks for.
         browser: open the page in the browser (--no-browser only prints its address).
     """
+    open_app("drum_generator").serve(model=model, host=host, port=port, auth=auth, browser=browser)
+    return 0
+
+
+def open_app(name: str) -> Any:
+    """The script of an app as a module."""
     # The apps are scripts in a plain folder; they find their shared parts beside them, as when run by hand.
     folder = str(project_folder("apps"))
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    app = importlib.import_module("drum_generator")
-    app.serve(model=model, host=host, port=port, auth=auth, browser=browser)
-    return 0
+    return importlib.import_module(name)

@@ -14,7 +14,7 @@
 //     onEmpty(x, y)                                 click where no point is, map coordinates
 //     onPath([[x, y], ...])                         drawn in mode "draw", map coordinates
 //     onDrop([File, ...])                           files dropped on the map
-//   map.setPoints([{id, x, y, kind, cluster, values: {descriptor: number}, label, duplicateOf?}], {fit: true})
+//   map.setPoints([{id, x, y, kind, cluster, values: {descriptor: number}, label, duplicateOf?, hollow?}], {fit: true})
 //   map.addPoint(point)                             one more, the view stays
 //   map.setColour("kind" | "cluster" | descriptor)  and its legend
 //   map.setFilter((point) => boolean | null)        others are faint and cannot be picked
@@ -30,7 +30,8 @@
 //   map.point(id), map.points                       what was set;  map.visible: points that the filter lets through
 //   map.frameTimes, map.drawTimes                   ms from frame to frame while it moves; ms of drawing (last 600)
 //   map.destroy()
-// Map coordinates: x to the right, y upwards, one scale for both. Marks of points with `duplicateOf` are hollow.
+// Map coordinates: x to the right, y upwards, one scale for both. Marks of points with `duplicateOf` or
+// `hollow` are hollow.
 
 const MAP_ZOOM = { least: 0.4, most: 400, step: 1.35, wheel: 0.0016 };
 const MAP_MARGIN = 0.25; // of the view's size, drawn ahead on each side: dragging only moves the picture
@@ -99,7 +100,7 @@ class CanvasMap {
   pointsChanged() {
     this.xs = Float64Array.from(this.points, (p) => p.x);
     this.ys = Float64Array.from(this.points, (p) => p.y);
-    this.hollow = Uint8Array.from(this.points, (p) => ((p.duplicateOf ?? null) === null ? 0 : 1));
+    this.hollow = Uint8Array.from(this.points, (p) => (p.hollow || (p.duplicateOf ?? null) !== null ? 1 : 0));
     this.filterChanged();
     this.recolour();
   }

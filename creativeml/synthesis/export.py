@@ -329,16 +329,22 @@ def zip_sounds(
         CreativeMLError: a request is out of range.
     """
     requests = checked(instrument, requests)
+    files: dict[str, bytes] = {}
+    records: dict[str, SoundRecord] = {}
+    for request in dict.fromkeys(requests):
+        data, record = render(instrument, request) if make is None else make(request)
+        files[record.file], records[record.file] = data, record
+    return archive_of(files, plain(manifest_of(instrument, list(records.values()))))
+
+
+def archive_of(files: Mapping[str, bytes], manifest: Mapping[str, Any]) -> bytes:
+    """Files by name, and a manifest of JSON values after them, as a zip archive."""
     archive = BytesIO()
     # Stored and undated: sounds hardly shrink, and the bytes then depend on nothing but the sounds.
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as bundle:
-        records: dict[str, SoundRecord] = {}
-        for request in dict.fromkeys(requests):
-            data, record = render(instrument, request) if make is None else make(request)
-            records[record.file] = record
-            bundle.writestr(_entry(record.file), data)
-        manifest = manifest_of(instrument, list(records.values()))
-        bundle.writestr(_entry(MANIFEST), json.dumps(plain(manifest), indent=2) + "\n")
+        for name, data in files.items():
+            bundle.writestr(_entry(name), data)
+        bundle.writestr(_entry(MANIFEST), json.dumps(manifest, indent=2) + "\n")
     return archive.getvalue()
 
 

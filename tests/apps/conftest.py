@@ -28,3 +28,13 @@ def drum_generator(apps_folder) -> ModuleType:
 @pytest.fixture(scope="session")
 def serving(apps_folder) -> ModuleType:
     return importlib.import_module("_shared.serving")
+
+
+@pytest.fixture(scope="session")
+def background(apps_folder) -> ModuleType:
+    return importlib.import_module("_shared.background")
+
+
+@pytest.fixture(scope="session")
+def latent_explorer(apps_folder) -> ModuleType:
+    return importlib.import_module("latent_explorer")

@@ -202,11 +202,11 @@ def test_a_model_without_ranges_gets_those_of_the_scales(drum_generator, shaped)
     assert (low, high) == (10.0, 10_000.0) and 100 < usual < 1000
 
 
-def test_a_model_that_does_not_load_is_said_on_the_page(drum_generator, tmp_path, capsys):
-    player = drum_generator.Player(str(tmp_path))
-    player.start()
+def test_a_model_that_does_not_load_is_said_on_the_page(drum_generator, background, tmp_path, capsys):
+    instrument = background.InBackground(lambda: drum_generator.played(str(tmp_path)))
+    instrument.start()
     with pytest.raises(creativeml.errors.CreativeMLError, match=r"config\.json"):
-        player.get()
+        instrument.get()
     assert "error: " in capsys.readouterr().err
 
 
@@ -226,7 +226,7 @@ def test_endpoints_keep_their_names(drum_generator, server, monkeypatch, tmp_pat
 
 
 def test_nothing_in_the_page_points_outside(drum_generator):
-    sources = [*drum_generator.SCRIPTS, *drum_generator.PAGE.iterdir()]
+    sources = [*drum_generator.SCRIPTS, *drum_generator.STYLES, *drum_generator.PAGE.iterdir()]
     assert len(sources) >= 9
     for path in sources:
         text = path.read_text(encoding="utf-8")

@@ -38,15 +38,12 @@ def test_impossible_ports_are_refused(serving, port):
 
 
 def test_the_shelf_keeps_the_newest(serving, tmp_path):
-    shelf = serving.FileShelf(2)
-    paths = [tmp_path / name for name in "abc"]
-    for path in paths[:2]:
-        path.touch()
-        shelf.add(path)
-    shelf.add(paths[0])  # used again: now the newest
-    paths[2].touch()
-    shelf.add(paths[2])
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "c"]
+    shelf = serving.FileShelf(tmp_path / "shelf", 2)
+    for name in "aba":  # the first is used again: now it is the newest
+        file = shelf.place(f"{name}.wav", name.encode())
+        assert Path(file["path"]).read_bytes() == name.encode() and file["orig_name"] == f"{name}.wav"
+    shelf.place("c.wav", b"c")
+    assert sorted(p.name for p in shelf.folder.iterdir()) == ["a.wav", "c.wav"]
 
 
 def test_errors_for_the_user_reach_the_page(serving):

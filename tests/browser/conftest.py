@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, Queue
@@ -78,11 +78,11 @@ def browser() -> Iterator[Any]:
 
 
 class Studio:
-    """`creativeml studio` as a user starts it."""
+    """`creativeml studio`, or another verb that serves a page, as a user starts it."""
 
-    def __init__(self, model: str = MODEL) -> None:
-        program = [sys.executable, "-m", "creativeml", "studio", "--no-browser", "--model", model]
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    def __init__(self, model: str = MODEL, *, verb: str = "studio", options: Sequence[str] = (), **variables: str) -> None:
+        program = [sys.executable, "-m", "creativeml", verb, "--no-browser", "--model", model, *options]
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1", **variables}
         # The first free port from 7860 on: what two people on one machine rely on.
         self.process = subprocess.Popen(
             program, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
@@ -105,7 +105,7 @@ class Studio:
             except Empty:
                 raise AssertionError(f"no address after {START_S} s; the studio said: {said}") from None
             said += line
-            if address := re.search(r"Drum generator: (http://127\.0\.0\.1:\d+)/", line):
+            if address := re.search(r"(?:Drum generator|Latent explorer): (http://127\.0\.0\.1:\d+)/", line):
                 return address[1]
             assert line, f"the studio ended before it was up: {said}"
 
@@ -143,14 +143,16 @@ class Watch:
 
 
 @contextmanager
-def visit(browser: Any, studio: Studio, width: int = 1280, height: int = 720) -> Iterator[Any]:
+def visit(
+    browser: Any, studio: Studio, width: int = 1280, height: int = 720, ready: str = ".dg-kind"
+) -> Iterator[Any]:
     """A fresh visitor at the page. No test may leave a complaint or a request to elsewhere."""
     context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
     context.set_default_timeout(60_000)
     tab = context.new_page()
     tab.watch = Watch(tab)
     tab.goto(studio.url)
-    tab.wait_for_selector(".dg-kind")
+    tab.wait_for_selector(ready)
     yield tab
     context.close()
     assert tab.watch.outside == []

@@ -17,7 +17,7 @@ import pytest
 import soundfile
 
 from .conftest import MODEL
-from .hands import DECODE, LISTEN, choose, download, generate, row, wait_for_row
+from .hands import DECODE, LISTEN, choose, download, generate, post, row, wait_for_row
 
 
 def test_choose_a_kind_generate_and_receive_eight_sounds(page, tmp_path):
@@ -184,19 +184,6 @@ def test_a_name_from_storage_cannot_become_markup(page):
     page.wait_for_selector(".dg-kind")
     assert page.locator(".dg-chip").count() == 0 and page.input_value(".dg-seed-field") == "0"
     assert page.evaluate("typeof hacked") == "undefined"
-
-
-def post(studio: Any, name: str, data: list[Any]) -> tuple[str, Any]:
-    """Event and answer of a call by plain HTTP, past the page."""
-    call = f"{studio.url}/gradio_api/call/{name}"
-    body = json.dumps({"data": data}).encode()
-    request = urllib.request.Request(call, body, {"Content-Type": "application/json"})
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=60) as answer:
-        event_id = json.load(answer)["event_id"]
-    with opener.open(f"{call}/{event_id}", timeout=60) as answer:
-        lines = [line for line in answer.read().decode().split("\n") if line]
-    return lines[-2].removeprefix("event: "), json.loads(lines[-1].removeprefix("data: "))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,254 @@
+"""The atlas: every sound that the page knows, gathered while the page is already being looked at, and its maps."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+from pathlib import Path
+from threading import Lock, Thread
+
+import numpy as np
+import torch
+from _latent_explorer.layout import LEAST, grouped, placed
+from _latent_explorer.mixes import Mix, kind_and_seed
+from _latent_explorer.sounds import (
+    MOST_OWN,
+    ModelSounds,
+    OwnFile,
+    OwnSounds,
+    Sound,
+    Unusable,
+    heard,
+    thinned,
+)
+from _latent_explorer.wishes import Progress, Wish
+from _shared.background import Turns
+from torch import Tensor
+
+from creativeml.errors import CreativeMLError
+from creativeml.evaluation.projections import PROJECTIONS, project
+from creativeml.synthesis.latent_paths import stops, straight
+from creativeml.synthesis.latent_space import LatentSpace
+
+FIRST_LOOK = 8
+"""Sounds of each kind after which there is a first map."""
+MOST_ADDED = 200
+
+T = TypeVar("T")
+
+
+class Atlas:
+    """Sounds by name, and where they lie.
+
+    Args:
+        space: the model's; used by one caller at a time.
+        sha256: of its weights.
+        per_kind: of the model's own sounds.
+        files: finds recordings for the same map.
+        cache: folder for what took long.
+        progress: is kept up to date.
+    """
+
+    def __init__(
+        self,
+        space: LatentSpace,
+        sha256: str,
+        *,
+        per_kind: int,
+        files: Callable[[], list[OwnFile]],
+        cache: Path,
+        progress: Progress,
+    ) -> None:
+        self.space, self.progress = space, progress
+        self.turns = Turns()
+        self._cache, self._files = cache, files
+        self._model = ModelSounds(space, per_kind, sha256, cache)
+        self._own = OwnSounds(space, cache)
+        self._sounds: dict[str, Sound] = {}
+        self._added: list[str] = []
+        self._points: dict[str, Tensor] = {}
+        self._lock = Lock()
+
+    def start(self) -> None:
+        """Begin to gather."""
+        Thread(target=self._gather, daemon=True).start()
+
+    def sounds(self) -> list[Sound]:
+        """All that are there by now, the model's first, added ones last."""
+        with self._lock:
+            return list(self._sounds.values())
+
+    def sound(self, name: str) -> Sound | None:
+        """The one of that name, if it is on the map."""
+        with self._lock:
+            return self._sounds.get(name)
+
+    def add(self, path: Path, label: str, kind: str) -> tuple[Sound, tuple[str, ...]]:
+        """Put one more recording on the map.
+
+        Returns:
+            The sound, and what was done to it.
+
+        Raises:
+            CreativeMLError: not usable as a recording.
+        """
+        with self.turns.asked():
+            sound, notes = self._own.read(path, label, kind)
+        with self._lock:
+            known = self._sounds.setdefault(sound.id, sound)
+            if known is sound:
+                self._added.append(sound.id)
+            if len(self._added) > MOST_ADDED:
+                self._sounds.pop(self._added.pop(0))
+        return known, notes
+
+    def map(self, wish: Wish) -> tuple[list[Sound], np.ndarray, list[int]]:
+        """All sounds, their places `(n, 2)`, and their groups.
+
+        Raises:
+            CreativeMLError: too few sounds as yet, or a projection that fails on them.
+        """
+        sounds = self.sounds()
+        if len(sounds) < LEAST:
+            raise CreativeMLError("there are no sounds to make a map of yet; wait a moment")
+        features = self._features(sounds, wish)
+        return sounds, placed(features, wish.projection, self._cache), grouped(features, wish)
+
+    def _features(self, sounds: list[Sound], wish: Wish) -> np.ndarray:
+        if wish.arrange == "sound":
+            return np.stack([sound.features for sound in sounds])
+        self._encode([sound for sound in sounds if sound.point is None and sound.id not in self._points])
+        return torch.stack([self._point_of(sound.id) for sound in sounds]).numpy()
+
+    def _encode(self, sounds: list[Sound]) -> None:
+        if not sounds:
+            return
+        self._stage("Finding your sounds in the model's space", len(sounds))
+        try:
+            for sound in sounds:
+                with self.turns.asked():
+                    self._point_of(sound.id)
+                self.progress.done += 1
+        finally:
+            self.progress.stage = ""
+
+    def point(self, mix: Mix) -> Tensor:
+        """The place `(dim,)` of a mix in the model's space. Call it in a turn.
+
+        Raises:
+            CreativeMLError: a recording that is not here, or that the model cannot encode.
+        """
+        places = torch.stack([self._point_of(name) for name, _ in mix.parts])
+        return (places * torch.tensor([share for _, share in mix.parts])[:, None]).sum(0)
+
+    def _point_of(self, name: str) -> Tensor:
+        sound = self.sound(name)
+        if sound is not None and sound.point is not None:
+            return sound.point
+        if name not in self._points:
+            self._points[name] = self._found_point(name, sound)
+        return self._points[name]
+
+    def _found_point(self, name: str, sound: Sound | None) -> Tensor:
+        born = kind_and_seed(name)
+        if born is not None:
+            return self.space.sample(born[0], 1, born[1])[0]
+        if sound is None or sound.samples is None:
+            raise CreativeMLError("the recording of this sound is not on the map; drop it on the map again")
+        kinds = [sound.kind] if sound.kind in self.space.kinds else None
+        return self.space.encode(sound.samples()[None], kinds)[0]
+
+    def samples(self, mix: Mix) -> Tensor:
+        """The sound `(length,)` of a mix: a recording itself, everything else as the model makes it. Call it in a turn.
+
+        Raises:
+            CreativeMLError: as `point`.
+        """
+        sound = self.sound(mix.only) if mix.only else None
+        if sound is not None and sound.samples is not None:
+            return sound.samples()
+        return self.space.decode(self.point(mix)[None])[0]
+
+    def stops(self, start: Mix, end: Mix, count: int) -> list[float]:
+        """Shares of the end, from 0 to 1, at which the steps from a mix to another are equally heard."""
+        with self.turns.asked():
+            route = stops(self.space, straight(self.point(start), self.point(end)), count)
+        return [round(float(share), 4) for share in route.shares]
+
+    def heard(self, samples: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Features and descriptors of one sound. Call it in a turn."""
+        features, values = heard(samples[None], self.space.sample_rate)
+        return features[0], values[0]
+
+    # ---- gathering ----
+
+    def _gather(self) -> None:
+        try:
+            self._gather_model()
+            self._gather_own()
+        except CreativeMLError as error:
+            self.progress.error = str(error)
+            print(f"error: {error}", file=sys.stderr, flush=True)
+        except Exception:
+            self.progress.error = "Something went wrong; the window where the server runs says what."
+            raise
+        finally:
+            self.progress.stage = ""
+
+    def _gather_model(self) -> None:
+        sounds = self._model.kept()
+        if sounds is None:
+            sounds = []
+            self._stage("Making the model's sounds", self._model.count)
+            made = self._model.made()
+            while rows := self._next(made):
+                sounds += rows
+                self._take(rows)
+                if len(sounds) == FIRST_LOOK * len(self.space.kinds) < self._model.count:
+                    self.progress.edition += 1
+            self._model.keep(sounds)
+        self._take(sounds)
+        self.progress.edition += 1
+
+    def _gather_own(self) -> None:
+        found = self._files()
+        if not found:
+            return
+        files = thinned(found)
+        if len(files) < len(found):
+            note = f"{len(found)} recordings are more than the {MOST_OWN} that a map holds: {len(files)} are shown"
+            self.progress.notes.append(note)
+        self._stage("Listening to your sounds", len(files))
+        unusable: list[Unusable] = []
+        batches = self._own.batches(files)
+        before = len(self.sounds())
+        while batch := self._next(batches):
+            self._take(batch[0], len(batch[0]) + len(batch[1]))
+            unusable += batch[1]
+        self._note(unusable, len(files) - len(unusable) - (len(self.sounds()) - before))
+        self.progress.edition += 1
+
+    def _note(self, unusable: list[Unusable], repeated: int) -> None:
+        self.progress.notes += [f"{file.name}: {file.reason}" for file in unusable]
+        if repeated > 0:
+            self.progress.notes.append(f"{repeated} of your files hold the same sound as another: each is shown once")
+
+    def _next(self, batches: Iterator[T]) -> T | None:
+        with self.turns.ahead():
+            return next(batches, None)
+
+    def _stage(self, text: str, of: int) -> None:
+        self.progress.stage, self.progress.done, self.progress.of = text, 0, of
+
+    def _take(self, sounds: Iterable[Sound], done: int | None = None) -> None:
+        rows = list(sounds)
+        with self._lock:
+            for sound in rows:
+                self._sounds.setdefault(sound.id, sound)
+        self.progress.done += len(rows) if done is None else done
+
+
+def warm_up() -> None:
+    """Import what projections need: that takes longer than most projections do."""
+    project(np.random.default_rng(0).normal(size=(8, 3)), PROJECTIONS[1])

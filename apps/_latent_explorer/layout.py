@@ -1,0 +1,105 @@
+"""Where sounds lie on the map, and which shares of them stand for a place on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _latent_explorer.cache import kept, put
+from _latent_explorer.wishes import REACH, Wish
+
+from creativeml.errors import CreativeMLError, quoted
+from creativeml.evaluation.projections import cluster, project
+from creativeml.files import sha256_bytes
+from creativeml.synthesis.catalog import is_number
+
+LEAST = 4
+"""Sounds of a map."""
+KEPT_LAYOUTS = 64
+_NEAR = 6
+_FORMAT = 1
+
+
+def placed(features: np.ndarray, projection: str, cache: Path) -> np.ndarray:
+    """Places `(n, 2)` of sounds by their features `(n, d)`, within -1 to 1; known ones come from the cache.
+
+    Raises:
+        CreativeMLError: a projection that fails on these sounds.
+    """
+    table = np.ascontiguousarray(features, dtype=np.float32)
+    name = sha256_bytes(f"{_FORMAT} {projection} {table.shape}".encode() + table.tobytes())[:24]
+    path = cache / "layouts" / f"{name}.safetensors"
+    known = kept(path, {"places": (len(table), 2)})
+    if known is not None:
+        return known["places"]
+    places = scaled(project(table, projection)).astype(np.float32)
+    put(path, {"places": places}, newest=KEPT_LAYOUTS)
+    return places
+
+
+def scaled(places: np.ndarray) -> np.ndarray:
+    """Places moved and scaled alike in both directions, so that they fill -1 to 1."""
+    low, high = places.min(0), places.max(0)
+    size = float((high - low).max())
+    return (places - (low + high) / 2) * (2 / size if size > 0 else 1.0)
+
+
+def grouped(features: np.ndarray, wish: Wish) -> list[int]:
+    """Number of each sound's group, from 1 on; the largest group first."""
+    found = cluster(features, wish.clustering, count=min(wish.groups, len(features)))
+    order = np.argsort(-np.bincount(found), kind="stable")
+    rank = np.empty_like(order)
+    rank[order] = np.arange(1, len(order) + 1)
+    return rank[found].tolist()
+
+
+def shares_at(places: np.ndarray, ids: list[str], place: np.ndarray) -> dict[str, float]:
+    """Which points stand for a place, and with what weights: its nearest, the nearer the more.
+
+    The weights are those of Shepard's method as Franke and Little mended it (Franke 1982): they go to zero where a
+    point ceases to be among the nearest, so that the sound changes steadily along any way, and at a point the place is
+    that point.
+    """
+    distances = np.hypot(*(places - place).T)
+    order = np.argsort(distances, kind="stable")[: min(_NEAR, len(ids))]
+    near = distances[order]
+    if near[0] < 1e-6 or len(order) == 1:
+        return {ids[order[0]]: 1.0}
+    reach = max(float(near[-1]), float(near[0]) * 1.001)
+    weights = np.square((reach - near[:-1]) / (reach * near[:-1]))
+    return {ids[n]: float(weight) for n, weight in zip(order[:-1], weights, strict=True)} | (
+        {} if weights.sum() > 0 else {ids[order[0]]: 1.0}
+    )
+
+
+def place_among(places: np.ndarray, distances: np.ndarray) -> np.ndarray:
+    """Where a sound belongs that was not there when the map was made: amid its five nearest, the nearer the more."""
+    order = np.argsort(distances, kind="stable")[:5]
+    weights = 1 / np.square(distances[order] + 1e-3)
+    return (places[order] * weights[:, None]).sum(0) / weights.sum()
+
+
+def distances_db(features: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """How far sounds `(n, 168)` are from one `(168,)`: root mean square of the differences, in dB."""
+    return np.sqrt(np.square(others - features).mean(1))
+
+
+def checked_place(value: Any) -> np.ndarray:
+    """A place on the map as the page gives it: `[x, y]`.
+
+    Raises:
+        CreativeMLError: not two finite numbers, or off the map.
+    """
+    if not isinstance(value, list) or len(value) != 2 or not all(map(is_number, value)):
+        raise CreativeMLError(f"a place on the map is [x, y], got {quoted(value)}")
+    if not all(-REACH <= v <= REACH for v in value):
+        raise CreativeMLError(f"the place {quoted(value)} is off the map, which goes from -1 to 1")
+    return np.array([float(v) for v in value])
+
+
+def along(way: np.ndarray, steps: int) -> np.ndarray:
+    """Places `(steps, 2)` at equal distances along a drawn way `(n, 2)`, its ends among them."""
+    lengths = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(way, axis=0).T))])
+    at = np.linspace(0.0, lengths[-1], steps)
+    return np.stack([np.interp(at, lengths, way[:, axis]) for axis in (0, 1)], 1)

@@ -1,0 +1,388 @@
+"""The functions behind the latent explorer's page. Nothing that comes from the page is trusted."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from _latent_explorer import layout
+from _latent_explorer.mixes import Mix, between, checked_mix, kind_and_seed, label_of, mix_of
+from _latent_explorer.wishes import (
+    LONGEST_STEP_S,
+    MAX_BUNDLE,
+    MAX_ROW,
+    MAX_WAY,
+    MEASURED,
+    SHORTEST_STEP_S,
+    Progress,
+    Wish,
+)
+from _shared import serving
+
+from creativeml.audio.io import wav_bytes
+from creativeml.data.classes import kind_of
+from creativeml.data.folders import printable
+from creativeml.errors import CreativeMLError, quoted
+from creativeml.files import sha256_bytes
+from creativeml.synthesis.catalog import ModelInfo, is_number, is_whole
+from creativeml.synthesis.export import BIT_DEPTH, ModelRecord, archive_of
+from creativeml.synthesis.request import kind_word
+
+if TYPE_CHECKING:
+    from _latent_explorer.atlas import Atlas
+    from _latent_explorer.sounds import Sound
+
+NEAR = 6
+KEPT_FILES = 1024
+KEPT_SOUNDS = 256
+KEPT_CHARTS = 8
+
+
+@dataclass
+class Chart:
+    """A map that was given to a page: names of its sounds and their places `(n, 2)`."""
+
+    ids: list[str]
+    places: np.ndarray
+
+
+@dataclass(frozen=True)
+class Record:
+    """A sound's line in a manifest; `mix` is what makes it again, `peak` is linear."""
+
+    file: str
+    mix: str
+    kind: str
+    label: str
+    peak: float
+    duration_s: float
+    sha256: str
+
+
+class Server:
+    """What the page asks for.
+
+    Args:
+        info: the model.
+        atlas: gives the sounds; called for every request.
+        progress: of their gathering.
+        folder: for files on their way to the page; uploads lie in it too.
+    """
+
+    def __init__(self, info: ModelInfo, atlas: Callable[[], Atlas], progress: Progress, folder: Path) -> None:
+        self.info, self._atlas, self._progress = info, atlas, progress
+        self._uploads = folder.resolve()
+        self._shelf = serving.FileShelf(folder / "sounds", KEPT_FILES)
+        self._made: OrderedDict[str, tuple[bytes, Record]] = OrderedDict()
+        self._charts: OrderedDict[str, Chart] = OrderedDict()
+        self._lock = Lock()
+
+    def state(self) -> dict:
+        """What is being gathered.
+
+        Returns:
+            "stage" in words, "" when all is there; "done" of "of" steps; "edition" counts up when a new map can be
+            asked for; "notes" and "error" for people.
+        """
+        return asdict(self._progress)
+
+    def map(self, arrange: str = "sound", projection: str = "t-sne", clustering: str = "k-means", groups: int = 8) -> dict:
+        """Every sound with its place on a map.
+
+        Args:
+            arrange: "sound" by how they sound, "model" by where the model has them.
+            projection: "pca", "t-sne", "isomap", "lle", "ltsa" or "laplacian".
+            clustering: "k-means" or "gmm".
+            groups: 1 to 24.
+
+        Returns:
+            "chart", which names this map in other calls, and "points": id, x and y from -1 to 1, kind, cluster, label,
+            origin and the values of its descriptors.
+        """
+        with serving.shown_errors():
+            wish = Wish(arrange, projection, clustering, groups)
+            sounds, places, groups_of = self._atlas().map(wish)
+            chart = Chart([sound.id for sound in sounds], places.copy())
+            name = sha256_bytes(repr((chart.ids, chart.places.tobytes())).encode())[:16]
+            with self._lock:
+                self._charts[name] = chart
+                self._charts.move_to_end(name)
+                while len(self._charts) > KEPT_CHARTS:
+                    self._charts.popitem(last=False)
+            rows = zip(sounds, places.tolist(), groups_of, strict=True)
+            return {"chart": name, "points": [_point(sound, place, group) for sound, place, group in rows]}
+
+    def sounds(self, mixes: list) -> dict:
+        """Sounds by their names.
+
+        Args:
+            mixes: up to 64 of "kick:3" or {"kick:3": 0.7, "snare:0": 0.3}, points and their shares.
+
+        Returns:
+            "files": 24-bit wavs; "records": what each is, in the same order.
+        """
+        with serving.shown_errors():
+            return self._answer(self._checked(mixes, MAX_ROW))
+
+    def walk(self, chart: str, way: list, steps: int = 1) -> dict:
+        """The sounds of places along a way on a map; of a single place, its sound.
+
+        Args:
+            chart: as `map` names it.
+            way: up to 512 places [x, y].
+            steps: sounds at equal distances along it, 1 to 64; with 1, of its first place.
+
+        Returns:
+            As `sounds`, and the "places" of the sounds.
+        """
+        with serving.shown_errors():
+            on = self._chart(chart)
+            if not isinstance(way, list) or not 1 <= len(way) <= MAX_WAY:
+                raise CreativeMLError(f"a way is a list of 1 to {MAX_WAY} places")
+            if not is_whole(steps) or not 1 <= steps <= MAX_ROW:
+                raise CreativeMLError(f"steps must be a whole number from 1 to {MAX_ROW}, got {quoted(steps)}")
+            places = layout.along(np.stack([layout.checked_place(place) for place in way]), steps)
+            mixes = [mix_of(layout.shares_at(on.places, on.ids, place)) for place in places]
+            return {**self._answer(mixes), "places": places.tolist()}
+
+    def morph(self, start: dict, end: dict, steps: int = 8) -> dict:
+        """The sounds on the straight way between two, at steps that are equally heard.
+
+        Args:
+            start, end: as `sounds` takes one.
+            steps: sounds, 2 to 64, the ends among them.
+
+        Returns:
+            As `sounds`, and the "shares" of the end in each.
+        """
+        with serving.shown_errors():
+            first, last = (checked_mix(mix, self.info.kinds) for mix in (start, end))
+            if not is_whole(steps) or not 2 <= steps <= MAX_ROW:
+                raise CreativeMLError(f"steps must be a whole number from 2 to {MAX_ROW}, got {quoted(steps)}")
+            shares = self._atlas().stops(first, last, steps)
+            mixes = [between(first, last, share) for share in shares]
+            return {**self._answer(mixes), "shares": shares}
+
+    def near(self, chart: str, mix: Any) -> dict:
+        """What on a map sounds most like a sound.
+
+        Args:
+            chart: as `map` names it.
+            mix: as `sounds` takes one.
+
+        Returns:
+            "near": the six nearest with "id" and "distance" in dB (of spectrum and envelope); "values": descriptors of
+            the sound.
+        """
+        with serving.shown_errors():
+            on, found = self._chart(chart), checked_mix(mix, self.info.kinds)
+            atlas = self._atlas()
+            sound = atlas.sound(found.only) if found.only else None
+            if sound is not None:
+                features, values = sound.features, sound.values
+            else:
+                with atlas.turns.asked():
+                    features, values = atlas.heard(atlas.samples(found))
+            near, _ = self._nearest(on, features, found.only)
+            return {"near": near, "values": _values(values)}
+
+    def add(self, chart: str, file: dict) -> dict:
+        """Put a recording of one hit on a map: WAV, FLAC, AIFF, OGG or MP3, up to 20 s.
+
+        Args:
+            chart: as `map` names it.
+            file: as Gradio's upload gives it.
+
+        Returns:
+            "point": as `map` gives them; "near": as `near` gives it; "notes": what was done to the recording.
+        """
+        with serving.shown_errors():
+            on = self._chart(chart)
+            path, name = self._uploaded(file)
+            label = Path(name).stem[:60]
+            try:
+                sound, notes = self._atlas().add(path, label, kind_of(label) or "")
+            except CreativeMLError as error:
+                # Where the file lies on this machine means nothing to the person who dropped it.
+                raise CreativeMLError(f"{name}: {str(error).replace(f'{path}: ', '')}") from error
+            finally:
+                path.unlink(missing_ok=True)
+            near, place = self._nearest(on, sound.features, sound.id)
+            with self._lock:
+                if sound.id in on.ids:
+                    place = on.places[on.ids.index(sound.id)]
+                else:
+                    on.ids.append(sound.id)
+                    on.places = np.concatenate([on.places, place[None]])
+            return {"point": _point(sound, place.tolist(), 0), "near": near, "notes": list(notes)}
+
+    def bundle(self, mixes: list) -> dict:
+        """Zip archive of up to 256 sounds, numbered in their order, with a manifest. `mixes`: as `sounds` takes them."""
+        with serving.shown_errors():
+            made = [self._sound(mix) for mix in self._checked(mixes, MAX_BUNDLE)]
+            files = {f"{n:03d}_{record.file}": data for n, (data, record) in enumerate(made, 1)}
+            data = archive_of(files, self._manifest(list(files), [record for _, record in made]))
+            return self._shelf.place(f"map_x{len(files)}_{sha256_bytes(data)[:8]}.zip", data)
+
+    def row(self, mixes: list, step_s: float = 0.25) -> dict:
+        """One 24-bit wav in which sounds follow each other as they were played, their ends ringing on.
+
+        Args:
+            mixes: up to 64, as `sounds` takes them.
+            step_s: from one to the next, 0.02 to 2 s.
+        """
+        with serving.shown_errors():
+            if not is_number(step_s) or not SHORTEST_STEP_S <= step_s <= LONGEST_STEP_S:
+                allowed = f"{SHORTEST_STEP_S:g} to {LONGEST_STEP_S:g} s"
+                raise CreativeMLError(f"step_s must be a number from {allowed}, got {quoted(step_s)}")
+            checked = self._checked(mixes, MAX_ROW)
+            atlas = self._atlas()
+            tones = []
+            for mix in checked:
+                with atlas.turns.asked():
+                    tones.append(atlas.samples(mix).numpy())
+            row = _joined(tones, round(step_s * self.info.sample_rate))
+            text = " | ".join(mix.text for mix in checked)
+            data = wav_bytes(row, self.info.sample_rate, bits=BIT_DEPTH, info=self._texts("Map row", text))
+            return self._shelf.place(f"map_row_x{len(checked)}_{sha256_bytes(data)[:8]}.wav", data)
+
+    # ---- inside ----
+
+    def _checked(self, mixes: Any, most: int) -> list[Mix]:
+        if not isinstance(mixes, list) or not 1 <= len(mixes) <= most:
+            raise CreativeMLError(f"give a list of 1 to {most} sounds")
+        return [checked_mix(mix, self.info.kinds) for mix in mixes]
+
+    def _chart(self, name: Any) -> Chart:
+        with self._lock:
+            found = self._charts.get(name) if isinstance(name, str) else None
+            if found is None:
+                raise CreativeMLError("this map is no longer there; choose how to arrange it, or load the page, again")
+            self._charts.move_to_end(name)
+            return found
+
+    def _answer(self, mixes: list[Mix]) -> dict:
+        made = [self._sound(mix) for mix in mixes]
+        files = [self._shelf.place(record.file, data) for data, record in made]
+        records = [{**asdict(record), "shares": dict(mix.parts)} for mix, (_, record) in zip(mixes, made, strict=True)]
+        return {"files": files, "records": records}
+
+    def _sound(self, mix: Mix) -> tuple[bytes, Record]:
+        with self._lock:
+            if mix.text in self._made:
+                self._made.move_to_end(mix.text)
+                return self._made[mix.text]
+        atlas = self._atlas()
+        with atlas.turns.asked():
+            samples = atlas.samples(mix).numpy()
+        kind, label = self._named(atlas, mix)
+        info = self._texts(label, mix.text)
+        data = wav_bytes(samples, self.info.sample_rate, bits=BIT_DEPTH, info=info)
+        seconds = len(samples) / self.info.sample_rate
+        record = Record(
+            file=_file_name(mix, kind),
+            mix=mix.text,
+            kind=kind,
+            label=label,
+            peak=round(float(np.abs(samples).max()), 6),
+            duration_s=round(seconds, 6),
+            sha256=sha256_bytes(data),
+        )
+        with self._lock:
+            self._made[mix.text] = data, record
+            while len(self._made) > KEPT_SOUNDS:
+                self._made.popitem(last=False)
+        return data, record
+
+    def _named(self, atlas: Atlas, mix: Mix) -> tuple[str, str]:
+        """Kind that has the largest share, and what people read."""
+        weights: dict[str, float] = {}
+        for name, share in mix.parts:
+            born, sound = kind_and_seed(name), atlas.sound(name)
+            kind = born[0] if born else sound.kind if sound else ""
+            weights[kind] = weights.get(kind, 0.0) + share
+        kind = max(weights, key=lambda name: (weights[name], name))
+        if mix.only is None:
+            return kind, f"{kind or 'sound'} mix {mix.fingerprint[:4]}"
+        born, sound = kind_and_seed(mix.only), atlas.sound(mix.only)
+        return kind, label_of(*born) if born else sound.label if sound else ""
+
+    def _nearest(self, on: Chart, features: np.ndarray, own: str | None) -> tuple[list[dict], np.ndarray]:
+        atlas = self._atlas()
+        with self._lock:
+            ids, places = list(on.ids), on.places
+        sounds = [atlas.sound(name) for name in ids]
+        here = [n for n, sound in enumerate(sounds) if sound is not None and sound.id != own]
+        distances = layout.distances_db(features, np.stack([s.features for n in here if (s := sounds[n])]))
+        order = np.argsort(distances, kind="stable")[:NEAR]
+        near = [{"id": ids[here[n]], "distance": round(float(distances[n]), 2)} for n in order]
+        return near, layout.place_among(places[here], distances)
+
+    def _uploaded(self, file: Any) -> tuple[Path, str]:
+        """Where an uploaded file lies and what it is called: only what Gradio put into our own folder is touched."""
+        given = file.get("path") if isinstance(file, dict) else None
+        path = Path(given).resolve() if isinstance(given, str) and 0 < len(given) < 1000 and "\0" not in given else None
+        if path is None or not path.is_relative_to(self._uploads) or self._shelf.folder in path.parents:
+            raise CreativeMLError("drop a sound file on the map; what came is none")
+        if not path.is_file():
+            raise CreativeMLError("the file is no longer there; drop it on the map again")
+        name = file.get("orig_name")
+        shown = printable(Path(name).name)[-80:] if isinstance(name, str) else ""
+        return path, shown or "Own sound"
+
+    def _texts(self, title: str, made: str) -> dict[str, str]:
+        info = self.info
+        comment = f"model={info.name} weights={info.sha256[:16]} mix={made[:4000]}"
+        return {"INAM": title, "ISFT": f"creativeml {info.version}", "ICMT": comment}
+
+    def _manifest(self, names: list[str], records: list[Record]) -> dict[str, Any]:
+        info = self.info
+        return {
+            "format": 1,
+            "made_by": "creativeml explore",
+            "version": info.version,
+            "model": asdict(ModelRecord(info.name, info.sha256, info.licence)),
+            "sample_rate": info.sample_rate,
+            "bit_depth": BIT_DEPTH,
+            "sounds": [{**asdict(record), "file": name} for name, record in zip(names, records, strict=True)],
+        }
+
+
+def _point(sound: Sound, place: list[float], group: int) -> dict[str, Any]:
+    x, y = (round(float(v), 5) for v in place)
+    return {
+        "id": sound.id,
+        "x": x,
+        "y": y,
+        "kind": sound.kind,
+        "cluster": group,
+        "label": sound.label,
+        "origin": sound.origin,
+        "values": _values(sound.values),
+    }
+
+
+def _values(values: np.ndarray) -> dict[str, float]:
+    return {n: float(f"{float(v):.4g}") for n, v in zip(MEASURED, values, strict=True) if np.isfinite(v)}
+
+
+def _file_name(mix: Mix, kind: str) -> str:
+    word = kind_word(kind) if kind else "Sound"
+    born = kind_and_seed(mix.only) if mix.only else None
+    return f"{word}_m{born[1]:04d}.wav" if born else f"{word}_{mix.fingerprint}.wav"
+
+
+def _joined(tones: list[np.ndarray], step: int) -> np.ndarray:
+    """Sounds added up, each so many samples after the one before; where they would clip, all are lowered alike."""
+    from creativeml.synthesis.finish import PEAK_DBFS  # not at the top: torch loads for a second
+
+    row = np.zeros((len(tones) - 1) * step + max(map(len, tones)))
+    for n, tone in enumerate(tones):
+        row[n * step : n * step + len(tone)] += tone
+    loudest, limit = float(np.abs(row).max()), 10 ** (PEAK_DBFS / 20)
+    return row * (limit / loudest) if loudest > limit else row

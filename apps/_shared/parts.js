@@ -1,0 +1,33 @@
+// What all pages show alike; used by a page's own script, which stands below and has `element`, `setup`, `state` and
+// `find(selector)`, the first such part of the page.
+
+const svg = (path) => `<svg viewBox="0 0 24 24" aria-hidden="true">${path}</svg>`;
+const STAR = svg('<path d="m12 3.6 2.6 5.3 5.8.8-4.2 4.1 1 5.8-5.2-2.7-5.2 2.7 1-5.8-4.2-4.1 5.8-.8z"/>');
+const SAVE = svg('<path d="M12 4v11M7 10.5l5 5 5-5M5 20h14"/>');
+
+let retry = null;
+
+function showError(message, again) {
+  retry = again || null;
+  find(".dg-error p").textContent = message;
+  find(".dg-retry").hidden = !retry;
+  find(".dg-error").hidden = false;
+}
+
+function hideError() {
+  find(".dg-error").hidden = true;
+}
+
+function showTheme() {
+  if (state.dark !== null) document.body.classList.toggle("dark", state.dark);
+}
+
+function showModel() {
+  const { name, sha256, licence, version } = setup.model;
+  const rows = [["Model", name], ["Weights", `sha256 ${sha256.slice(0, 16)}…`], ["Licence of the weights", licence || "see the model card"], ["Version", `creativeml ${version}`]];
+  find(".dg-model").replaceChildren(...rows.flatMap(([term, text]) => {
+    const dt = document.createElement("dt"), dd = document.createElement("dd");
+    dt.textContent = term; dd.textContent = text;
+    return [dt, dd];
+  }));
+}
