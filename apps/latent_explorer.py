@@ -1,7 +1,8 @@
 """The latent explorer: a map of a model's sounds, and of your own among them, to walk and to draw on.
 
 Run it with `creativeml explore`, or by hand: `python apps/latent_explorer.py --help`.
-Programs use the same endpoints as the page: `/state`, `/map`, `/sounds`, `/walk`, `/morph`, `/near`, `/add`, `/bundle`, `/row`.
+Programs use the same endpoints as the page: `/state`, `/map`, `/sounds`, `/walk`, `/morph`, `/near`, `/add`, `/bundle`
+and `/row`.
 """
 
 from __future__ import annotations

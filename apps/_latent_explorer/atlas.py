@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
 from pathlib import Path
 from threading import Lock, Thread
+from typing import TypeVar
 
 import numpy as np
 import torch
+from _shared.background import Turns
+from torch import Tensor
+
 from _latent_explorer.layout import LEAST, grouped, placed
 from _latent_explorer.mixes import Mix, kind_and_seed
 from _latent_explorer.sounds import (
@@ -23,9 +26,6 @@ from _latent_explorer.sounds import (
     thinned,
 )
 from _latent_explorer.wishes import Progress, Wish
-from _shared.background import Turns
-from torch import Tensor
-
 from creativeml.errors import CreativeMLError
 from creativeml.evaluation.projections import PROJECTIONS, project
 from creativeml.synthesis.latent_paths import stops, straight

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from _latent_explorer.cache import kept, put
 from _latent_explorer.wishes import REACH, Wish
-
 from creativeml.errors import CreativeMLError, quoted
 from creativeml.evaluation.projections import cluster, project
 from creativeml.files import sha256_bytes

@@ -10,6 +10,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from _shared import serving
+
 from _latent_explorer import layout
 from _latent_explorer.mixes import Mix, between, checked_mix, kind_and_seed, label_of, mix_of
 from _latent_explorer.wishes import (
@@ -22,8 +24,6 @@ from _latent_explorer.wishes import (
     Progress,
     Wish,
 )
-from _shared import serving
-
 from creativeml.audio.io import wav_bytes
 from creativeml.data.classes import kind_of
 from creativeml.data.folders import printable
@@ -91,7 +91,9 @@ class Server:
         """
         return asdict(self._progress)
 
-    def map(self, arrange: str = "sound", projection: str = "t-sne", clustering: str = "k-means", groups: int = 8) -> dict:
+    def map(
+        self, arrange: str = "sound", projection: str = "t-sne", clustering: str = "k-means", groups: int = 8
+    ) -> dict:
         """Every sound with its place on a map.
 
         Args:
@@ -222,7 +224,11 @@ class Server:
             return {"point": _point(sound, place.tolist(), 0), "near": near, "notes": list(notes)}
 
     def bundle(self, mixes: list) -> dict:
-        """Zip archive of up to 256 sounds, numbered in their order, with a manifest. `mixes`: as `sounds` takes them."""
+        """Zip archive of sounds, numbered in their order, with a manifest.
+
+        Args:
+            mixes: up to 256, as `sounds` takes them.
+        """
         with serving.shown_errors():
             made = [self._sound(mix) for mix in self._checked(mixes, MAX_BUNDLE)]
             files = {f"{n:03d}_{record.file}": data for n, (data, record) in enumerate(made, 1)}

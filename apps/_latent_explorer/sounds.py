@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
+
 from _latent_explorer.cache import kept, put
 from _latent_explorer.mixes import label_of, model_id, own_id
 from _latent_explorer.wishes import MEASURED
-from torch import Tensor
-
 from creativeml.audio.descriptors.registry import describe
 from creativeml.data.folders import NamingRules, printable, scan_folder
 from creativeml.data.one_shots import read_dataset, select_rows
@@ -87,9 +87,8 @@ class ModelSounds:
 
     def kept(self) -> list[Sound] | None:
         """All of them from the cache; None if they are not there."""
-        count = self.count
-        shapes = {"points": (count, self._space.dim), "features": (count, STATISTICS_DIM), "values": (count, len(MEASURED))}
-        found = kept(self._file, shapes)
+        widths = {"points": self._space.dim, "features": STATISTICS_DIM, "values": len(MEASURED)}
+        found = kept(self._file, {name: (self.count, width) for name, width in widths.items()})
         if found is None:
             return None
         names = [(kind, seed) for seed in range(self._per_kind) for kind in self._space.kinds]

@@ -67,7 +67,8 @@ def atlas(parts, space, cache):
 
 @pytest.fixture(scope="module")
 def server(parts, atlas, tmp_path_factory):
-    return parts.server.Server(find_model("drums"), lambda: atlas, parts.wishes.Progress(), tmp_path_factory.mktemp("up"))
+    folder = tmp_path_factory.mktemp("up")
+    return parts.server.Server(find_model("drums"), lambda: atlas, parts.wishes.Progress(), folder)
 
 
 @pytest.fixture(scope="module")
@@ -257,7 +258,7 @@ def test_a_click_is_the_mixture_of_the_nearest_and_a_point_is_itself(server, cha
     shares = server.walk(chart["chart"], [place], 1)["records"][0]["shares"]
     order = sorted(points.values(), key=lambda p: (p["x"] - place[0]) ** 2 + (p["y"] - place[1]) ** 2)
     near = [p["id"] for p in order]
-    assert list(shares)[0] == near[0] and set(shares) <= set(near[:5]) and len(shares) > 1
+    assert next(iter(shares)) == near[0] and set(shares) <= set(near[:5]) and len(shares) > 1
     assert sum(shares.values()) == pytest.approx(1)
 
 
@@ -331,7 +332,8 @@ def test_a_recording_lies_amid_what_it_sounds_like(server, space):
     point = answer["point"]
     assert point["label"] == "bd_808" and point["kind"] == "kick" and point["origin"] == "own"
     near = np.array([[p["x"], p["y"]] for p in on["points"] if p["id"] in {names[n] for n in order[:5]}])
-    assert (near.min(0) - 1e-3 <= [point["x"], point["y"]]).all() and ([point["x"], point["y"]] <= near.max(0) + 1e-3).all()
+    place = np.array([point["x"], point["y"]])
+    assert (near.min(0) - 1e-3 <= place).all() and (place <= near.max(0) + 1e-3).all()
     # It sounds as itself, by its content's name; between it and others the model speaks.
     assert point["id"] == f"own:{sha256_file(BD_808)[:16]}"
     played = server.sounds([point["id"], {point["id"]: 0.5, "kick:0": 0.5}])
@@ -475,9 +477,9 @@ def test_wrong_ways_are_refused(server, chart, way, steps, words):
 
 @pytest.mark.parametrize("name", ["", "0" * 16, None, 7, ["x"], "../x"])
 def test_a_map_that_is_not_there_is_told(server, name):
-    for call in (lambda: server.walk(name, [[0, 0]]), lambda: server.near(name, "kick:0"), lambda: server.add(name, {})):
+    for call, values in ((server.walk, [[0, 0]]), (server.near, "kick:0"), (server.add, {})):
         with pytest.raises(gradio.Error, match="no longer there"):
-            call()
+            call(name, values)
 
 
 @pytest.mark.parametrize(
