@@ -85,6 +85,17 @@ def test_help_does_not_load_torch():
     assert all(verb in result.stdout for verb in VERBS)
 
 
+def test_importing_the_package_loads_nothing_heavy():
+    """Not even torch, until something of the package is used (what it costs: `tests/benchmarks/import_cost.py`)."""
+    code = (
+        "import sys; import creativeml; assert creativeml.__version__ and 'models' in creativeml.__all__;"
+        "heavy = {'torch', 'numpy', 'gradio', 'librosa', 'sklearn', 'scipy', 'matplotlib', 'lightning_fabric'};"
+        "print(sorted(heavy & set(sys.modules))); creativeml.describe; print('torch' in sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.stdout.split() == ["[]", "True"], result.stdout + result.stderr
+
+
 def test_base_install_needs_only_its_own_packages():
     """Loading and playing the bundled model must not import anything from the extras."""
     code = (

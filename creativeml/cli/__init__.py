@@ -26,6 +26,7 @@ VERBS: dict[str, Verb] = {
     "generate": Verb("creativeml.cli.generate:generate", "make drum sounds as wav files"),
     "resynthesize": Verb("creativeml.cli.resynthesize:resynthesize", "make a drum of your own again, varied, changed"),
     "describe": Verb("creativeml.cli.describe:describe", "measure sounds: brightness, depth, decay time, ..."),
+    "map": Verb("creativeml.cli.map:map_", "show a folder of sounds as a page, like sounds near one another"),
     "prepare": Verb("creativeml.cli.prepare:prepare", "turn folders of audio, or a corpus by name, into a dataset"),
     "train": Verb("creativeml.cli.train:train", "train a model on a dataset"),
     "evaluate": Verb("creativeml.cli.evaluate:evaluate", "measure how near a model's sounds are to real ones"),

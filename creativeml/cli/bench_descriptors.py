@@ -17,7 +17,7 @@ def run_descriptor_bench(repetitions: int, original: Path | None) -> dict[str, A
     """
     from creativeml.training import descriptor_speed, speed
 
-    batches = descriptor_speed.starter_sounds(), descriptor_speed.starter_sounds(repeated=True)
+    batches = descriptor_speed.timed_sounds(), descriptor_speed.timed_sounds(repeated=True)
     total = repetitions * descriptor_speed.turns(original is not None)
     with tqdm(total=total, unit="turn", disable=None, leave=False) as bar:
         figures = descriptor_speed.measure_descriptors(*batches, repetitions, bar.update, original=original)

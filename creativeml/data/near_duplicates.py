@@ -97,7 +97,7 @@ def find_duplicates(
             short.add(place, sound)
             long.add(place, sound)
             on_sound()
-        for place, earlier in _candidates(short, long):
+        for place, earlier in candidates(short, long):
             index, kept = members[place], members[earlier]
             if index in repeats or kept in repeats:
                 continue
@@ -106,8 +106,8 @@ def find_duplicates(
     return repeats
 
 
-def _candidates(short: WindowSpectra, long: WindowSpectra) -> list[tuple[int, int]]:
-    """Pairs (later, earlier) whose bounds do not rule them out, in order."""
+def candidates(short: WindowSpectra, long: WindowSpectra) -> list[tuple[int, int]]:
+    """Pairs (later, earlier) of sounds whose bounds do not rule out that they are the same, in order."""
     count = len(short.bands)
     # Rounding in single precision must not rule out a pair that stands exactly at the threshold.
     least = THRESHOLD - 1e-4

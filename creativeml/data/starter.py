@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -48,6 +49,32 @@ class StarterSounds:
         return (~kept_back).nonzero()[:, 0], kept_back.nonzero()[:, 0]
 
 
+@dataclass(frozen=True)
+class StarterFile:
+    """One recording of the starter pack."""
+
+    path: Path
+    kind: str
+    group: str
+    """Name of the source recording."""
+
+    def mono(self, sample_rate: int) -> np.ndarray:
+        """The mean of the channels `(n,)`, converted to a sample rate in Hz."""
+        audio = read_audio(self.path)
+        return resample(audio.samples.mean(0), audio.sample_rate, sample_rate)
+
+
+def starter_files() -> list[StarterFile]:
+    """All recordings of the starter pack, kind by kind.
+
+    Raises:
+        CreativeMLError: the pack did not come with this installation.
+    """
+    folder = project_folder("datasets") / "starter"
+    with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
+        return [StarterFile(folder / row["path"], row["class"], row["group"]) for row in csv.DictReader(file)]
+
+
 def starter_sounds(
     kinds: Sequence[str] | None = None, *, length_samples: int = 16384, sample_rate: int = 44100
 ) -> StarterSounds:
@@ -61,28 +88,22 @@ def starter_sounds(
     Raises:
         CreativeMLError: a kind that the pack does not have.
     """
-    folder = project_folder("datasets") / "starter"
-    with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    present = sorted({row["class"] for row in rows})
+    files = starter_files()
+    present = sorted({file.kind for file in files})
     chosen = tuple(present if kinds is None else kinds)
     missing = [kind for kind in chosen if kind not in present]
     if missing:
         raise CreativeMLError(f"the starter pack has no kind '{missing[0]}'; it has {', '.join(present)}")
-    rows = [row for row in rows if row["class"] in chosen]
-    sounds = torch.zeros(len(rows), length_samples)
-    for sound, row in zip(sounds, rows, strict=True):
-        audio = read_audio(folder / row["path"])
-        samples = audio.samples.mean(0)
-        if audio.sample_rate != sample_rate:
-            samples = resample(samples, audio.sample_rate, sample_rate)
-        samples = torch.from_numpy(np.ascontiguousarray(samples[:length_samples])).float()
+    files = [file for file in files if file.kind in chosen]
+    sounds = torch.zeros(len(files), length_samples)
+    for sound, file in zip(sounds, files, strict=True):
+        samples = torch.from_numpy(np.ascontiguousarray(file.mono(sample_rate)[:length_samples])).float()
         sound[: len(samples)] = samples / samples.abs().max().clamp_min(1e-9)
-    sources = sorted({row["group"] for row in rows})
+    sources = sorted({file.group for file in files})
     return StarterSounds(
         sounds,
-        torch.tensor([chosen.index(row["class"]) for row in rows]),
+        torch.tensor([chosen.index(file.kind) for file in files]),
         chosen,
-        torch.tensor([sources.index(row["group"]) for row in rows]),
+        torch.tensor([sources.index(file.group) for file in files]),
         sample_rate,
     )

@@ -67,19 +67,20 @@ DB_PER_SEMITONE = 0.3
 
 
 class Match:
-    """Distance of sounds from one recording.
+    """Distance of sounds from one recording, or of each from its own.
 
     Args:
-        recording: `(samples,)` float.
+        recording: `(samples,)` float, or `(b, samples)`: then as many sounds are compared, one with each.
         sample_rate: in Hz.
     """
 
     def __init__(self, recording: Tensor, sample_rate: int) -> None:
         self._sample_rate = sample_rate
-        self._energy = recording.square().sum()
-        self._levels = self._levels_of(recording[None])
-        self._partials, amplitudes = self._partials_of(recording[None])
-        self._weights = amplitudes / amplitudes.sum()
+        recordings = recording.reshape(-1, recording.shape[-1])
+        self._energy = recordings.square().sum(1, keepdim=True)
+        self._levels = self._levels_of(recordings)
+        self._partials, amplitudes = self._partials_of(recordings)
+        self._weights = amplitudes / amplitudes.sum(1, keepdim=True)
 
     def distance(self, sounds: Tensor) -> Tensor:
         """Distance of sounds `(b, samples)`, `(b,)` in dB.

@@ -33,6 +33,10 @@ RESOLUTIONS: tuple[Resolution, ...] = (
     Resolution(128, 64, 40, 0.25),
 )
 
+STFT_RESOLUTIONS: tuple[tuple[int, int, int], ...] = ((1024, 120, 600), (2048, 240, 1200), (512, 50, 240))
+"""Samples of transform, hop and window of `stft_distance`, as published."""
+_LEAST_MAGNITUDE = 1e-7
+
 
 def log_mel_pyramid(sounds: Tensor, sample_rate: int) -> list[Tensor]:
     """Log-mel spectrograms at the `RESOLUTIONS`, each `(b, bands, frames)`, 1 at full scale and 0 at the floor."""
@@ -67,3 +71,32 @@ def spectral_energy_distance(real: Tensor, first: Tensor, second: Tensor, sample
     r, x, y = (log_mel_pyramid(s, sample_rate) for s in (real, first, second))
     attraction = 0.5 * (pyramid_distance(r, x) + pyramid_distance(r, y))
     return (attraction - 0.5 * pyramid_distance(x, y)).mean()
+
+
+def stft_distance(sounds: Tensor, wanted: Tensor) -> Tensor:
+    """Multi-resolution STFT distance of sounds from others, one from each (R. Yamamoto, E. Song, J.-M. Kim, "Parallel
+    WaveGAN", 2020): mean over three resolutions of spectral convergence, the norm of the difference of the magnitudes
+    relative to that of the wanted ones, plus the mean absolute difference of their natural logarithms.
+
+    Levels count: bring sounds to one level first where they shall not.
+
+    Args:
+        sounds: `(b, samples)`.
+        wanted: `(b, samples)`, or `(1, samples)` for all.
+
+    Returns:
+        `(b,)`, 0 for equal sounds.
+    """
+    total = torch.zeros(len(sounds), device=sounds.device)
+    for size, hop, length in STFT_RESOLUTIONS:
+        made, aim = (_magnitudes(part, size, hop, length) for part in (sounds, wanted))
+        convergence = (made - aim).flatten(1).norm(dim=1) / aim.flatten(1).norm(dim=1).clamp_min(_LEAST_MAGNITUDE)
+        total = total + convergence + (made.log() - aim.log()).abs().flatten(1).mean(1)
+    return total / len(STFT_RESOLUTIONS)
+
+
+def _magnitudes(sounds: Tensor, size: int, hop: int, length: int) -> Tensor:
+    window = torch.hann_window(length, device=sounds.device)
+    spectrum = torch.stft(sounds.float(), size, hop, length, window, center=True, return_complex=True)
+    # Before the root: so the gradient of silence is finite.
+    return (spectrum.real.square() + spectrum.imag.square()).clamp_min(_LEAST_MAGNITUDE).sqrt()

@@ -6,9 +6,15 @@ import torch
 from torch import Tensor
 
 
-def sample_gaussian(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """A draw from a diagonal Gaussian that gradients pass through (reparameterisation, Kingma & Welling 2014)."""
-    return mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
+def sample_gaussian(mean: Tensor, log_variance: Tensor, noise: Tensor | None = None) -> Tensor:
+    """A draw from a diagonal Gaussian that gradients pass through (reparameterisation, Kingma & Welling 2014).
+
+    Args:
+        mean, log_variance: `(..., d)`.
+        noise: standard normal, of their shape; drawn afresh if None.
+    """
+    noise = torch.randn_like(mean) if noise is None else noise
+    return mean + torch.exp(0.5 * log_variance) * noise
 
 
 def kl_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:

@@ -18,6 +18,7 @@
 //   map.addPoint(point)                             one more, the view stays
 //   map.setColour("kind" | "cluster" | descriptor)  and its legend
 //   map.setFilter((point) => boolean | null)        others are faint and cannot be picked
+//   map.setChosen([name, ...])                      legend entries shown as pressed
 //   map.setLabels([{x, y, text}])                   written on the map, as names of groups
 //   map.setHighlights([id, ...])                    rings;  map.setPath([[x, y], ...])  a line;  [] takes either away
 //   map.select(id | null, {reveal: true})           map.selected: the point or null; reveal moves it into view
@@ -45,6 +46,7 @@ class CanvasMap {
     this.colourBy = "kind";
     this.mode = "pan";
     this.filter = null;
+    this.chosen = new Set();
     this.labels = [];
     this.highlights = new Set();
     this.path = [];
@@ -130,7 +132,7 @@ class CanvasMap {
   recolour() {
     const { options } = this;
     this.lookOf = this.colours.assign(this.points, this.colourBy, this.theme, this.colourBy === "kind" ? options.kinds : null);
-    this.colours.fillLegend(this.legend, this.theme, options.onLegend);
+    this.fillLegend();
     this.sprites = null;
     this.redraw(true);
   }
@@ -148,6 +150,15 @@ class CanvasMap {
 
   prefersDark() {
     return matchMedia("(prefers-color-scheme: dark)").matches;
+  }
+
+  fillLegend() {
+    this.colours.fillLegend(this.legend, this.theme, this.chosen, this.options.onLegend);
+  }
+
+  setChosen(names) {
+    this.chosen = new Set(names);
+    this.fillLegend();
   }
 
   setLabels(labels) {

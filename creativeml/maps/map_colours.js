@@ -1,12 +1,12 @@
 // Colours and shapes of a map's points.
 
 // Eleven colours that stay apart for eyes with two kinds of cones too (the tests compute how far); shapes alternate beside
-// them, so that no reader depends on hue alone and the first 55 names all look different.
+// them, so that no reader depends on hue alone and the first 66 names all look different.
 const MAP_COLOURS = {
   light: ["#265fe2", "#ca314b", "#c9b506", "#ac5e02", "#c2aed6", "#006f87", "#63173d", "#263c00", "#0ca7ff", "#3dc998", "#123373"],
   dark: ["#1e74fa", "#d90470", "#ffe340", "#db8206", "#a8b7ff", "#59abb3", "#9d4fb3", "#d8a585", "#6affdb", "#97ff82", "#c43e2f"],
 };
-const MAP_SHAPES = ["circle", "square", "triangle", "diamond", "cross"];
+const MAP_SHAPES = ["circle", "square", "triangle", "diamond", "cross", "wedge"];
 // From little to much: lightness runs one way from the ground's far end, blue to yellow, as all kinds of eyes see it.
 const MAP_RAMPS = {
   light: [[24, 38, 92], [43, 96, 140], [112, 128, 120], [176, 148, 62], [226, 172, 0]],
@@ -83,7 +83,7 @@ class MapColours {
   }
 
   // The legend's content; entries become buttons where `onPick(name)` is given.
-  fillLegend(box, theme, onPick) {
+  fillLegend(box, theme, chosen, onPick) {
     const title = document.createElement("p");
     title.className = "cm-legend-title";
     title.textContent = this.legendTitle();
@@ -94,6 +94,7 @@ class MapColours {
       entry.className = "cm-entry";
       if (entry.tagName === "BUTTON") {
         entry.type = "button";
+        entry.setAttribute("aria-pressed", chosen.has(look.name));
         entry.onclick = () => onPick(look.name);
       }
       const mark = document.createElement("canvas");
@@ -156,6 +157,7 @@ function drawMark(pen, x, y, radius, shape, colour, edge, hollow) {
 
 const MARK_CORNERS = {
   triangle: [[0, -1.1], [1, 0.75], [-1, 0.75]],
+  wedge: [[0, 1.1], [1, -0.75], [-1, -0.75]],
   diamond: [[0, -1.15], [1.15, 0], [0, 1.15], [-1.15, 0]],
   cross: [[-0.38, -1], [0.38, -1], [0.38, -0.38], [1, -0.38], [1, 0.38], [0.38, 0.38], [0.38, 1], [-0.38, 1], [-0.38, 0.38],
     [-1, 0.38], [-1, -0.38], [-0.38, -0.38]],

@@ -94,7 +94,7 @@ def adapt(
         if found < least:
             least, best = found, [t.detach().clone() for t in moving]
         if step < steps:
-            optimizer.param_groups[0]["lr"] = RATE * _schedule(step, steps)
+            optimizer.param_groups[0]["lr"] = RATE * schedule(step, steps)
             optimizer.zero_grad()
             miss.backward()
             for tensor in moving:
@@ -108,5 +108,6 @@ def adapt(
     return Adaptation(best[0][0], dict(zip(vectors, best[1:], strict=True)), taken)
 
 
-def _schedule(step: int, steps: int) -> float:
+def schedule(step: int, steps: int) -> float:
+    """Share of the highest rate at a step of so many: up over the first ones, then down along half a cosine."""
     return min(1.0, (step + 1) / WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * step / steps))

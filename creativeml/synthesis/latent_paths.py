@@ -1,7 +1,7 @@
 """Ways from one point of a latent space to another, and stops on them that are equally far apart for the ear.
 
     route = interpolate(space, kick, tom, count=16, how="geodesic")
-    sounds = space.decode(route.points)
+    route.sounds                                                     # (16, samples)
 
 - straight: the line between the points.
 - spherical: around the mean of known points, on which normal latents keep their distance from it (K. Shoemake,
@@ -45,7 +45,7 @@ class GeodesicConfig:
     """Half waves, 1 to so many, of which the bend is made."""
     steps: int = 12
     """Of gradient descent."""
-    rate: float = 0.05
+    rate: float = 0.006
     """Of Adam, relative to the distance of the ends."""
 
     def __post_init__(self) -> None:
@@ -61,11 +61,13 @@ class Route:
         points: `(count, dim)`, the ends among them.
         shares: of the way, at which they lie on it, `(count,)` from 0 to 1.
         steps: from stop to stop as heard, `(count - 1,)` in dB.
+        sounds: of the points, `(count, length_samples)`.
     """
 
     points: Tensor
     shares: Tensor
     steps: Tensor
+    sounds: Tensor
 
     @property
     def length(self) -> float:
@@ -199,7 +201,8 @@ def stops(space: LatentSpace, curve: Curve, count: int, *, even: bool = True) ->
     best: Route | None = None
     for _ in range(ROUNDS if even and count > 2 else 1):
         points = curve(shares.float())
-        route = Route(points, shares, steps_between(heard(space.decode(points), space.sample_rate)).double())
+        sounds = space.decode(points)
+        route = Route(points, shares, steps_between(heard(sounds, space.sample_rate)).double(), sounds)
         if best is None or route.unevenness < best.unevenness:
             best = route
         if route.unevenness <= EVEN:

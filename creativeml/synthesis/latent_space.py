@@ -4,8 +4,9 @@
     points = space.sample("snare", count=2, seed=1)        # two points
     sounds = space.decode(points.mean(0, keepdim=True))    # the sound half-way between them
 
-What walks, maps, searches and interpolates (`synthesis.walks`, `creativeml.maps`, the latent explorer) needs of a model
-is a `LatentSpace`; whether a GAN or an autoencoder lies behind it makes no difference there.
+What walks, maps, searches and interpolates (`latent_paths`, `latent_walk`, `latent_directions`, `latent_neighbours`,
+`plane_map`, `inversion`) needs of a model is a `LatentSpace`; whether a GAN or an autoencoder lies behind it makes no
+difference there.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def likely_kinds(sound: Tensor, instrument: Instrument) -> list[str]:
     All kinds, if the classifier knows none of them or hears another sample rate; kinds that it does not know are always
     among them.
     """
-    known = _classifier().config.kinds
+    known = classifier().config.kinds
     if not _hears(instrument):
         return list(instrument.kinds)
     shares = _shares(sound)[0].tolist()
@@ -74,7 +74,7 @@ def likely_kinds(sound: Tensor, instrument: Instrument) -> list[str]:
 
 def likeliest_kinds(sounds: Tensor, instrument: Instrument) -> list[str]:
     """The first of `likely_kinds` for each of several sounds `(n, samples)`, in one pass."""
-    known = _classifier().config.kinds
+    known = classifier().config.kinds
     if not _hears(instrument):
         return [instrument.kinds[0]] * len(sounds)
     both = [number for number, kind in enumerate(known) if kind in instrument.kinds]
@@ -82,20 +82,21 @@ def likeliest_kinds(sounds: Tensor, instrument: Instrument) -> list[str]:
 
 
 @cache
-def _classifier() -> DrumClassifier:
-    classifier = from_pretrained(bundled_models()["judge"])
-    assert isinstance(classifier, DrumClassifier)
-    return classifier
+def classifier() -> DrumClassifier:
+    """The bundled one, loaded when it is first wanted."""
+    loaded = from_pretrained(bundled_models()["judge"])
+    assert isinstance(loaded, DrumClassifier)
+    return loaded
 
 
 def _hears(instrument: Instrument) -> bool:
-    config = _classifier().config
+    config = classifier().config
     return config.sample_rate == instrument.sample_rate and bool(set(config.kinds) & set(instrument.kinds))
 
 
 def _shares(sounds: Tensor) -> Tensor:
     with torch.no_grad():
-        return _classifier().classify_embedding(_classifier().embed(sounds.cpu())).softmax(1)
+        return classifier().classify_embedding(classifier().embed(sounds.cpu())).softmax(1)
 
 
 def condition_of(instrument: Instrument, kind: str, descriptors: Mapping[str, float]) -> Tensor:

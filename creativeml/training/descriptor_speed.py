@@ -21,9 +21,9 @@ import torch
 from torch import Tensor
 
 from creativeml.audio.descriptors import TIMBRE, describe
-from creativeml.audio.io import read_audio, write_wav
+from creativeml.audio.io import write_wav
+from creativeml.data.starter import starter_files
 from creativeml.errors import CreativeMLError
-from creativeml.files import project_folder
 from creativeml.threads import threads
 from creativeml.training.speed import in_turns
 
@@ -46,7 +46,7 @@ for line in sys.stdin:
 """
 
 
-def starter_sounds(count: int = BATCH, samples: int = SAMPLES, *, repeated: bool = False) -> Tensor:
+def timed_sounds(count: int = BATCH, samples: int = SAMPLES, *, repeated: bool = False) -> Tensor:
     """(count, samples) float32: sounds of the starter pack at 44.1 kHz from all over it, one channel.
 
     Longer ones are cut, and shorter ones followed by silence, as in the batches of a training; or `repeated`, so that
@@ -55,14 +55,11 @@ def starter_sounds(count: int = BATCH, samples: int = SAMPLES, *, repeated: bool
     Raises:
         CreativeMLError: the pack did not come with this installation.
     """
-    sounds = (read_audio(path) for path in sorted(project_folder("datasets").glob("starter/*/*.flac")))
-    kept = [sound.samples.mean(0) for sound in sounds if sound.sample_rate == SAMPLE_RATE]
-    if not kept:
-        raise CreativeMLError("the starter pack did not come with this installation; install creativeml again")
-    chosen = [kept[place * len(kept) // count] for place in range(count)]
+    files = starter_files()
+    sounds = [files[place * len(files) // count].mono(SAMPLE_RATE).astype(np.float32) for place in range(count)]
     if repeated:
-        return torch.from_numpy(np.stack([np.resize(sound, samples) for sound in chosen]))
-    return torch.from_numpy(np.stack([np.pad(s[:samples], (0, max(0, samples - len(s)))) for s in chosen]))
+        return torch.from_numpy(np.stack([np.resize(sound, samples) for sound in sounds]))
+    return torch.from_numpy(np.stack([np.pad(s[:samples], (0, max(0, samples - len(s)))) for s in sounds]))
 
 
 def measure_descriptors(

@@ -17,26 +17,26 @@ import torch
 from creativeml.cli import run
 from creativeml.cli.bench_descriptors import descriptor_tables
 from creativeml.errors import CreativeMLError
-from creativeml.training.descriptor_speed import measure_descriptors, starter_sounds, turns
+from creativeml.training.descriptor_speed import measure_descriptors, timed_sounds, turns
 from creativeml.training.speed import machine
 
 CONTESTANTS = ["exact", "smooth", "smooth with gradient", "smooth, no silence", "smooth with gradient, no silence"]
 
 
 def test_the_sounds_are_real_and_full():
-    sounds = starter_sounds(6, 20_000, repeated=True)
+    sounds = timed_sounds(6, 20_000, repeated=True)
     assert sounds.shape == (6, 20_000) and sounds.dtype == torch.float32
     assert (sounds.abs().amax(-1) > 0.05).all() and len({float(s.sum()) for s in sounds}) == 6
     # Short ones are repeated, not followed by silence; unless that is what is wanted.
     assert (sounds[:, -10_000:].abs().amax(-1) > 1e-4).all()
-    padded = starter_sounds(6, 60_000)
+    padded = timed_sounds(6, 60_000)
     assert bool((padded[:, -100:] == 0).all(-1).any()) and bool((padded[:, :20_000] == sounds).all(-1).any())
 
 
 def test_every_contestant_is_measured():
     ticks: list[int] = []
     figures = measure_descriptors(
-        starter_sounds(2, 9000), starter_sounds(2, 9000, repeated=True), 2, lambda: ticks.append(1)
+        timed_sounds(2, 9000), timed_sounds(2, 9000, repeated=True), 2, lambda: ticks.append(1)
     )
     assert len(ticks) == 2 * turns(original=False)
     assert list(figures["clips_per_second"]) == CONTESTANTS and figures["clips"] == 2
@@ -59,7 +59,7 @@ def test_ratios_are_those_of_the_same_cores():
 
 
 def test_an_original_that_cannot_be_started_or_lacks_the_package(tmp_path):
-    sounds = starter_sounds(1, 9000)
+    sounds = timed_sounds(1, 9000)
     with pytest.raises(CreativeMLError, match=r"cannot be started.*nowhere.*name the Python"):
         measure_descriptors(sounds, sounds, 1, lambda: None, original=tmp_path / "nowhere")
     with pytest.raises(CreativeMLError, match=r"the original stopped.*timbral_models"):
@@ -75,9 +75,7 @@ def test_mistakes_are_one_line(capsys):
 @pytest.mark.skipif("TIMBRAL_PYTHON" not in os.environ, reason="TIMBRAL_PYTHON names no environment of the original")
 def test_the_original_takes_part_and_is_slower():
     python = Path(os.environ["TIMBRAL_PYTHON"])
-    figures = measure_descriptors(
-        starter_sounds(2, 30_000), starter_sounds(2, 30_000), 1, lambda: None, original=python
-    )
+    figures = measure_descriptors(timed_sounds(2, 30_000), timed_sounds(2, 30_000), 1, lambda: None, original=python)
     rates = figures["clips_per_second"]
     assert list(rates) == ["original", *CONTESTANTS]
     assert rates["smooth"]["1"] > 5 * rates["original"]["1"] > 0

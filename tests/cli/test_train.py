@@ -42,6 +42,14 @@ def test_from_starter_pack_to_a_model_and_on_from_there(starter, tmp_path):
     assert json.loads((out / "last/config.json").read_text())["info"]["step"] == 3
 
 
+def test_every_training_command_has_the_flag_that_learns_a_small_set_by_heart(capsys):
+    """What it does: `test_overfitting_two_sounds_learns_them` and `test_a_small_set_is_learnt_by_heart`."""
+    for command in (["drum_gan"], ["drum_vae"], ["classifier"]):
+        assert run(["train", *command, "--help"]) == 0
+        assert "--overfit" in capsys.readouterr().out
+    assert run(["train", "drum_gan", "--data", "none", "--out", "none", "--overfit", "none"]) == 2
+
+
 def test_dry_run_writes_nothing(starter, tmp_path, capsys):
     arguments = ["train", "drum_gan", "--data", str(starter), "--out", str(tmp_path / "run"), "--dry-run"]
     assert run([*arguments, "--accelerator", "cpu"]) == 0

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from creativeml.layers.activations import activation
-from creativeml.layers.init import fans, he_, initialise, xavier_
+from creativeml.layers.init import fans, he_, initialise, initialise_narrow, initialise_uniform, xavier_
+from creativeml.layers.perceptron import hidden_layers, perceptron
 
 WIDTH = 384
 
@@ -80,6 +81,31 @@ def test_variances_are_those_of_the_formulas(layer):
         initialise(layer, name)
         assert layer.weight.var().item() == pytest.approx(expected, rel=0.08)
         assert not layer.bias.any()
+
+
+def test_uniform_weights_have_the_variance_of_glorot_and_end_where_it_says():
+    torch.manual_seed(0)
+    layer = initialise_uniform(nn.Sequential(nn.Linear(300, 200)))[0]
+    assert layer.weight.var().item() == pytest.approx(2 / 500, rel=0.08) and not layer.bias.any()
+    assert 0.99 * math.sqrt(6 / 500) < layer.weight.abs().max() <= math.sqrt(6 / 500)
+
+
+def test_narrow_weights_are_as_wide_whatever_the_layers_size_and_gains_lie_round_one():
+    torch.manual_seed(0)
+    first, norm, last = initialise_narrow(nn.Sequential(nn.Conv2d(8, 64, 5), nn.BatchNorm2d(512), nn.Conv2d(64, 8, 3)))
+    for layer in (first, last):
+        assert layer.weight.std().item() == pytest.approx(0.02, rel=0.05) and layer.bias.any()
+    assert norm.weight.mean().item() == pytest.approx(1.0, abs=0.005) and not norm.bias.any()
+    assert norm.weight.std().item() == pytest.approx(0.02, rel=0.15)
+
+
+def test_a_perceptron_is_affine_maps_with_activations_between():
+    torch.manual_seed(0)
+    network, x = perceptron((5, 7, 3), "tanh"), torch.randn(4, 5)
+    (first, a), (last, b) = ((m.weight, m.bias) for m in network if isinstance(m, nn.Linear))
+    assert torch.allclose(network(x), torch.tanh(x @ first.T + a) @ last.T + b, atol=1e-6)
+    assert [type(m) for m in hidden_layers((5, 7, 3), dropout=0.1)] == 2 * [nn.Linear, nn.ReLU, nn.Dropout]
+    assert torch.equal(hidden_layers((5,))(x), x)
 
 
 def test_unknown_activations_are_refused():

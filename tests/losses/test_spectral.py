@@ -2,9 +2,11 @@
 
 import math
 
+import numpy as np
 import torch
+from scipy import signal
 
-from creativeml.losses.spectral import log_mel_pyramid, pyramid_distance, spectral_energy_distance
+from creativeml.losses.spectral import log_mel_pyramid, pyramid_distance, spectral_energy_distance, stft_distance
 
 RATE = 44100
 
@@ -41,3 +43,28 @@ def test_silence_gives_finite_values_and_gradients():
     silent = torch.zeros(2, 4096, requires_grad=True)
     spectral_energy_distance(torch.zeros(2, 4096), silent, silent.clone(), RATE).backward()
     assert silent.grad is not None and bool(silent.grad.isfinite().all())
+
+
+def test_stft_distance_is_that_of_the_paper():
+    """Against the formulas, with SciPy's transform."""
+    sounds, wanted = noise(4, 2), 0.5 * noise(5, 2)
+    expected = np.zeros(2)
+    for size, hop, length in ((1024, 120, 600), (2048, 240, 1200), (512, 50, 240)):
+        window = np.zeros(size)
+        first = (size - length) // 2
+        window[first : first + length] = signal.get_window("hann", length)
+        pair = []
+        for part in (sounds, wanted):
+            padded = np.pad(part.double().numpy(), ((0, 0), (size // 2, size // 2)), mode="reflect")
+            frames = np.lib.stride_tricks.sliding_window_view(padded, size, axis=1)[:, ::hop]
+            pair.append(np.sqrt(np.maximum(np.abs(np.fft.rfft(frames * window)) ** 2, 1e-7)))
+        made, aim = pair
+        expected += np.linalg.norm((made - aim).reshape(2, -1), axis=1) / np.linalg.norm(aim.reshape(2, -1), axis=1)
+        expected += np.abs(np.log(made) - np.log(aim)).mean((1, 2))
+    found = stft_distance(sounds, wanted)
+    np.testing.assert_allclose(found.numpy(), expected / 3, rtol=1e-4)
+    assert float(stft_distance(wanted, wanted).max()) == 0.0
+    torch.testing.assert_close(stft_distance(sounds, wanted[:1])[0], found[0])
+    silent = torch.zeros(1, 8192, requires_grad=True)
+    stft_distance(silent, wanted[:1]).sum().backward()
+    assert silent.grad is not None and bool(torch.isfinite(silent.grad).all())

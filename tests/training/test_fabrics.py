@@ -5,8 +5,10 @@ The two processes are real ones, started by torchrun and connected by gloo. What
 """
 
 import importlib.util
+import inspect
 import json
 import os
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +16,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import creativeml.training
 from creativeml.training.replicas import fabric_for
 
 SCRIPT = Path(__file__).parent / "library_trainings.py"
@@ -41,6 +44,17 @@ def two_processes(tmp_path_factory) -> list[dict]:
 def alike(first, second):
     states = [model.state_dict().values() for model in (first, second)]
     return all(torch.equal(a, b) for a, b in zip(*states, strict=True))
+
+
+def test_every_training_that_can_be_resumed_takes_a_fabric():
+    found = {}
+    for module in pkgutil.iter_modules(creativeml.training.__path__, "creativeml.training."):
+        for name, function in vars(importlib.import_module(module.name)).items():
+            if name.startswith(("train_", "fine_tune")) and inspect.isfunction(function):
+                found[name] = set(inspect.signature(function).parameters)
+    resumable = {name: flags for name, flags in found.items() if "resume" in flags}
+    assert {"train_minibatches", "train_word2vec", "train_deep_cluster", "fine_tune"} <= set(resumable)
+    assert [name for name, flags in resumable.items() if not {"folder", "fabric"} <= flags] == []
 
 
 @pytest.mark.parametrize("name", library.TRAININGS)

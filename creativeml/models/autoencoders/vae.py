@@ -95,10 +95,8 @@ class VAE(nn.Module):
             # What the latents' spread adds to the squared error on average.
             matrix: Tensor = self.decoder[-1].weight  # type: ignore[assignment]
             excess = (matrix.square().sum(0) * log_variance.exp()).sum(1)
-        elif noise is None:
-            latent = sample_gaussian(mean, log_variance)
         else:
-            latent = mean + torch.exp(0.5 * log_variance) * noise
+            latent = sample_gaussian(mean, log_variance, noise)
         surprise = gaussian_nll_with_variance(self.decode(latent), self.log_noise_variance.expand_as(x), x).sum(1)
         surprise = surprise + 0.5 * excess * torch.exp(-self.log_noise_variance)
         bound = -surprise - kl_standard_normal(mean, log_variance)

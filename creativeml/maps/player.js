@@ -1,0 +1,171 @@
+// Plays the sounds of a map: at once from the previews in the page, decoded before they are asked for; from the original
+// file where the page can reach it and it has been loaded in time.
+
+const DECODED_KEPT = 400;
+
+class MapPlayer {
+  // `data` as page.js has it; `say(text)` shows a line to the user.
+  constructor(data, say) {
+    this.data = data;
+    this.say = say;
+    this.blocks = new Map(); // number -> base64 text of many previews
+    this.decoded = new Map(); // preview number -> promise of an AudioBuffer; the latest used ones come last
+    this.ready = new Map(); // preview number -> AudioBuffer
+    this.volume = 0.8;
+    this.voice = null;
+    this.original = null; // {index, audio, reached}
+    this.played = []; // {index, from: "preview" | "original", delayMs}, for those who measure
+  }
+
+  get running() {
+    return this.context?.state === "running";
+  }
+
+  // Browsers let a page sound after a gesture only.
+  open() {
+    if (!this.context) {
+      this.context = new AudioContext({ latencyHint: "interactive" });
+      this.master = this.context.createGain();
+      this.master.gain.value = this.volume;
+      this.master.connect(this.context.destination);
+    }
+    if (this.context.state === "suspended") this.context.resume();
+  }
+
+  setVolume(volume) {
+    this.volume = volume;
+    if (this.context) this.master.gain.setTargetAtTime(volume, this.context.currentTime, 0.01);
+    if (this.original) this.original.audio.volume = volume;
+  }
+
+  // The preview's bytes: the page keeps many in one text, so that a large page opens quickly.
+  bytes(number) {
+    const [block, from, to] = this.data.previews[number];
+    if (!this.blocks.has(block)) this.blocks.set(block, document.getElementById(`sounds-${block}`).textContent);
+    const text = atob(this.blocks.get(block).slice(from, to));
+    return Uint8Array.from(text, (letter) => letter.charCodeAt(0)).buffer;
+  }
+
+  // Decoding needs no permission to sound.
+  decode(number) {
+    const known = this.decoded.get(number);
+    if (known) {
+      this.decoded.delete(number);
+      this.decoded.set(number, known);
+      return known;
+    }
+    this.decoder ??= new OfflineAudioContext(1, 1, 48000);
+    const promise = this.decoder.decodeAudioData(this.bytes(number)).then((buffer) => {
+      this.ready.set(number, buffer);
+      return buffer;
+    });
+    this.decoded.set(number, promise);
+    if (this.decoded.size > DECODED_KEPT) {
+      const oldest = this.decoded.keys().next().value;
+      this.decoded.delete(oldest);
+      this.ready.delete(oldest);
+    }
+    return promise;
+  }
+
+  previewOf(index) {
+    return this.data.sound[index] ?? null;
+  }
+
+  // Decode what may be asked for next.
+  expect(indices) {
+    for (const index of indices) {
+      const number = this.previewOf(index);
+      if (number !== null) this.decode(number).catch(() => {});
+    }
+  }
+
+  addressOf(index) {
+    const { base, names, addresses } = this.data;
+    if (base === null) return null;
+    return base + (addresses[index] ?? names[index].split("/").map(encodeURIComponent).join("/"));
+  }
+
+  // Load the original, so that the next click plays it; `onReach(reached)` says whether it can be.
+  prepare(index, onReach = () => {}) {
+    if (this.original?.index === index) return;
+    this.dropOriginal();
+    const address = this.addressOf(index);
+    if (address === null) return onReach(false);
+    const audio = new Audio();
+    const original = (this.original = { index, audio, reached: false });
+    audio.preload = "auto";
+    audio.volume = this.volume;
+    audio.oncanplaythrough = () => {
+      original.reached = true;
+      onReach(true);
+    };
+    audio.onerror = () => {
+      if (this.original === original) onReach(false);
+    };
+    audio.src = address;
+  }
+
+  dropOriginal() {
+    if (!this.original) return;
+    const { audio } = this.original;
+    audio.oncanplaythrough = audio.onerror = null;
+    audio.pause();
+    audio.removeAttribute("src");
+    this.original = null;
+  }
+
+  async play(index, { whole = true } = {}) {
+    const asked = performance.now();
+    this.open();
+    this.stop();
+    this.wanted = index;
+    if (whole && this.original?.index === index && this.original.reached) {
+      this.original.audio.currentTime = 0;
+      await this.original.audio.play();
+      return this.note(index, "original", asked);
+    }
+    const number = this.previewOf(index);
+    if (number === null) return this.playOriginal(index, asked);
+    try {
+      const buffer = this.ready.get(number) || (await this.decode(number));
+      if (this.wanted !== index) return; // another one has been struck meanwhile
+      this.start(buffer);
+      this.note(index, "preview", asked);
+    } catch {
+      this.say("This browser cannot decode the page's sounds (Ogg Opus). Use a newer one.");
+    }
+  }
+
+  // A sound without a preview: only its file can be played.
+  playOriginal(index, asked) {
+    const silent = () => this.say("This sound has no preview in the page, and its file is not beside it.");
+    this.prepare(index, (reached) => {
+      if (!reached) silent();
+      else if (this.wanted === index) this.original.audio.play().then(() => this.note(index, "original", asked), silent);
+    });
+  }
+
+  start(buffer) {
+    const source = this.context.createBufferSource(), gain = this.context.createGain();
+    source.buffer = buffer;
+    source.connect(gain).connect(this.master);
+    source.start();
+    this.voice = { source, gain, buffer };
+  }
+
+  note(index, from, asked) {
+    this.played.push({ index, from, delayMs: performance.now() - asked });
+  }
+
+  stop() {
+    this.wanted = null;
+    if (this.original) this.original.audio.pause();
+    if (!this.voice) return;
+    // A few milliseconds down to silence: a hard stop would click.
+    const now = this.context.currentTime;
+    this.voice.gain.gain.setTargetAtTime(0, now, 0.003);
+    this.voice.source.stop(now + 0.02);
+    this.voice = null;
+  }
+}
