@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -131,7 +132,12 @@ def files_of_dataset(root: Path) -> list[OwnFile]:
     """The recordings of a folder that `creativeml prepare` made, without duplicates and those of no kind."""
     info = read_dataset(root)
     _, rows = select_rows(info, "all", None)
-    return [OwnFile(info.root / row["path"], row["class"], printable(Path(row["path"]).stem)) for row in rows]
+    return [OwnFile(info.root / row["path"], row["class"], _stored_name(row["path"])) for row in rows]
+
+
+def _stored_name(path: str) -> str:
+    """What a recording was called before `creativeml prepare` put eight digits of its hash behind its name."""
+    return printable(re.sub(r"-[0-9a-f]{8}$", "", Path(path).stem))
 
 
 def files_of_folder(root: Path) -> list[OwnFile]:
