@@ -77,7 +77,7 @@ def main(
     space = StyleSpace(instrument)
     parts = {split: opened(data, split, space) for split in (*SPLITS, "train")}
     chosen = evenly(parts, sounds, seed)
-    settings = {"sha256": instrument.info.sha256, "steps": steps, "random": random, "candidates": candidates}
+    settings = {"sha256": instrument.info.sha256, "steps": steps, "drawn": random, "candidates": candidates}
     out.mkdir(parents=True, exist_ok=True)
     lines = read_lines(out / LINES, settings)
     missing = [(split, i) for split, i in chosen if parts[split].rows[i]["path"] not in lines]
@@ -121,7 +121,7 @@ def measure(
     path: Path,
 ) -> None:
     """Invert recordings and compare them, a line for each."""
-    train, random = parts["train"], int(str(settings["random"]))
+    train, random = parts["train"], int(str(settings["drawn"]))
     recordings = train.batch(range(len(train)))[0]
     each = -(-random // len(space.kinds))
     points = torch.cat([space.sample(kind, each, seed=1_000_000) for kind in space.kinds])[:random]
@@ -133,6 +133,9 @@ def measure(
     cloud, config = cloud_of(space), InversionConfig(steps=int(str(settings["steps"])))
     bar = tqdm(total=len(chosen), unit="recording", disable=None)
     with path.open("a", encoding="utf-8") as file, bar:
+        if file.tell():
+            # A line that was cut off ends here.
+            file.write("\n")
         for start in range(0, len(chosen), config.batch):
             part = chosen[start : start + config.batch]
             wanted = torch.cat([parts[split].batch([i])[0] for split, i in part])

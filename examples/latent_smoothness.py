@@ -26,12 +26,13 @@ from creativeml.audio.descriptors.registry import describe
 from creativeml.audio.log_mel import log_mel
 from creativeml.errors import CreativeMLError, require
 from creativeml.files import atomic_path
-from creativeml.synthesis.latent_paths import WAYS, interpolate
+from creativeml.synthesis.latent_paths import WAYS, GeodesicConfig, interpolate
 from creativeml.synthesis.latent_space import LatentSpace, StyleSpace
 
 APART, STEADY, LONGEST = 5.0, 0.95, 3.0
 FOR_MEAN = 40
 """Points of a kind of which the mean is taken that spherical ways go around."""
+GEODESIC = GeodesicConfig()
 LINES, PICTURE = "pairs.jsonl", "walks.png"
 
 
@@ -97,6 +98,9 @@ def main(
     sha256, gone = instrument.info.sha256, []
     out.mkdir(parents=True, exist_ok=True)
     with (out / LINES).open("a", encoding="utf-8") as lines:
+        if lines.tell():
+            # A line that was cut off ends here.
+            lines.write("\n")
         for way, kind, first in tqdm(plan, unit="way", disable=None):
             found = known.get((sha256, stops, way, kind, first))
             if found is None:
@@ -112,7 +116,7 @@ def main(
 def go(space: LatentSpace, sha256: str, way: str, kind: str, seed: int, stops: int, mean: Tensor) -> Gone:
     """Go one way and measure it."""
     start, end = space.sample(kind, 2, seed=seed)
-    route = interpolate(space, start, end, stops, way, mean=mean)
+    route = interpolate(space, start, end, stops, way, mean=mean, config=GEODESIC)
     bright = brightness(route.sounds, space.sample_rate)
     apart = abs(float(bright[-1] - bright[0]))
     return Gone(
@@ -128,8 +132,9 @@ def brightness(sounds: Tensor, sample_rate: int) -> Tensor:
 
 def steadiness(values: Tensor) -> float:
     """Spearman's rank correlation of values with their order, without its sign."""
-    statistic = require("scipy.stats", extra="train").spearmanr(range(len(values)), values.tolist()).statistic
-    return abs(float(statistic)) if statistic == statistic else 1.0
+    if bool((values == values[0]).all()):
+        return 1.0
+    return abs(float(require("scipy.stats", extra="train").spearmanr(range(len(values)), values.tolist()).statistic))
 
 
 def read_lines(path: Path) -> dict[tuple[str, int, str, str, int], Gone]:
@@ -173,7 +178,7 @@ def draw(space: LatentSpace, gone: list[Gone], means: dict[str, Tensor], path: P
     rows = upper.subplots(len(ways), pair.stops, squeeze=False)
     curves = lower.subplots(1, 2)
     for axes, way in zip(rows, ways, strict=True):
-        route = interpolate(space, start, end, pair.stops, way, mean=means[pair.kind])
+        route = interpolate(space, start, end, pair.stops, way, mean=means[pair.kind], config=GEODESIC)
         levels = log_mel(route.sounds[:, : space.sample_rate // 2], space.sample_rate, bands=64)
         for axis, level in zip(axes, levels, strict=True):
             axis.imshow(level.numpy(), origin="lower", aspect="auto", vmin=-80, vmax=0, cmap="magma")
