@@ -107,6 +107,6 @@ def label_of(kind: str, seed: int) -> str:
     return f"{kind} {seed}"
 
 
-def own_id(content: bytes) -> str:
-    """Name of a recording, by what is in it: the same file has the same name on every day."""
-    return f"own:{sha256_bytes(content)[:16]}"
+def own_id(content: str) -> str:
+    """Name of a recording, by the SHA-256 of its file: the same file has the same name on every day."""
+    return f"own:{content[:16]}"

@@ -25,7 +25,6 @@ from _latent_explorer.wishes import (
     Wish,
 )
 from creativeml.audio.io import wav_bytes
-from creativeml.data.classes import kind_of
 from creativeml.data.folders import printable
 from creativeml.errors import CreativeMLError, quoted
 from creativeml.files import sha256_bytes
@@ -149,7 +148,7 @@ class Server:
             if not is_whole(steps) or not 1 <= steps <= MAX_ROW:
                 raise CreativeMLError(f"steps must be a whole number from 1 to {MAX_ROW}, got {quoted(steps)}")
             places = layout.along(np.stack([layout.checked_place(place) for place in way]), steps)
-            mixes = [mix_of(layout.shares_at(on.places, on.ids, place)) for place in places]
+            mixes = [mix_of(shares) for shares in layout.shares_at(on.places, on.ids, places)]
             return {**self._answer(mixes), "places": places.tolist()}
 
     def morph(self, start: dict, end: dict, steps: int = 8) -> dict:
@@ -206,9 +205,8 @@ class Server:
         with serving.shown_errors():
             on = self._chart(chart)
             path, name = self._uploaded(file)
-            label = Path(name).stem[:60]
             try:
-                sound, notes = self._atlas().add(path, label, kind_of(label) or "")
+                sound, notes = self._atlas().add(path, name)
             except CreativeMLError as error:
                 # Where the file lies on this machine means nothing to the person who dropped it.
                 raise CreativeMLError(f"{name}: {str(error).replace(f'{path}: ', '')}") from error
