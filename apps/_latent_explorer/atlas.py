@@ -212,13 +212,10 @@ class Atlas:
                 self.progress.notes.append(note)
             library.files = files
             self._stage("Listening to your sounds", len(files))
-            sounds = self._own.listened(library, self._on_step)
+            sounds, repeated = self._own.listened(library, self._on_step)
             self._take(sounds, 0)
-            self.progress.notes += [
-                f"{refused.name}: {refused.reason}; {refused.remedy}" for refused in library.refused
-            ]
-            repeated = len(files) - len(library.refused) - len(sounds)
-            if repeated > 0:
+            self.progress.notes += [f"{file.name}: {file.reason}; {file.remedy}" for file in library.refused]
+            if repeated:
                 note = f"{repeated} of your files hold the same sound as another: each is shown once"
                 self.progress.notes.append(note)
             self.progress.edition += 1

@@ -166,8 +166,10 @@ class OwnSounds:
         found = Surveyed(LibraryFile(path, name, kind_of(Path(name).stem)), content, features)
         return self._sound(found, lambda: recording.samples), recording.notes
 
-    def listened(self, library: Library, on_step: OnStep) -> list[Sound]:
-        """The sounds of a library, each content once; what cannot be used is entered into `library.refused`.
+    def listened(self, library: Library, on_step: OnStep) -> tuple[list[Sound], int]:
+        """The sounds of a library, each content once, and how many files repeat one.
+
+        What cannot be used is entered into `library.refused`.
 
         Raises:
             CreativeMLError: the cache folder cannot be written.
@@ -179,20 +181,23 @@ class OwnSounds:
         finally:
             store.close()
         usable: dict[str, Surveyed] = {}
+        repeated = 0
         for sound in found:
             if sound.features.seconds > LONGEST_S:
                 reason = f"{sound.features.seconds:.0f} s long, more than the {LONGEST_S:g} s of a single hit"
                 library.refused.append(Refused(sound.file.name, reason, "cut a hit out of it"))
             else:
-                usable.setdefault(sound.content, sound)
-        return [self._sound(sound, partial(self._samples, sound.file.path)) for sound in usable.values()]
+                repeated += usable.setdefault(sound.content, sound) is not sound
+        return [self._sound(sound, partial(self._samples, sound.file.path)) for sound in usable.values()], repeated
 
     def _sound(self, found: Surveyed, samples: Callable[[], Tensor]) -> Sound:
-        named = kind_of_sound(found, judge().model.config.kinds)
+        # A dataset may have kinds of its own, which the classifier has never heard of.
+        kind = found.file.kind or kind_of_sound(found, judge().model.config.kinds).kind
         values = found.features.descriptors[[NAMES.index(name) for name in MEASURED]]
-        kind = "" if named.kind == UNSURE else named.kind
         label = PurePosixPath(found.file.name).stem[:60]
-        return Sound(own_id(found.content), kind, label, found.features.timbre, values, samples=samples)
+        return Sound(
+            own_id(found.content), "" if kind == UNSURE else kind, label, found.features.timbre, values, samples=samples
+        )
 
     def _samples(self, path: Path) -> Tensor:
         return self._recording(path).samples

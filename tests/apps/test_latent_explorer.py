@@ -141,6 +141,17 @@ def test_own_folders_are_on_the_map_and_what_is_unusable_is_told(parts, space, c
     assert torch.equal(sound.samples(), expected)
 
 
+def test_a_dataset_brings_its_kinds_and_names(parts, space, cache, tmp_path):
+    shutil.copy(BD_808, tmp_path / "low_thud-0123abcd.flac")
+    shutil.copy(STARTER / "kick" / "bd_fat.flac", tmp_path / "again-0123abcd.flac")
+    (tmp_path / "dataset.json").write_text('{"sample_rate": 44100, "length_samples": 65536, "kinds": ["thud"]}')
+    rows = ["low_thud-0123abcd.flac,thud,train,", "again-0123abcd.flac,thud,test,low_thud-0123abcd.flac"]
+    (tmp_path / "manifest.csv").write_text("\n".join(["path,class,split,duplicate_of", *rows]))
+    atlas, progress = gathered(parts, space, cache, lambda: parts.sounds.files_of_dataset(tmp_path))
+    own = [(sound.label, sound.kind) for sound in atlas.sounds() if sound.origin == "own"]
+    assert own == [("low_thud", "thud")] and not progress.notes
+
+
 def test_a_folder_that_is_no_dataset_is_told_and_the_model_is_there(parts, space, cache, tmp_path, capsys):
     atlas, progress = gathered(parts, space, cache, lambda: parts.sounds.files_of_dataset(tmp_path))
     assert "is not a dataset folder" in progress.error and "creativeml prepare" in progress.error

@@ -1,7 +1,8 @@
 """Takes the README's pictures of the pages: `python tests/browser/take_screenshot.py [drum_generator|latent_explorer]`.
 
 It starts the page with the bundled model as a user does, does what the pictures show, and writes
-apps/screenshots/NAME.png, without a name of all pages. Needs playwright and a Chromium, as the tests here do, and Pillow.
+apps/screenshots/NAME.png, without a name of all pages. Needs playwright and a Chromium, as the tests here do, and
+Pillow.
 """
 
 from __future__ import annotations
