@@ -1,14 +1,17 @@
 """The latent explorer: a map of a model's sounds, and of your own among them, to walk and to draw on.
 
 Run it with `creativeml explore`, or by hand: `python apps/latent_explorer.py --help`.
-Programs use the same endpoints as the page: `/state`, `/map`, `/sounds`, `/walk`, `/morph`, `/near`, `/add`, `/bundle`, `/row`.
+Programs use the same endpoints as the page: `/state`, `/map`, `/sounds`, `/walk`, `/morph`, `/near`, `/add`, `/bundle`
+and `/row`.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,19 +114,27 @@ class Sources:
 def gathering(info: ModelInfo, sources: Sources, progress: wishes.Progress) -> Atlas:
     """The atlas of all sources, just begun."""
     from _latent_explorer.atlas import Atlas, warm_up
-    from _latent_explorer.sounds import OwnFile, files_of_dataset, files_of_folder
+    from _latent_explorer.sounds import files_of_dataset
 
     from creativeml.data.gather import default_cache
+    from creativeml.maps.library import Library, read_library
     from creativeml.synthesis.autoencoder_space import open_space
 
-    def files() -> list[OwnFile]:
-        found = files_of_dataset(sources.data) if sources.data else []
-        return found + (files_of_folder(sources.sounds) if sources.sounds else [])
-
+    libraries: list[Callable[[], Library]] = []
+    if sources.data:
+        libraries.append(partial(files_of_dataset, sources.data))
+    if sources.sounds:
+        libraries.append(partial(read_library, sources.sounds))
     try:
         require("sklearn", extra="apps")
-        space, cache = open_space(sources.model), default_cache() / "explorer"
-        atlas = Atlas(space, info.sha256, per_kind=sources.per_kind, files=files, cache=cache, progress=progress)
+        atlas = Atlas(
+            open_space(sources.model),
+            info.sha256,
+            per_kind=sources.per_kind,
+            libraries=libraries,
+            cache=default_cache(),
+            progress=progress,
+        )
         atlas.start()
         warm_up()
     except CreativeMLError as error:

@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from threading import Lock, Thread
+from typing import TypeVar
 
 import numpy as np
 import torch
-from _latent_explorer.layout import LEAST, grouped, placed
-from _latent_explorer.mixes import Mix, kind_and_seed
-from _latent_explorer.sounds import (
-    MOST_OWN,
-    ModelSounds,
-    OwnFile,
-    OwnSounds,
-    Sound,
-    Unusable,
-    heard,
-    thinned,
-)
-from _latent_explorer.wishes import Progress, Wish
 from _shared.background import Turns
 from torch import Tensor
 
+from _latent_explorer.layout import LEAST, grouped, placed
+from _latent_explorer.mixes import Mix, kind_and_seed
+from _latent_explorer.sounds import MOST_OWN, ModelSounds, OwnSounds, Sound, heard, thinned
+from _latent_explorer.wishes import Progress, Wish
 from creativeml.errors import CreativeMLError
 from creativeml.evaluation.projections import PROJECTIONS, project
+from creativeml.maps.library import Library
 from creativeml.synthesis.latent_paths import stops, straight
 from creativeml.synthesis.latent_space import LatentSpace
 
@@ -45,8 +37,8 @@ class Atlas:
         space: the model's; used by one caller at a time.
         sha256: of its weights.
         per_kind: of the model's own sounds.
-        files: finds recordings for the same map.
-        cache: folder for what took long.
+        libraries: find recordings for the same map.
+        cache: the user's cache folder.
         progress: is kept up to date.
     """
 
@@ -56,15 +48,15 @@ class Atlas:
         sha256: str,
         *,
         per_kind: int,
-        files: Callable[[], list[OwnFile]],
+        libraries: Sequence[Callable[[], Library]],
         cache: Path,
         progress: Progress,
     ) -> None:
         self.space, self.progress = space, progress
         self.turns = Turns()
-        self._cache, self._files = cache, files
-        self._model = ModelSounds(space, per_kind, sha256, cache)
-        self._own = OwnSounds(space, cache)
+        self._cache, self._libraries = cache / "explorer", libraries
+        self._model = ModelSounds(space, per_kind, sha256, self._cache)
+        self._own = OwnSounds(space, cache / "map")
         self._sounds: dict[str, Sound] = {}
         self._added: list[str] = []
         self._points: dict[str, Tensor] = {}
@@ -84,7 +76,7 @@ class Atlas:
         with self._lock:
             return self._sounds.get(name)
 
-    def add(self, path: Path, label: str, kind: str) -> tuple[Sound, tuple[str, ...]]:
+    def add(self, path: Path, name: str) -> tuple[Sound, tuple[str, ...]]:
         """Put one more recording on the map.
 
         Returns:
@@ -94,7 +86,7 @@ class Atlas:
             CreativeMLError: not usable as a recording.
         """
         with self.turns.asked():
-            sound, notes = self._own.read(path, label, kind)
+            sound, notes = self._own.added(path, name)
         with self._lock:
             known = self._sounds.setdefault(sound.id, sound)
             if known is sound:
@@ -212,27 +204,24 @@ class Atlas:
         self.progress.edition += 1
 
     def _gather_own(self) -> None:
-        found = self._files()
-        if not found:
-            return
-        files = thinned(found)
-        if len(files) < len(found):
-            note = f"{len(found)} recordings are more than the {MOST_OWN} that a map holds: {len(files)} are shown"
-            self.progress.notes.append(note)
-        self._stage("Listening to your sounds", len(files))
-        unusable: list[Unusable] = []
-        batches = self._own.batches(files)
-        before = len(self.sounds())
-        while batch := self._next(batches):
-            self._take(batch[0], len(batch[0]) + len(batch[1]))
-            unusable += batch[1]
-        self._note(unusable, len(files) - len(unusable) - (len(self.sounds()) - before))
-        self.progress.edition += 1
+        for find in self._libraries:
+            library = find()
+            files, found = thinned(library.files), len(library.files)
+            if len(files) < found:
+                note = f"{found} recordings are more than the {MOST_OWN} that a map holds: {len(files)} are shown"
+                self.progress.notes.append(note)
+            library.files = files
+            self._stage("Listening to your sounds", len(files))
+            sounds, repeated = self._own.listened(library, self._on_step)
+            self._take(sounds, 0)
+            self.progress.notes += [f"{file.name}: {file.reason}; {file.remedy}" for file in library.refused]
+            if repeated:
+                note = f"{repeated} of your files hold the same sound as another: each is shown once"
+                self.progress.notes.append(note)
+            self.progress.edition += 1
 
-    def _note(self, unusable: list[Unusable], repeated: int) -> None:
-        self.progress.notes += [f"{file.name}: {file.reason}" for file in unusable]
-        if repeated > 0:
-            self.progress.notes.append(f"{repeated} of your files hold the same sound as another: each is shown once")
+    def _on_step(self, stage: str, done: int, of: int) -> None:
+        self.progress.done, self.progress.of = done, of
 
     def _next(self, batches: Iterator[T]) -> T | None:
         with self.turns.ahead():

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from _latent_explorer.cache import kept, put
 from _latent_explorer.wishes import REACH, Wish
-
 from creativeml.errors import CreativeMLError, quoted
 from creativeml.evaluation.projections import cluster, project
 from creativeml.files import sha256_bytes
@@ -17,7 +17,6 @@ from creativeml.synthesis.catalog import is_number
 LEAST = 4
 """Sounds of a map."""
 KEPT_LAYOUTS = 64
-_NEAR = 6
 _FORMAT = 1
 
 
@@ -54,23 +53,16 @@ def grouped(features: np.ndarray, wish: Wish) -> list[int]:
     return rank[found].tolist()
 
 
-def shares_at(places: np.ndarray, ids: list[str], place: np.ndarray) -> dict[str, float]:
-    """Which points stand for a place, and with what weights: its nearest, the nearer the more.
+def shares_at(known: np.ndarray, ids: list[str], places: np.ndarray) -> list[dict[str, float]]:
+    """Which of the known points, at places `(n, 2)`, stand for each of the places `(m, 2)`, and with what shares."""
+    # Not at the top: torch loads for a second, which pages need not wait for.
+    import torch
 
-    The weights are those of Shepard's method as Franke and Little mended it (Franke 1982): they go to zero where a
-    point ceases to be among the nearest, so that the sound changes steadily along any way, and at a point the place is
-    that point.
-    """
-    distances = np.hypot(*(places - place).T)
-    order = np.argsort(distances, kind="stable")[: min(_NEAR, len(ids))]
-    near = distances[order]
-    if near[0] < 1e-6 or len(order) == 1:
-        return {ids[order[0]]: 1.0}
-    reach = max(float(near[-1]), float(near[0]) * 1.001)
-    weights = np.square((reach - near[:-1]) / (reach * near[:-1]))
-    return {ids[n]: float(weight) for n, weight in zip(order[:-1], weights, strict=True)} | (
-        {} if weights.sum() > 0 else {ids[order[0]]: 1.0}
-    )
+    from creativeml.synthesis.plane_map import PlaneMap
+
+    at = torch.from_numpy(known.astype(np.float64))
+    plane = PlaneMap(at, at)
+    return [{ids[n]: share for n, share in plane.parts(place)} for place in torch.from_numpy(places)]
 
 
 def place_among(places: np.ndarray, distances: np.ndarray) -> np.ndarray:

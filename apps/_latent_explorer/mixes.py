@@ -72,9 +72,8 @@ def checked_mix(value: Any, kinds: Sequence[str]) -> Mix:
     if isinstance(value, str):
         value = {value: 1}
     if not isinstance(value, dict) or not 1 <= len(value) <= MAX_PARTS:
-        raise CreativeMLError(
-            f'a sound is named like {{"kick:3": 0.7, "snare:0": 0.3}}, with 1 to {MAX_PARTS} points; got {quoted(value)}'
-        )
+        form = f'a sound is named like {{"kick:3": 0.7, "snare:0": 0.3}}, with 1 to {MAX_PARTS} points'
+        raise CreativeMLError(f"{form}; got {quoted(value)}")
     for name, share in value.items():
         _check_name(name, kinds)
         if not is_number(share) or not 0 <= share <= 1e6:
@@ -108,6 +107,6 @@ def label_of(kind: str, seed: int) -> str:
     return f"{kind} {seed}"
 
 
-def own_id(content: bytes) -> str:
-    """Name of a recording, by what is in it: the same file has the same name on every day."""
-    return f"own:{sha256_bytes(content)[:16]}"
+def own_id(content: str) -> str:
+    """Name of a recording, by the SHA-256 of its file: the same file has the same name on every day."""
+    return f"own:{content[:16]}"

@@ -316,6 +316,7 @@ function takeMap(chart, points) {
   const own = points.filter((p) => p.origin === "own").length;
   tell(`${points.length - own} sounds of the model${own ? `, ${own} of yours` : ""}`);
   element.firstElementChild.dataset.maps = Number(element.firstElementChild.dataset.maps || 0) + 1;
+  paintPage();
   fillCorners(map.points);
   const middle = [...points].sort((a, b) => Math.hypot(a.x, a.y) - Math.hypot(b.x, b.y));
   fetchAhead(middle.slice(0, IDLE_AHEAD));

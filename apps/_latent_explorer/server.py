@@ -10,6 +10,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from _shared import serving
+
 from _latent_explorer import layout
 from _latent_explorer.mixes import Mix, between, checked_mix, kind_and_seed, label_of, mix_of
 from _latent_explorer.wishes import (
@@ -22,10 +24,7 @@ from _latent_explorer.wishes import (
     Progress,
     Wish,
 )
-from _shared import serving
-
 from creativeml.audio.io import wav_bytes
-from creativeml.data.classes import kind_of
 from creativeml.data.folders import printable
 from creativeml.errors import CreativeMLError, quoted
 from creativeml.files import sha256_bytes
@@ -91,7 +90,9 @@ class Server:
         """
         return asdict(self._progress)
 
-    def map(self, arrange: str = "sound", projection: str = "t-sne", clustering: str = "k-means", groups: int = 8) -> dict:
+    def map(
+        self, arrange: str = "sound", projection: str = "t-sne", clustering: str = "k-means", groups: int = 8
+    ) -> dict:
         """Every sound with its place on a map.
 
         Args:
@@ -147,7 +148,7 @@ class Server:
             if not is_whole(steps) or not 1 <= steps <= MAX_ROW:
                 raise CreativeMLError(f"steps must be a whole number from 1 to {MAX_ROW}, got {quoted(steps)}")
             places = layout.along(np.stack([layout.checked_place(place) for place in way]), steps)
-            mixes = [mix_of(layout.shares_at(on.places, on.ids, place)) for place in places]
+            mixes = [mix_of(shares) for shares in layout.shares_at(on.places, on.ids, places)]
             return {**self._answer(mixes), "places": places.tolist()}
 
     def morph(self, start: dict, end: dict, steps: int = 8) -> dict:
@@ -204,9 +205,8 @@ class Server:
         with serving.shown_errors():
             on = self._chart(chart)
             path, name = self._uploaded(file)
-            label = Path(name).stem[:60]
             try:
-                sound, notes = self._atlas().add(path, label, kind_of(label) or "")
+                sound, notes = self._atlas().add(path, name)
             except CreativeMLError as error:
                 # Where the file lies on this machine means nothing to the person who dropped it.
                 raise CreativeMLError(f"{name}: {str(error).replace(f'{path}: ', '')}") from error
@@ -222,7 +222,11 @@ class Server:
             return {"point": _point(sound, place.tolist(), 0), "near": near, "notes": list(notes)}
 
     def bundle(self, mixes: list) -> dict:
-        """Zip archive of up to 256 sounds, numbered in their order, with a manifest. `mixes`: as `sounds` takes them."""
+        """Zip archive of sounds, numbered in their order, with a manifest.
+
+        Args:
+            mixes: up to 256, as `sounds` takes them.
+        """
         with serving.shown_errors():
             made = [self._sound(mix) for mix in self._checked(mixes, MAX_BUNDLE)]
             files = {f"{n:03d}_{record.file}": data for n, (data, record) in enumerate(made, 1)}

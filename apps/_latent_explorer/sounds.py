@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-import contextlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import torch
+from torch import Tensor
+
 from _latent_explorer.cache import kept, put
 from _latent_explorer.mixes import label_of, model_id, own_id
 from _latent_explorer.wishes import MEASURED
-from torch import Tensor
-
 from creativeml.audio.descriptors.registry import describe
-from creativeml.data.folders import NamingRules, printable, scan_folder
+from creativeml.data.classes import kind_of
+from creativeml.data.folders import Refused, printable
 from creativeml.data.one_shots import read_dataset, select_rows
-from creativeml.errors import CreativeMLError
 from creativeml.evaluation.embeddings import STATISTICS_DIM, log_mel_statistics
-from creativeml.files import sha256_bytes
+from creativeml.files import sha256_file
+from creativeml.maps.features import NAMES, judge, load, measure, version
+from creativeml.maps.layout import UNSURE, kind_of_sound
+from creativeml.maps.library import Library, LibraryFile
+from creativeml.maps.store import Store
+from creativeml.maps.survey import OnStep, survey
+from creativeml.maps.survey import Sound as Surveyed
 from creativeml.synthesis.latent_space import LatentSpace
-from creativeml.synthesis.recordings import read_recording
+from creativeml.synthesis.recordings import LONGEST_S, Recording, read_recording
 from creativeml.threads import threads
 
 MOST_OWN = 3000
 """Recordings on a map: of more, every second, third, ... is taken."""
-BATCH = 16
 _FORMAT = 1
 
 
@@ -87,9 +93,8 @@ class ModelSounds:
 
     def kept(self) -> list[Sound] | None:
         """All of them from the cache; None if they are not there."""
-        count = self.count
-        shapes = {"points": (count, self._space.dim), "features": (count, STATISTICS_DIM), "values": (count, len(MEASURED))}
-        found = kept(self._file, shapes)
+        widths = {"points": self._space.dim, "features": STATISTICS_DIM, "values": len(MEASURED)}
+        found = kept(self._file, {name: (self.count, width) for name, width in widths.items()})
         if found is None:
             return None
         names = [(kind, seed) for seed in range(self._per_kind) for kind in self._space.kinds]
@@ -119,118 +124,83 @@ class ModelSounds:
         ]
 
 
-@dataclass(frozen=True)
-class OwnFile:
-    """A recording that is to be on the map."""
-
-    path: Path
-    kind: str
-    name: str
-
-
-def files_of_dataset(root: Path) -> list[OwnFile]:
+def files_of_dataset(root: Path) -> Library:
     """The recordings of a folder that `creativeml prepare` made, without duplicates and those of no kind."""
     info = read_dataset(root)
     _, rows = select_rows(info, "all", None)
-    return [OwnFile(info.root / row["path"], row["class"], printable(Path(row["path"]).stem)) for row in rows]
+    return Library(info.root, [LibraryFile(info.root / r["path"], _stored_name(r["path"]), r["class"]) for r in rows])
 
 
-def files_of_folder(root: Path) -> list[OwnFile]:
-    """The sounds below any folder, their kinds read from names.
-
-    Raises:
-        CreativeMLError: there is no such folder, or no sound in it.
-    """
-    if not root.is_dir():
-        raise CreativeMLError(f"{root}: there is no such folder; give one that holds sounds")
-    found = scan_folder(root, root.resolve().name, NamingRules())
-    if not found.sounds:
-        raise CreativeMLError(f"{root}: there is no sound in it; give a folder that holds wav or flac files")
-    return [OwnFile(sound.path, sound.kind or "", printable(sound.path.stem)) for sound in found.sounds]
+def _stored_name(path: str) -> str:
+    """What a recording was called before `creativeml prepare` put eight digits of its hash behind its name."""
+    return printable(re.sub(r"-[0-9a-f]{8}(\.\w+)$", r"\1", Path(path).name))
 
 
-def thinned(files: list[OwnFile]) -> list[OwnFile]:
+def thinned(files: list[LibraryFile]) -> list[LibraryFile]:
     """Not more than a map holds, evenly from the whole list."""
     step = -(-len(files) // MOST_OWN)
     return files[:: max(1, step)]
 
 
-@dataclass(frozen=True)
-class Unusable:
-    """A file that is not on the map, and why."""
-
-    name: str
-    reason: str
-
-
 class OwnSounds:
-    """Recordings as a model would have heard them in training; what was measured of them is kept.
+    """Recordings as a model would have heard them in training.
 
     Args:
         space: whose rate and length they get.
-        cache: folder.
+        cache: folder where `creativeml map` keeps what it measured, too.
     """
 
     def __init__(self, space: LatentSpace, cache: Path) -> None:
         self._space, self._cache = space, cache
 
-    def read(self, path: Path, label: str, kind: str) -> tuple[Sound, tuple[str, ...]]:
-        """One file as a sound, and what was done to it.
+    def added(self, path: Path, name: str) -> tuple[Sound, tuple[str, ...]]:
+        """One file that was handed over, and what was done to it. It may be gone tomorrow: nothing is read later.
 
         Raises:
             CreativeMLError: not usable as a recording, with the reason.
         """
-        identity, samples, notes = self._read(path)
-        features, values = (table[0] for table in heard(samples[None], self._space.sample_rate))
-        # In memory: a file that was handed over may be gone tomorrow.
-        return Sound(identity, kind, label, features, values, samples=lambda: samples), notes
+        recording = self._recording(path)
+        with threads(1):
+            (features,) = measure([load(path)], previews=False)
+        content = sha256_file(path)
+        found = Surveyed(LibraryFile(path, name, kind_of(Path(name).stem)), content, features)
+        return self._sound(found, lambda: recording.samples), recording.notes
 
-    def batches(self, files: Sequence[OwnFile]) -> Iterator[tuple[list[Sound], list[Unusable]]]:
-        """Many files, some at a time; those that cannot be used with their reasons."""
-        for start in range(0, len(files), BATCH):
-            yield self._batch(files[start : start + BATCH])
+    def listened(self, library: Library, on_step: OnStep) -> tuple[list[Sound], int]:
+        """The sounds of a library, each content once, and how many files repeat one.
 
-    def _batch(self, files: Sequence[OwnFile]) -> tuple[list[Sound], list[Unusable]]:
-        path = self._cache / f"own-{self._key(files)}.safetensors"
-        shapes = {"ids": 8, "features": STATISTICS_DIM, "values": len(MEASURED)}
-        table = kept(path, {name: (len(files), width) for name, width in shapes.items()})
-        if table is None:
-            return self._measured(files, path)
-        names = [f"own:{row.astype(np.uint8).tobytes().hex()}" for row in table["ids"]]
-        rows = zip(files, names, table["features"], table["values"], strict=True)
-        return [self._sound(*row) for row in rows], []
+        What cannot be used is entered into `library.refused`.
 
-    def _measured(self, files: Sequence[OwnFile], keep_at: Path) -> tuple[list[Sound], list[Unusable]]:
-        used, names, read, unusable = [], [], [], []
-        for file in files:
-            try:
-                identity, samples, _ = self._read(file.path)
-            except CreativeMLError as error:
-                unusable.append(Unusable(file.name, str(error).replace(f"{file.path}: ", "")))
-                continue
-            used.append(file)
-            names.append(identity)
-            read.append(samples)
-        if not used:
-            return [], unusable
-        features, values = heard(torch.stack(read), self._space.sample_rate)
-        if not unusable:
-            ids = np.array([list(bytes.fromhex(name.removeprefix("own:"))) for name in names], dtype=np.uint8)
-            put(keep_at, {"ids": ids, "features": features, "values": values})
-        return [self._sound(*row) for row in zip(used, names, features, values, strict=True)], unusable
+        Raises:
+            CreativeMLError: the cache folder cannot be written.
+        """
+        store = Store(self._cache, version())
+        try:
+            # One thread: the rest is for whoever plays meanwhile.
+            found = survey(library, store, previews=False, workers=1, on_step=on_step)
+        finally:
+            store.close()
+        usable: dict[str, Surveyed] = {}
+        repeated = 0
+        for sound in found:
+            if sound.features.seconds > LONGEST_S:
+                reason = f"{sound.features.seconds:.0f} s long, more than the {LONGEST_S:g} s of a single hit"
+                library.refused.append(Refused(sound.file.name, reason, "cut a hit out of it"))
+            else:
+                repeated += usable.setdefault(sound.content, sound) is not sound
+        return [self._sound(sound, partial(self._samples, sound.file.path)) for sound in usable.values()], repeated
 
-    def _sound(self, file: OwnFile, name: str, features: np.ndarray, values: np.ndarray) -> Sound:
-        return Sound(name, file.kind, file.name[:60], features, values, samples=lambda: self._read(file.path)[1])
+    def _sound(self, found: Surveyed, samples: Callable[[], Tensor]) -> Sound:
+        # A dataset may have kinds of its own, which the classifier has never heard of.
+        kind = found.file.kind or kind_of_sound(found, judge().model.config.kinds).kind
+        values = found.features.descriptors[[NAMES.index(name) for name in MEASURED]]
+        label = PurePosixPath(found.file.name).stem[:60]
+        return Sound(
+            own_id(found.content), "" if kind == UNSURE else kind, label, found.features.timbre, values, samples=samples
+        )
 
-    def _read(self, path: Path) -> tuple[str, Tensor, tuple[str, ...]]:
-        recording = read_recording(path, self._space.sample_rate, self._space.length_samples)
-        return own_id(path.read_bytes()), recording.samples, recording.notes
+    def _samples(self, path: Path) -> Tensor:
+        return self._recording(path).samples
 
-    def _key(self, files: Sequence[OwnFile]) -> str:
-        """Of the files as they are, without reading them."""
-        marks = [f"{_FORMAT} {self._space.sample_rate} {self._space.length_samples}"]
-        for file in files:
-            with contextlib.suppress(OSError):  # what is not there is told when it is read
-                status = file.path.stat()
-                marks.append(f"{file.path.resolve()} {status.st_size} {status.st_mtime_ns}")
-        return sha256_bytes("\n".join(marks).encode("utf-8", "surrogateescape"))[:24]
+    def _recording(self, path: Path) -> Recording:
+        return read_recording(path, self._space.sample_rate, self._space.length_samples)

@@ -22,6 +22,7 @@ import torch
 
 from creativeml.errors import CreativeMLError
 from creativeml.files import project_folder, sha256_bytes, sha256_file
+from creativeml.maps.library import LibraryFile, read_library
 from creativeml.synthesis.autoencoder_space import open_space
 from creativeml.synthesis.catalog import find_model
 from creativeml.synthesis.recordings import read_recording
@@ -47,11 +48,11 @@ def cache(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
-def gathered(parts, space, cache, files=list):
+def gathered(parts, space, cache, *libraries):
     """An atlas that has gathered everything, and what it told meanwhile."""
     progress = parts.wishes.Progress()
     sha256 = find_model("drums").sha256
-    atlas = parts.atlas.Atlas(space, sha256, per_kind=PER_KIND, files=files, cache=cache, progress=progress)
+    atlas = parts.atlas.Atlas(space, sha256, per_kind=PER_KIND, libraries=libraries, cache=cache, progress=progress)
     atlas.start()
     for _ in range(1200):
         if not progress.stage:
@@ -67,7 +68,8 @@ def atlas(parts, space, cache):
 
 @pytest.fixture(scope="module")
 def server(parts, atlas, tmp_path_factory):
-    return parts.server.Server(find_model("drums"), lambda: atlas, parts.wishes.Progress(), tmp_path_factory.mktemp("up"))
+    folder = tmp_path_factory.mktemp("up")
+    return parts.server.Server(find_model("drums"), lambda: atlas, parts.wishes.Progress(), folder)
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +112,7 @@ def test_what_was_gathered_once_comes_from_the_cache(parts, atlas, space, cache)
     for sound in atlas.sounds():
         other = again.sound(sound.id)
         assert np.array_equal(other.features, sound.features) and torch.equal(other.point, sound.point)
-    damaged = next(cache.glob("model-*.safetensors"))
+    damaged = next(cache.glob("explorer/model-*.safetensors"))
     damaged.write_bytes(damaged.read_bytes()[:1000])
     mended, _ = gathered(parts, space, cache)
     assert np.allclose(mended.sound("kick:0").features, atlas.sound("kick:0").features, atol=0.05)
@@ -126,7 +128,7 @@ def test_own_folders_are_on_the_map_and_what_is_unusable_is_told(parts, space, c
     (folder / "broken.wav").write_bytes(b"RIFF\x24\x00\x00\x00WAVEfmt nothing of use")
     soundfile.write(folder / "silent.wav", np.zeros(4410), 44100)
     for known in (False, True):  # the second time from the cache
-        atlas, progress = gathered(parts, space, cache, lambda: parts.sounds.files_of_folder(folder))
+        atlas, progress = gathered(parts, space, cache, lambda: read_library(folder))
         own = [sound for sound in atlas.sounds() if sound.origin == "own"]
         assert sorted(sound.label for sound in own) == sorted(path.stem for path in names), known
         assert {sound.kind for sound in own} == {"snare"}
@@ -139,17 +141,26 @@ def test_own_folders_are_on_the_map_and_what_is_unusable_is_told(parts, space, c
     assert torch.equal(sound.samples(), expected)
 
 
+def test_a_dataset_brings_its_kinds_and_names(parts, space, cache, tmp_path):
+    shutil.copy(BD_808, tmp_path / "low_thud-0123abcd.flac")
+    shutil.copy(STARTER / "kick" / "bd_fat.flac", tmp_path / "again-0123abcd.flac")
+    (tmp_path / "dataset.json").write_text('{"sample_rate": 44100, "length_samples": 65536, "kinds": ["thud"]}')
+    rows = ["low_thud-0123abcd.flac,thud,train,", "again-0123abcd.flac,thud,test,low_thud-0123abcd.flac"]
+    (tmp_path / "manifest.csv").write_text("\n".join(["path,class,split,duplicate_of", *rows]))
+    atlas, progress = gathered(parts, space, cache, lambda: parts.sounds.files_of_dataset(tmp_path))
+    own = [(sound.label, sound.kind) for sound in atlas.sounds() if sound.origin == "own"]
+    assert own == [("low_thud", "thud")] and not progress.notes
+
+
 def test_a_folder_that_is_no_dataset_is_told_and_the_model_is_there(parts, space, cache, tmp_path, capsys):
     atlas, progress = gathered(parts, space, cache, lambda: parts.sounds.files_of_dataset(tmp_path))
     assert "is not a dataset folder" in progress.error and "creativeml prepare" in progress.error
     assert progress.edition == 1 and len(atlas.sounds()) == PER_KIND * len(space.kinds)
     assert "error: " in capsys.readouterr().err
-    with pytest.raises(CreativeMLError, match="no sound in it"):
-        parts.sounds.files_of_folder(tmp_path)
 
 
 def test_of_too_many_files_a_map_takes_an_even_share(parts):
-    files = [parts.sounds.OwnFile(Path(f"{n}.wav"), "", str(n)) for n in range(2 * parts.sounds.MOST_OWN + 5)]
+    files = [LibraryFile(Path(f"{n}.wav"), str(n), None) for n in range(2 * parts.sounds.MOST_OWN + 5)]
     taken = parts.sounds.thinned(files)
     assert len(taken) <= parts.sounds.MOST_OWN and [f.name for f in taken[:3]] == ["0", "3", "6"]
     assert parts.sounds.thinned(files[:10]) == files[:10]
@@ -213,15 +224,12 @@ def test_shares_change_steadily_along_any_way(parts, chart):
     ids = [p["id"] for p in chart["points"]]
     way = np.stack([np.linspace(-1, 1, 4001), np.linspace(0.4, -0.5, 4001)], 1)
     rows = np.zeros((len(way), len(ids)))
-    for row, place in zip(rows, way, strict=True):
-        shares = parts.layout.shares_at(places, ids, place)
-        total = sum(shares.values())
-        for name, weight in shares.items():
-            row[ids.index(name)] = weight / total
+    for row, shares in zip(rows, parts.layout.shares_at(places, ids, way), strict=True):
+        for name, share in shares.items():
+            row[ids.index(name)] = share
     assert np.allclose(rows.sum(1), 1) and (rows >= 0).all()
     assert np.abs(np.diff(rows, axis=0)).max() < 0.05, "no share jumps within a two-thousandth of the map"
-    for place, name in zip(places, ids, strict=True):
-        assert parts.layout.shares_at(places, ids, place) == {name: 1.0}
+    assert parts.layout.shares_at(places, ids, places) == [{name: 1.0} for name in ids]
 
 
 def test_steps_along_a_way_are_equally_long(parts):
@@ -257,7 +265,7 @@ def test_a_click_is_the_mixture_of_the_nearest_and_a_point_is_itself(server, cha
     shares = server.walk(chart["chart"], [place], 1)["records"][0]["shares"]
     order = sorted(points.values(), key=lambda p: (p["x"] - place[0]) ** 2 + (p["y"] - place[1]) ** 2)
     near = [p["id"] for p in order]
-    assert list(shares)[0] == near[0] and set(shares) <= set(near[:5]) and len(shares) > 1
+    assert next(iter(shares)) == near[0] and set(shares) <= set(near[:6]) and len(shares) > 1
     assert sum(shares.values()) == pytest.approx(1)
 
 
@@ -331,7 +339,8 @@ def test_a_recording_lies_amid_what_it_sounds_like(server, space):
     point = answer["point"]
     assert point["label"] == "bd_808" and point["kind"] == "kick" and point["origin"] == "own"
     near = np.array([[p["x"], p["y"]] for p in on["points"] if p["id"] in {names[n] for n in order[:5]}])
-    assert (near.min(0) - 1e-3 <= [point["x"], point["y"]]).all() and ([point["x"], point["y"]] <= near.max(0) + 1e-3).all()
+    place = np.array([point["x"], point["y"]])
+    assert (near.min(0) - 1e-3 <= place).all() and (place <= near.max(0) + 1e-3).all()
     # It sounds as itself, by its content's name; between it and others the model speaks.
     assert point["id"] == f"own:{sha256_file(BD_808)[:16]}"
     played = server.sounds([point["id"], {point["id"]: 0.5, "kick:0": 0.5}])
@@ -399,7 +408,7 @@ def test_added_sounds_are_bounded(parts, atlas, monkeypatch, tmp_path):
     monkeypatch.setattr(parts.atlas, "MOST_ADDED", 2)
     added = []
     for path in sorted((STARTER / "rim").glob("*.flac"))[:3] or sorted((STARTER / "tom").glob("*.flac"))[:3]:
-        added.append(atlas.add(path, path.stem, "")[0].id)
+        added.append(atlas.add(path, path.name)[0].id)
     assert atlas.sound(added[0]) is None and atlas.sound(added[2]) is not None
     with pytest.raises(CreativeMLError, match="not on the map"):
         atlas.samples(parts.mixes.checked_mix(added[0], ["kick"]))
@@ -475,9 +484,9 @@ def test_wrong_ways_are_refused(server, chart, way, steps, words):
 
 @pytest.mark.parametrize("name", ["", "0" * 16, None, 7, ["x"], "../x"])
 def test_a_map_that_is_not_there_is_told(server, name):
-    for call in (lambda: server.walk(name, [[0, 0]]), lambda: server.near(name, "kick:0"), lambda: server.add(name, {})):
+    for call, values in ((server.walk, [[0, 0]]), (server.near, "kick:0"), (server.add, {})):
         with pytest.raises(gradio.Error, match="no longer there"):
-            call()
+            call(name, values)
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,9 @@ def browser() -> Iterator[Any]:
 class Studio:
     """`creativeml studio`, or another verb that serves a page, as a user starts it."""
 
-    def __init__(self, model: str = MODEL, *, verb: str = "studio", options: Sequence[str] = (), **variables: str) -> None:
+    def __init__(
+        self, model: str = MODEL, *, verb: str = "studio", options: Sequence[str] = (), **variables: str
+    ) -> None:
         program = [sys.executable, "-m", "creativeml", verb, "--no-browser", "--model", model, *options]
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", **variables}
         # The first free port from 7860 on: what two people on one machine rely on.
@@ -143,9 +145,7 @@ class Watch:
 
 
 @contextmanager
-def visit(
-    browser: Any, studio: Studio, width: int = 1280, height: int = 720, ready: str = ".dg-kind"
-) -> Iterator[Any]:
+def visit(browser: Any, studio: Studio, width: int = 1280, height: int = 720, ready: str = ".dg-kind") -> Iterator[Any]:
     """A fresh visitor at the page. No test may leave a complaint or a request to elsewhere."""
     context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
     context.set_default_timeout(60_000)

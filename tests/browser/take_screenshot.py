@@ -1,15 +1,18 @@
-"""Takes the README's picture of the drum generator: `python tests/browser/take_screenshot.py [TARGET.png]`.
+"""Takes the README's pictures of the pages: `python tests/browser/take_screenshot.py [drum_generator|latent_explorer]`.
 
-It starts the studio with the bundled model as a user does, makes two rows, keeps two sounds, moves two sliders if the
-model has controls, strikes a sound, and writes apps/screenshots/drum_generator.png, or TARGET. Needs playwright and a
-Chromium, as the tests here do, and Pillow.
+It starts the page with the bundled model as a user does, does what the pictures show, and writes
+apps/screenshots/NAME.png, without a name of all pages. Needs playwright and a Chromium, as the tests here do, and
+Pillow.
 """
 
 from __future__ import annotations
 
 import io
+import math
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from playwright.sync_api import sync_playwright
@@ -18,41 +21,82 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from conftest import FLAGS, Studio, find_chromium
 from hands import slide, wait_for_row
 
-TARGET = Path(__file__).resolve().parents[2] / "apps" / "screenshots" / "drum_generator.png"
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "apps" / "screenshots"
 
 
 MOVED = {"warmth": 0.7, "decay_time_20": 0.45}
 """Controls that are fixed in the picture, at a share of their sliders' way."""
 
 
-def main() -> None:
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else TARGET
-    studio = Studio()
+def drum_generator(page: Any) -> None:
+    """Two rows, two sounds kept, two sliders moved if the model has controls, a sound struck."""
+    page.click('.dg-kind[data-kind="snare"]')
+    wait_for_row(page, 1)
+    page.keyboard.press("Shift+Digit2")
+    page.click('.dg-kind[data-kind="kick"]')
+    wait_for_row(page, 2)
+    page.keyboard.press("Shift+Digit6")
+    page.keyboard.press("3")
+    for name, share in MOVED.items():
+        slider = f'.dg-shaper[data-control="{name}"] input'
+        if page.locator(slider).count():
+            number = int(page.get_attribute(".dg-row", "data-made")) + 1
+            slide(page, slider, 200 * share)
+            wait_for_row(page, number)
+    # The exact measures of the last card come last.
+    unfinished = ".dg-card-measures:text-matches('[≈…]')"
+    page.locator(unfinished).first.wait_for(state="detached", timeout=600_000)
+    page.wait_for_timeout(2000)
+    page.keyboard.press("3")
+    page.wait_for_timeout(120)
+
+
+def latent_explorer(page: Any) -> None:
+    """A recording among its neighbours, two sounds kept and compared, and a way that is being played."""
+    page.wait_for_selector('.le-progress[data-gathering=""]', state="attached", timeout=600_000)
+    page.locator(".le-progress").wait_for(state="hidden", timeout=600_000)
+    box = page.locator(".le-map canvas").first.bounding_box()
+    page.keyboard.press("m")
+    for key, slot in (("ArrowRight", "Shift+A"), ("ArrowUp", "Shift+B")):
+        page.keyboard.press(key)
+        page.wait_for_timeout(3000)
+        page.keyboard.press(slot)
+        page.keyboard.press("f")
+    page.keyboard.press("w")
+    x, y = box["x"] + 0.3 * box["width"], box["y"] + 0.42 * box["height"]
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for i in range(1, 60):
+        page.mouse.move(x + 8 * i, y + 110 * math.sin(i / 10))
+    page.mouse.up()
+    page.wait_for_selector('.le-cells[data-count="8"]', timeout=600_000)
+    page.set_input_files(".le-file", ROOT / "datasets" / "starter" / "kick" / "bd_808.flac")
+    page.wait_for_function("document.querySelector('.le-name').textContent === 'bd_808'", timeout=600_000)
+    page.mouse.move(640, 26)
+    page.wait_for_timeout(4000)
+    page.keyboard.press("l")
+    page.wait_for_timeout(700)
+
+
+PAGES: dict[str, tuple[str, Callable[[Any], None]]] = {
+    "drum_generator": ("studio", drum_generator),
+    "latent_explorer": ("explore", latent_explorer),
+}
+
+
+def take(name: str) -> None:
+    """One picture."""
+    verb, show = PAGES[name]
+    studio = Studio(verb=verb)
     try:
         with sync_playwright() as playwright:
             path = find_chromium(playwright.chromium.executable_path)
             chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
             page = chromium.new_page(viewport={"width": 1280, "height": 720}, color_scheme="dark")
             page.goto(studio.url)
-            page.click('.dg-kind[data-kind="snare"]')
-            wait_for_row(page, 1)
-            page.keyboard.press("Shift+Digit2")
-            page.click('.dg-kind[data-kind="kick"]')
-            wait_for_row(page, 2)
-            page.keyboard.press("Shift+Digit6")
-            page.keyboard.press("3")
-            for name, share in MOVED.items():
-                slider = f'.dg-shaper[data-control="{name}"] input'
-                if page.locator(slider).count():
-                    number = int(page.get_attribute(".dg-row", "data-made")) + 1
-                    slide(page, slider, 200 * share)
-                    wait_for_row(page, number)
-            # The exact measures of the last card come last.
-            unfinished = ".dg-card-measures:text-matches('[≈…]')"
-            page.locator(unfinished).first.wait_for(state="detached", timeout=600_000)
-            page.wait_for_timeout(2000)
-            page.keyboard.press("3")
-            page.wait_for_timeout(120)
+            show(page)
+            target = FOLDER / f"{name}.png"
             target.parent.mkdir(exist_ok=True)
             picture = Image.open(io.BytesIO(page.screenshot()))
             # 256 colours look the same here and take a quarter of the space.
@@ -64,4 +108,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    for chosen in sys.argv[1:] or PAGES:
+        take(chosen)

@@ -10,7 +10,6 @@ import urllib.error
 import urllib.request
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""`creativeml studio` at the prompt; the page itself is tested in tests/browser."""
+"""`creativeml studio` and `explore` at the prompt; the pages themselves are tested in tests/browser."""
 
 from __future__ import annotations
 
@@ -20,8 +20,24 @@ from creativeml.models import build, save_pretrained
         (["--model", "no-such-model"], "no model is called"),
     ],
 )
-def test_mistakes_are_one_line(arguments, word, capsys):
-    assert run(["studio", "--no-browser", *arguments]) == 1
+@pytest.mark.parametrize("verb", ["studio", "explore"])
+def test_mistakes_are_one_line(verb, arguments, word, capsys):
+    assert run([verb, "--no-browser", *arguments]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1 and word in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["--data", "nowhere"], "no such folder"),
+        (["--sounds", "nowhere"], "no such folder"),
+        (["--per-kind", "1"], "--per-kind"),
+        (["--per-kind", "1000"], "--per-kind"),
+    ],
+)
+def test_a_map_needs_folders_that_are_there(arguments, word, capsys):
+    assert run(["explore", "--no-browser", *arguments]) == 1
     error = capsys.readouterr().err
     assert error.startswith("error: ") and error.count("\n") == 1 and word in error
 
