@@ -16,12 +16,12 @@ const state = {
   wish: { arrange: "sound", projection: "t-sne", clustering: "k-means", groups: 8 },
   colour: "kind", hover: true, volume: 0.9, dark: null, kept: [], kind: null,
   chart: null, chosen: null, before: null, spoken: 0, edition: 0, busy: 0, notes: [], near: null,
-  slots: { A: null, B: null }, last: null, steps: 8, pace: 180, way: null, corners: [null, null, null, null], pad: [0.5, 0.5],
+  slots: { A: null, B: null }, last: null, steps: 8, pace: 180, path: null, corners: [null, null, null, null], pad: [0.5, 0.5],
   made: new Map(), // key -> sound that was made on this map
 };
 // key -> sound {shares, key, label, kind, name, bytes, buffer, samples, seconds}; the newest
 const cache = new Map();
-// key -> promise of a sound that is under way
+// key -> promise of a sound that is under path
 const coming = new Map();
 
 // ---- settings that survive a reload ----
@@ -241,7 +241,7 @@ function partsText(shares) {
 
 const labelOf = (id) => map.point(id)?.label || nameOf({ shares: pure(id), label: "a recording" });
 
-// Half-way between this point and the one before.
+// Half-path between this point and the one before.
 function makeBetween() {
   const { chosen, before } = state;
   if (!chosen || !before) return tell("Choose two points first, one after the other");
@@ -311,7 +311,7 @@ function takeMap(chart, points) {
   }
   state.chosen = (chosen && map.point(chosen)) || null;
   state.before = null;
-  dropWay();
+  dropPath();
   if (state.chosen) map.select(chosen, { reveal: false });
   const own = points.filter((p) => p.origin === "own").length;
   tell(`${points.length - own} sounds of the model${own ? `, ${own} of yours` : ""}`);

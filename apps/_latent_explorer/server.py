@@ -18,7 +18,7 @@ from _latent_explorer.wishes import (
     LONGEST_STEP_S,
     MAX_BUNDLE,
     MAX_ROW,
-    MAX_WAY,
+    MAX_PATH,
     MEASURED,
     SHORTEST_STEP_S,
     Progress,
@@ -130,12 +130,12 @@ class Server:
         with serving.shown_errors():
             return self._answer(self._checked(mixes, MAX_ROW))
 
-    def walk(self, chart: str, way: list, steps: int = 1) -> dict:
-        """The sounds of places along a way on a map; of a single place, its sound.
+    def walk(self, chart: str, path: list, steps: int = 1) -> dict:
+        """The sounds of places along a path on a map; of a single place, its sound.
 
         Args:
             chart: as `map` names it.
-            way: up to 512 places [x, y].
+            path: up to 512 places [x, y].
             steps: sounds at equal distances along it, 1 to 64; with 1, of its first place.
 
         Returns:
@@ -143,16 +143,16 @@ class Server:
         """
         with serving.shown_errors():
             on = self._chart(chart)
-            if not isinstance(way, list) or not 1 <= len(way) <= MAX_WAY:
-                raise CreativeMLError(f"a way is a list of 1 to {MAX_WAY} places")
+            if not isinstance(path, list) or not 1 <= len(path) <= MAX_PATH:
+                raise CreativeMLError(f"a path is a list of 1 to {MAX_PATH} places")
             if not is_whole(steps) or not 1 <= steps <= MAX_ROW:
                 raise CreativeMLError(f"steps must be a whole number from 1 to {MAX_ROW}, got {quoted(steps)}")
-            places = layout.along(np.stack([layout.checked_place(place) for place in way]), steps)
+            places = layout.along(np.stack([layout.checked_place(place) for place in path]), steps)
             mixes = [mix_of(shares) for shares in layout.shares_at(on.places, on.ids, places)]
             return {**self._answer(mixes), "places": places.tolist()}
 
     def morph(self, start: dict, end: dict, steps: int = 8) -> dict:
-        """The sounds on the straight way between two, at steps that are equally heard.
+        """The sounds on the straight line between two, at steps that are equally heard.
 
         Args:
             start, end: as `sounds` takes one.

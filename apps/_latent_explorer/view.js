@@ -9,7 +9,7 @@ const map = new CanvasMap(find(".le-map"), {
   onSelect: choose,
   onPick: (point) => point === state.chosen && again(point),
   onEmpty: makeAt,
-  onPath: takeWay,
+  onPath: takePath,
   onDrop: addFiles,
   onLegend: filterBy,
 });
@@ -42,14 +42,27 @@ function kindLooks() {
   return colours.looks;
 }
 
+// Red, green and blue, 0 to 1, of any colour that CSS can name.
+function channelsOf(colour) {
+  const probe = document.createElement("canvas").getContext("2d");
+  probe.fillStyle = colour;
+  probe.fillRect(0, 0, 1, 1);
+  return [...probe.getImageData(0, 0, 1, 1).data].slice(0, 3).map((v) => v / 255);
+}
+
+// Degrees on the circle of hues.
+function hueOfColour(colour) {
+  const [r, g, b] = channelsOf(colour), high = Math.max(r, g, b), spread = high - Math.min(r, g, b);
+  if (!spread) return 40;
+  const sixth = high === r ? (g - b) / spread : high === g ? (b - r) / spread + 2 : (r - g) / spread + 4;
+  return Math.round(60 * sixth + 360) % 360;
+}
+
 // The page takes on the colour of the sound that is spoken of, with ink that can be read on it.
 function paintPage(kind) {
   if (kind !== undefined) state.kind = kind;
   const colour = lookOf(state.kind || setup.kinds[0]);
-  const probe = document.createElement("canvas").getContext("2d");
-  probe.fillStyle = colour;
-  probe.fillRect(0, 0, 1, 1);
-  const linear = [...probe.getImageData(0, 0, 1, 1).data].slice(0, 3).map((v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4));
+  const linear = channelsOf(colour).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
   const luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
   const main = element.firstElementChild;
   main.style.setProperty("--accent", colour);
@@ -84,7 +97,7 @@ function showSound() {
   state.span = [0.125, 0.25, 0.5, 0.75, 1].find((s) => s >= shown.seconds) || setup.lengthSamples / setup.sampleRate;
   requestAnimationFrame(() => {
     if (state.shown !== shown) return;
-    drawSound(find(".le-pad canvas"), shown.samples, setup.sampleRate, state.span, hueOf(shown.kind, Math.max(0, setup.kinds.indexOf(shown.kind))));
+    drawSound(find(".le-pad canvas"), shown.samples, setup.sampleRate, state.span, hueOfColour(lookOf(shown.kind)));
   });
   showStar();
 }
@@ -157,7 +170,7 @@ function showKept() {
   }));
 }
 
-// ---- compare, way, pad ----
+// ---- compare, path, pad ----
 
 function showSlots() {
   for (const button of element.querySelectorAll(".le-slot")) {
@@ -168,19 +181,19 @@ function showSlots() {
   }
 }
 
-function showWay() {
-  const sounds = state.way?.sounds || [];
+function showPath() {
+  const sounds = state.path?.sounds || [];
   find(".le-cells").replaceChildren(...sounds.map((sound, i) => {
     const cell = document.createElement("button");
     cell.type = "button";
     cell.dataset.step = i;
     cell.title = `${i + 1}: ${sound.label}`;
-    cell.setAttribute("aria-label", `Play sound ${i + 1} of the way, ${sound.label}`);
+    cell.setAttribute("aria-label", `Play sound ${i + 1} of the path, ${sound.label}`);
     cell.style.background = `color-mix(in srgb, ${lookOf(sound.kind)} 62%, var(--edge))`;
     return cell;
   }));
-  for (const name of [".le-play-way", ".le-way-zip", ".le-way-wav"]) find(name).disabled = !sounds.length;
-  find(".le-way-clear").disabled = !state.way;
+  for (const name of [".le-play-path", ".le-path-zip", ".le-path-wav"]) find(name).disabled = !sounds.length;
+  find(".le-path-clear").disabled = !state.path;
   find(".le-a-to-b").disabled = !(state.slots.A && state.slots.B);
   find(".le-steps").value = state.steps;
   find(".le-steps-value").textContent = state.steps;
@@ -191,7 +204,7 @@ function showWay() {
 
 function showStep(i) {
   element.querySelectorAll(".le-cells button").forEach((cell, n) => cell.classList.toggle("is-playing", n === i));
-  const place = i >= 0 && state.way?.places?.[i], head = find(".le-head");
+  const place = i >= 0 && state.path?.places?.[i], head = find(".le-head");
   head.hidden = !place;
   if (!place) return;
   const [x, y] = map.toScreen(...place);
@@ -225,7 +238,7 @@ function showTab(name) {
     tab.setAttribute("aria-selected", on);
     tab.tabIndex = on ? 0 : -1;
   }
-  find(".le-way").hidden = name !== "way";
+  find(".le-path").hidden = name !== "path";
   find(".le-four").hidden = name !== "pad";
 }
 
@@ -233,7 +246,7 @@ function setDrawing(on) {
   state.drawing = on;
   map.setMode(on ? "draw" : "pan");
   find(".le-draw").setAttribute("aria-pressed", on);
-  if (on) { showTab("way"); tell("Draw a way through the map"); }
+  if (on) { showTab("path"); tell("Draw a path through the map"); }
 }
 
 // ---- progress ----
@@ -321,11 +334,11 @@ const CLICKS = [
   [".le-toggle", toggleSlots],
   ["[role='tab']", (b) => showTab(b.dataset.tab)],
   [".le-cells button", (b) => playStep(Number(b.dataset.step))],
-  [".le-play-way", playWay],
+  [".le-play-path", playPath],
   [".le-a-to-b", morphSlots],
-  [".le-way-zip", (b) => saveFile("bundle", [wayShares()], b)],
-  [".le-way-wav", (b) => saveFile("row", [wayShares(), state.pace / 1000], b)],
-  [".le-way-clear", dropWay],
+  [".le-path-zip", (b) => saveFile("bundle", [pathShares()], b)],
+  [".le-path-wav", (b) => saveFile("row", [pathShares(), state.pace / 1000], b)],
+  [".le-path-clear", dropPath],
   [".le-corners button", (b) => setCorner(Number(b.dataset.corner))],
   [".dg-kept-zip", (b) => saveFile("bundle", [state.kept.map((sound) => sound.shares)], b)],
   [".dg-chip-play", (b) => showChosen(state.kept[b.parentElement.dataset.index])],
@@ -342,7 +355,7 @@ function repaint() {
   map.setTheme("auto");
   paintPage();
   showKept();
-  showWay();
+  showPath();
   showPad();
 }
 
@@ -395,8 +408,8 @@ square.addEventListener("pointermove", padPointer);
 
 const KEYS = {
   m: () => { map.canvas.focus(); if (!map.selected) { const [first] = map.near(0, 0, 1); if (first) map.select(first.id); } },
-  f: () => toggleKept(), n: makeBetween, p: addToWay, l: playWay, w: () => setDrawing(!state.drawing), u: () => find(".le-file").click(),
-  x: toggleSlots, a: () => playSlot("A"), b: () => playSlot("B"), Escape: () => (state.drawing ? setDrawing(false) : stopWay()),
+  f: () => toggleKept(), n: makeBetween, p: addToPath, l: playPath, d: () => setDrawing(!state.drawing), u: () => find(".le-file").click(),
+  x: toggleSlots, a: () => playSlot("A"), b: () => playSlot("B"), Escape: () => (state.drawing ? setDrawing(false) : stopPath()),
 };
 const SHIFTED = { a: () => fillSlot("A"), b: () => fillSlot("B") };
 
@@ -410,7 +423,7 @@ function onKey(event) {
   const digit = /^(?:Digit|Numpad)([1-6])$/.exec(event.code);
   if (target === square && padKey(event)) { /* the pad has taken it */ }
   else if (target.matches?.("[role='tab']") && ["ArrowLeft", "ArrowRight"].includes(key)) {
-    showTab(target.dataset.tab === "way" ? "pad" : "way");
+    showTab(target.dataset.tab === "path" ? "pad" : "path");
     find("[role='tab'][aria-selected='true']").focus();
   } else if (event.repeat) return;
   else if (digit && state.near?.[digit[1] - 1]) map.select(state.near[digit[1] - 1].id);
@@ -427,7 +440,7 @@ build();
 paintPage();
 showKept();
 showSlots();
-showWay();
+showPath();
 showPad();
 showModel();
 tell("Loading the model …");
