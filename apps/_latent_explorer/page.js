@@ -1,11 +1,11 @@
 // The latent explorer's behaviour. `element` and `props` come from gr.HTML; CanvasMap, sound.js, picture.js, icons.js and
-// parts.js stand above, morph.js and view.js below.
+// parts.js stand above; morph.js, view.js and wiring.js below.
 
 const setup = JSON.parse(props.setup);
 const find = (selector) => element.querySelector(selector);
 const deck = new Deck(setup.sampleRate);
 const memory = `creativeml.explorer.${setup.model.sha256.slice(0, 12)}`;
-const CACHED = 400, AT_ONCE = 6, AHEAD = 14, IDLE_AHEAD = 240, MAX_KEPT = 128;
+const CACHED = 400, AT_ONCE = 6, AHEAD = 14, IDLE_AHEAD = 240, MAX_KEPT = 128, MOST_FILES = 16;
 
 // A sound is named by its shares: {"kick:3": 1}, {"kick:3": 0.7, "snare:0": 0.3}.
 const keyOf = (shares) => Object.entries(shares).sort().map(([id, share]) => `${id}*${+share.toFixed(4)}`).join("+");
@@ -251,8 +251,8 @@ function makeBetween() {
 // ---- own sounds ----
 
 async function addFiles(files) {
-  const usable = [...files].slice(0, 16);
-  for (const file of usable) {
+  const some = [...files].slice(0, MOST_FILES);
+  for (const file of some) {
     tell(`Adding ${file.name} …`);
     try {
       const form = new FormData();
@@ -270,6 +270,7 @@ async function addFiles(files) {
       showError(error.message);
     }
   }
+  if (files.length > MOST_FILES) showError(`The first ${MOST_FILES} of ${files.length} files were taken; start with --sounds FOLDER to see all.`);
 }
 
 // Recordings are hollow; the model's points have titles for names.

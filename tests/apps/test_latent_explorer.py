@@ -288,6 +288,8 @@ def test_a_way_is_a_row_of_sounds_and_its_zip_makes_them_again(server, chart):
             samples, _ = soundfile.read(io.BytesIO(data))
             assert len(samples) == 65536 and 0.05 < np.abs(samples).max() <= 1
     assert manifest["model"]["sha256"] == find_model("drums").sha256
+    again = server.sounds([sound["shares"] for sound in manifest["sounds"]])["records"]
+    assert [record["sha256"] for record in again] == [sound["sha256"] for sound in manifest["sounds"]]
 
 
 def test_one_wav_holds_the_row_as_it_was_played(server):
