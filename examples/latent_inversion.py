@@ -26,14 +26,15 @@ import tyro
 from torch import Tensor
 from tqdm import tqdm
 
-import creativeml
 from creativeml.data.one_shots import OneShotDataset
 from creativeml.errors import CreativeMLError, require
 from creativeml.files import atomic_path
 from creativeml.losses.spectral import stft_distance
+from creativeml.synthesis.autoencoder_space import open_space
+from creativeml.synthesis.catalog import find_model
 from creativeml.synthesis.inversion import InversionConfig, cloud_of, invert
 from creativeml.synthesis.latent_neighbours import Neighbours
-from creativeml.synthesis.latent_space import LatentSpace, StyleSpace
+from creativeml.synthesis.latent_space import LatentSpace
 
 SPLITS = ("test", "validation")
 COLUMNS = {
@@ -73,11 +74,10 @@ def main(
     """
     if sounds < 2 or candidates < 1 or random < candidates:
         raise CreativeMLError("there must be at least 2 sounds, 1 candidate and as many random sounds as candidates")
-    instrument = creativeml.load(model)
-    space = StyleSpace(instrument)
+    space = open_space(model)
     parts = {split: opened(data, split, space) for split in (*SPLITS, "train")}
     chosen = evenly(parts, sounds, seed)
-    settings = {"sha256": instrument.info.sha256, "steps": steps, "drawn": random, "candidates": candidates}
+    settings = {"sha256": find_model(model).sha256, "steps": steps, "drawn": random, "candidates": candidates}
     out.mkdir(parents=True, exist_ok=True)
     lines = read_lines(out / LINES, settings)
     missing = [(split, i) for split, i in chosen if parts[split].rows[i]["path"] not in lines]

@@ -21,13 +21,14 @@ import tyro
 from torch import Tensor
 from tqdm import tqdm
 
-import creativeml
 from creativeml.audio.descriptors.registry import describe
 from creativeml.audio.log_mel import log_mel
 from creativeml.errors import CreativeMLError, require
 from creativeml.files import atomic_path
+from creativeml.synthesis.autoencoder_space import open_space
+from creativeml.synthesis.catalog import find_model
 from creativeml.synthesis.latent_paths import WAYS, GeodesicConfig, interpolate
-from creativeml.synthesis.latent_space import LatentSpace, StyleSpace
+from creativeml.synthesis.latent_space import LatentSpace
 
 APART, STEADY, LONGEST = 5.0, 0.95, 3.0
 FOR_MEAN = 40
@@ -86,8 +87,7 @@ def main(
     """
     if pairs < 1 or geodesic_pairs < 0 or stops < 3:
         raise CreativeMLError("there must be at least 1 pair, 0 geodesic pairs and 3 stops")
-    instrument = creativeml.load(model)
-    space = StyleSpace(instrument)
+    space, sha256 = open_space(model), find_model(model).sha256
     known = read_lines(out / LINES)
     plan = [
         (way, space.kinds[number % len(space.kinds)], seed + 2 * number)
@@ -95,7 +95,7 @@ def main(
         for number in range(min(pairs, geodesic_pairs) if way == "geodesic" else pairs)
     ]
     means = {kind: space.sample(kind, FOR_MEAN, seed=1_000_000).mean(0) for kind in space.kinds}
-    sha256, gone = instrument.info.sha256, []
+    gone = []
     out.mkdir(parents=True, exist_ok=True)
     with (out / LINES).open("a", encoding="utf-8") as lines:
         if lines.tell():

@@ -141,6 +141,8 @@ def test_the_wheel_holds_one_package_with_weights_page_and_starter_pack(tmp_path
         "creativeml/weights/drums/MODEL_CARD.md",
         "creativeml/_apps/drum_generator.py",
         "creativeml/_datasets/starter/manifest.csv",
+        "creativeml/maps/canvas_map.js",
+        "creativeml/maps/page.html",
         "creativeml/py.typed",
     ):
         assert needed in names

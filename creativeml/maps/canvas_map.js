@@ -132,7 +132,7 @@ class CanvasMap {
   recolour() {
     const { options } = this;
     this.lookOf = this.colours.assign(this.points, this.colourBy, this.theme, this.colourBy === "kind" ? options.kinds : null);
-    this.fillLegend();
+    this.colours.fillLegend(this.legend, this.theme, this.chosen, options.onLegend);
     this.sprites = null;
     this.redraw(true);
   }
@@ -152,13 +152,12 @@ class CanvasMap {
     return matchMedia("(prefers-color-scheme: dark)").matches;
   }
 
-  fillLegend() {
-    this.colours.fillLegend(this.legend, this.theme, this.chosen, this.options.onLegend);
-  }
-
   setChosen(names) {
     this.chosen = new Set(names);
-    this.fillLegend();
+    // In place: an entry that was pressed keeps the keyboard's focus.
+    for (const entry of this.legend.querySelectorAll("button")) {
+      entry.setAttribute("aria-pressed", this.chosen.has(entry.dataset.name));
+    }
   }
 
   setLabels(labels) {

@@ -22,7 +22,7 @@ from creativeml.audio.io import Audio, AudioFileError, AudioLimits, read_audio
 from creativeml.audio.resample import resample
 from creativeml.data.near_duplicates import LONG_S, SHORT_S, WindowSpectra
 from creativeml.data.shape import NotASoundError, Shaped, shape_sound
-from creativeml.evaluation.embeddings import STATISTICS_DIM, log_mel_statistics
+from creativeml.evaluation.embeddings import log_mel_statistics
 from creativeml.evaluation.judge import Judge, load_judge
 from creativeml.files import sha256_bytes
 
@@ -162,6 +162,3 @@ def preview_of(shaped: Shaped) -> bytes:
     sound = np.clip(resample(samples, RATE, _OPUS_RATE), -1.0, 1.0)
     soundfile.write(file, sound, _OPUS_RATE, format="OGG", subtype="OPUS", compression_level=_OPUS_LEVEL)
     return file.getvalue()
-
-
-__all__ = ["FORMAT", "LENGTH", "NAMES", "RATE", "STATISTICS_DIM", "Features", "judge", "load", "measure", "version"]

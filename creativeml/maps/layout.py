@@ -107,6 +107,24 @@ def place(points: np.ndarray, method: str, store: Store | None = None) -> np.nda
     return places
 
 
+def lengthwise(places: np.ndarray, brightness: np.ndarray) -> np.ndarray:
+    """Places turned so that the map is wide, as screens are, and brighter sounds stand rather to the right.
+
+    Neither method means anything by its directions.
+
+    Args:
+        places: `(n, 2)`.
+        brightness: `(n,)`.
+    """
+    centred = places - places.mean(0)
+    _, _, axes = np.linalg.svd(centred, full_matrices=False)
+    turned = centred @ axes.T if len(axes) == 2 else centred
+    if len(places) > 2 and float(turned[:, 0] @ (brightness - brightness.mean())) < 0:
+        turned = -turned
+    turned = turned - (turned.max(0) + turned.min(0)) / 2
+    return turned / max(float(np.abs(turned).max()), 1e-12)
+
+
 def groups(points: np.ndarray, kinds: Sequence[str], count: int | None = None) -> list[str]:
     """Name of each sound's group: "kicks 1", "snares 2".
 

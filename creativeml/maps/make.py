@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from creativeml.data.gather import default_cache
 from creativeml.errors import CreativeMLError
 from creativeml.maps import layout
-from creativeml.maps.features import judge, version
+from creativeml.maps.features import NAMES, judge, version
 from creativeml.maps.library import read_library
 from creativeml.maps.page import MapContent, write_page
 from creativeml.maps.repeats import find_repeats
 from creativeml.maps.store import Store
 from creativeml.maps.survey import OnStep, Sound, survey
-
 
 LEAST_MEGABYTES = 1
 
@@ -97,6 +98,8 @@ def make_map(root: Path, out: Path, options: MapOptions, on_step: OnStep) -> dic
         on_step("placing", 0, len(sounds))
         points = layout.reduce(layout.points_of(sounds))
         places = layout.place(points, options.placement, store)
+        brightness = np.array([s.features.descriptors[NAMES.index("brightness")] for s in sounds])
+        places = layout.lengthwise(places, brightness)
         kinds = [layout.kind_of_sound(s, judge().model.config.kinds) for s in sounds]
         groups = layout.groups(points, [named.kind for named in kinds], options.groups)
         on_step("placing", len(sounds), len(sounds))

@@ -94,6 +94,7 @@ class MapColours {
       entry.className = "cm-entry";
       if (entry.tagName === "BUTTON") {
         entry.type = "button";
+        entry.dataset.name = look.name;
         entry.setAttribute("aria-pressed", chosen.has(look.name));
         entry.onclick = () => onPick(look.name);
       }

@@ -13,7 +13,7 @@ class MapPlayer {
     this.ready = new Map(); // preview number -> AudioBuffer
     this.volume = 0.8;
     this.voice = null;
-    this.original = null; // {index, audio, reached}
+    this.original = null; // {index, audio, reached: true, false or not known yet}
     this.played = []; // {index, from: "preview" | "original", delayMs}, for those who measure
   }
 
@@ -88,21 +88,24 @@ class MapPlayer {
 
   // Load the original, so that the next click plays it; `onReach(reached)` says whether it can be.
   prepare(index, onReach = () => {}) {
-    if (this.original?.index === index) return;
+    if (this.original?.index === index) {
+      this.original.tell = onReach;
+      if (this.original.reached !== null) onReach(this.original.reached);
+      return;
+    }
     this.dropOriginal();
     const address = this.addressOf(index);
     if (address === null) return onReach(false);
     const audio = new Audio();
-    const original = (this.original = { index, audio, reached: false });
+    const original = (this.original = { index, audio, reached: null, tell: onReach });
+    const reach = (reached) => {
+      original.reached = reached;
+      original.tell(reached);
+    };
     audio.preload = "auto";
     audio.volume = this.volume;
-    audio.oncanplaythrough = () => {
-      original.reached = true;
-      onReach(true);
-    };
-    audio.onerror = () => {
-      if (this.original === original) onReach(false);
-    };
+    audio.oncanplaythrough = () => reach(true);
+    audio.onerror = () => reach(false);
     audio.src = address;
   }
 
@@ -121,9 +124,13 @@ class MapPlayer {
     this.stop();
     this.wanted = index;
     if (whole && this.original?.index === index && this.original.reached) {
-      this.original.audio.currentTime = 0;
-      await this.original.audio.play();
-      return this.note(index, "original", asked);
+      try {
+        this.original.audio.currentTime = 0;
+        await this.original.audio.play();
+        return this.note(index, "original", asked);
+      } catch {
+        if (this.wanted !== index) return; // stopped by the next one before it began
+      }
     }
     const number = this.previewOf(index);
     if (number === null) return this.playOriginal(index, asked);

@@ -6,6 +6,7 @@ done: what an interruption loses is what was under way.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,7 +18,7 @@ from creativeml.errors import CreativeMLError
 from creativeml.maps.features import Features
 
 _TABLES = """
-create table if not exists files (path text primary key, size integer, changed integer, content text) without rowid;
+create table if not exists files (path blob primary key, size integer, changed integer, content text) without rowid;
 create table if not exists sounds (content text primary key, seconds real, vectors blob, preview blob) without rowid;
 create table if not exists refused (content text primary key, reason text, remedy text) without rowid;
 create table if not exists layouts (hash text primary key, places blob) without rowid;
@@ -55,14 +56,15 @@ class Store:
     def content_of(self, path: Path, size: int, changed_ns: int) -> str | None:
         """SHA-256 of a file that has not changed since it was last seen."""
         row = self._database.execute(
-            "select content from files where path = ? and size = ? and changed = ?", (str(path), size, changed_ns)
+            "select content from files where path = ? and size = ? and changed = ?",
+            (_key(path), size, changed_ns),
         ).fetchone()
         return row[0] if row else None
 
     def remember(self, path: Path, size: int, changed_ns: int, content: str) -> None:
         """Note what a file holds; `commit` puts it on the disk."""
         self._database.execute(
-            "insert or replace into files values (?, ?, ?, ?)", (str(path), size, changed_ns, content)
+            "insert or replace into files values (?, ?, ?, ?)", (_key(path), size, changed_ns, content)
         )
 
     def sound(self, content: str, *, with_preview: bool) -> Features | None:
@@ -105,6 +107,11 @@ class Store:
             self._database.execute(
                 "insert or replace into layouts values (?, ?)", (key, places.astype("<f4").tobytes())
             )
+
+
+def _key(path: Path) -> bytes:
+    # As bytes, since a name need not be text.
+    return os.fsencode(path.absolute())
 
 
 def _packed(features: Features) -> bytes:

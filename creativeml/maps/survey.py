@@ -52,7 +52,12 @@ class _Seen:
 
 
 def survey(
-    library: Library, store: Store, *, previews: bool = True, workers: int | None = None, on_step: OnStep = print
+    library: Library,
+    store: Store,
+    *,
+    previews: bool = True,
+    workers: int | None = None,
+    on_step: OnStep = lambda what, done, total: None,
 ) -> list[Sound]:
     """Measure the library's files; those that cannot be used are entered into `library.refused`.
 

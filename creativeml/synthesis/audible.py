@@ -1,14 +1,8 @@
 """How far sounds are apart for the ear, as a distance in a space of levels: what is between two sounds has a length.
 
-<<<<<<< HEAD
 `losses.matching.Match` says how far sounds are from *one* recording. Paths, walks and neighbours need a distance of
 any two that obeys the rules of distances: so here a sound becomes a vector of levels, nearly those that `Match`
 compares, and two sounds are as far apart as their vectors.
-=======
-`losses.matching.Match` says how far sounds are from *one* recording. Paths, walks and neighbours need a distance between
-any two, with the rules of a distance: so here a sound becomes a vector of levels, the same that `Match` compares, and
-two sounds are as far apart as their vectors.
->>>>>>> explorer
 """
 
 from __future__ import annotations

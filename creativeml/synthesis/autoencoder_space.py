@@ -13,7 +13,7 @@ from creativeml.kinds import Kind
 from creativeml.models.autoencoders.wave_vae import WaveVAE
 from creativeml.synthesis.catalog import DEFAULT_MODEL, check_request
 from creativeml.synthesis.generate import Instrument, load
-from creativeml.synthesis.latent_space import LatentSpace, StyleSpace, decoded
+from creativeml.synthesis.latent_space import LatentSpace, StyleSpace, check_sounds, decoded
 from creativeml.synthesis.starting_points import fixed_noise
 from creativeml.threads import threads
 
@@ -50,7 +50,12 @@ class AutoencoderSpace:
             return torch.cat([self._model.place(latent, condition) for latent in drawn]).cpu()
 
     def encode(self, sounds: Tensor, kinds: Sequence[str] | None = None) -> Tensor:
-        """See `LatentSpace`; the kinds do not count: the encoder hears them."""
+        """See `LatentSpace`; the kinds do not count: the encoder hears them.
+
+        Raises:
+            CreativeMLError: sounds of another shape or that are not finite.
+        """
+        check_sounds(self, sounds, kinds)
         with torch.no_grad(), threads(1):
             parts = [self._model.encode(part.to(self.instrument.device))[0] for part in sounds.split(_AT_ONCE)]
         return torch.cat(parts).cpu() if parts else torch.zeros(0, self.dim)

@@ -256,6 +256,8 @@ def test_the_legend_names_and_counts_and_the_filter_hides(page, points):
     assert entries[0] == "Kick28" and len(entries) == len(KINDS)
     page.locator(".cm-entry").first.click()
     assert told(page, "onLegend") == [["kick"]]
+    page.evaluate("map.setChosen(['kick'])")
+    assert page.evaluate("document.activeElement.getAttribute('aria-pressed')") == "true"
     page.evaluate("map.setFilter((p) => p.kind === 'kick')")
     snare = loneliest([p for p in points if p["kind"] == "snare"])
     page.mouse.click(*place(page, snare))

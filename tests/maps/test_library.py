@@ -11,6 +11,7 @@ import soundfile
 
 from creativeml.errors import CreativeMLError
 from creativeml.maps.library import read_library
+from creativeml.maps.make import MapOptions, make_map
 from creativeml.maps.survey import survey
 
 from .conftest import starter_files
@@ -40,6 +41,20 @@ def test_a_folder_that_cannot_be_mapped_is_named(tmp_path, name, reason):
         read_library(tmp_path / name)
 
 
+def test_a_name_that_is_no_text_is_mapped_and_its_address_leads_to_it(tmp_path, cache):
+    (kick,) = starter_files("kick", 1)
+    name = b"kick \xff.flac"
+    try:
+        shutil.copy(kick, os.path.join(os.fsencode(tmp_path), name))  # noqa: PTH118
+    except (OSError, UnicodeError):
+        pytest.skip("this file system knows text only")
+    out = tmp_path / "map.html"
+    for _ in range(2):
+        made = make_map(tmp_path, out, MapOptions(cache=cache), lambda *step: None)
+        assert made["sounds"] == 1
+    assert '"addresses":{"0":"kick%20%FF.flac"}' in out.read_text(encoding="utf-8")
+
+
 def test_what_cannot_be_read_is_named_with_its_reason_every_time(tmp_path, store):
     (kick,) = starter_files("kick", 1)
     shutil.copy(kick, tmp_path / "good.flac")
@@ -57,7 +72,7 @@ def test_what_cannot_be_read_is_named_with_its_reason_every_time(tmp_path, store
         (sound,) = survey(library, store, on_step=lambda *step: None)
         assert sound.file.name == "good.flac"
         reasons = {refused.name: refused.reason for refused in library.refused}
-        assert list(reasons) == sorted(set(os.listdir(tmp_path)) - {"good.flac"})
+        assert list(reasons) == sorted({path.name for path in tmp_path.iterdir()} - {"good.flac"})
         for name, word in {
             "cut.flac": "cannot be decoded",
             "cut again.flac": "cannot be decoded",

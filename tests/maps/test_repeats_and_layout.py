@@ -60,6 +60,20 @@ def test_the_nearest_sound_on_the_map_is_mostly_of_the_same_kind(sounds, placeme
     assert (kinds[apart.argmin(1)] == kinds).mean() > 0.75
 
 
+def test_the_map_is_wide_and_bright_to_the_right_and_keeps_its_distances(sounds):
+    places = layout.place(layout.reduce(layout.points_of(sounds)), "t-sne")
+    brightness = np.array([s.features.descriptors[0] for s in sounds])
+    turned = layout.lengthwise(places, brightness)
+    assert turned[:, 0].std() > turned[:, 1].std()
+    assert np.corrcoef(turned[:, 0], brightness)[0, 1] > 0
+
+    def apart(p):
+        return np.linalg.norm(p[:, None] - p[None], axis=-1)
+
+    ratio = apart(turned)[apart(places) > 0] / apart(places)[apart(places) > 0]
+    assert ratio.std() / ratio.mean() < 1e-5
+
+
 def test_places_are_kept(sounds, store, monkeypatch):
     points = layout.reduce(layout.points_of(sounds))
     first = layout.place(points, "t-sne", store)

@@ -59,11 +59,11 @@ class Autoencoder(nn.Module):
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
         self.config = config
-        outer = [config.output_activation, *[config.activation] * (len(config.hidden) - 1)]
+        inner: list[CodeActivation] = [config.activation] * (len(config.hidden) - 1)
         sizes = itertools.pairwise((config.features, *config.hidden))
         self.pairs = nn.ModuleList(
             LayerPair(inputs, units, config.activation, back, config.tied)
-            for (inputs, units), back in zip(sizes, outer, strict=True)
+            for (inputs, units), back in zip(sizes, (config.output_activation, *inner), strict=True)
         )
 
     def encode(self, x: Tensor, *, depth: int | None = None) -> Tensor:
