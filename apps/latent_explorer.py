@@ -36,7 +36,7 @@ FEWEST_PER_KIND, MOST_PER_KIND = 2, 200
 MAX_UPLOAD = "32mb"
 # One scope in the browser, so the order is that of use; the map itself comes before these.
 SCRIPTS = tuple(serving.SHARED / name for name in ("sound.js", "picture.js", "icons.js", "parts.js")) + tuple(
-    PAGE / name for name in ("page.js", "morph.js", "view.js")
+    PAGE / name for name in ("page.js", "morph.js", "view.js", "wiring.js")
 )
 STYLES = (serving.STYLE, PAGE / "page.css")
 

@@ -26,6 +26,8 @@ from creativeml.synthesis.latent_space import LatentSpace
 FIRST_LOOK = 8
 """Sounds of each kind after which there is a first map."""
 MOST_ADDED = 200
+MOST_NOTES = 100
+"""Unusable files that are named one by one."""
 
 T = TypeVar("T")
 
@@ -214,7 +216,10 @@ class Atlas:
             self._stage("Listening to your sounds", len(files))
             sounds, repeated = self._own.listened(library, self._on_step)
             self._take(sounds, 0)
-            self.progress.notes += [f"{file.name}: {file.reason}; {file.remedy}" for file in library.refused]
+            refused = [f"{file.name}: {file.reason}; {file.remedy}" for file in library.refused]
+            self.progress.notes += refused[:MOST_NOTES]
+            if len(refused) > MOST_NOTES:
+                self.progress.notes.append(f"and {len(refused) - MOST_NOTES} more files that cannot be used")
             if repeated:
                 note = f"{repeated} of your files hold the same sound as another: each is shown once"
                 self.progress.notes.append(note)

@@ -90,8 +90,8 @@ def checked_place(value: Any) -> np.ndarray:
     return np.array([float(v) for v in value])
 
 
-def along(way: np.ndarray, steps: int) -> np.ndarray:
-    """Places `(steps, 2)` at equal distances along a drawn way `(n, 2)`, its ends among them."""
-    lengths = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(way, axis=0).T))])
+def along(path: np.ndarray, steps: int) -> np.ndarray:
+    """Places `(steps, 2)` at equal distances along a drawn path `(n, 2)`, its ends among them."""
+    lengths = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
     at = np.linspace(0.0, lengths[-1], steps)
-    return np.stack([np.interp(at, lengths, way[:, axis]) for axis in (0, 1)], 1)
+    return np.stack([np.interp(at, lengths, path[:, axis]) for axis in (0, 1)], 1)

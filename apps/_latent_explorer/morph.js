@@ -1,4 +1,4 @@
-// Ways through the map, the pad between four sounds, and the comparison of two.
+// Paths through the map, the pad between four sounds, and the comparison of two.
 
 // ---- two to compare ----
 
@@ -8,7 +8,7 @@ function fillSlot(name) {
   state.slots[name] = { shares: shown.shares, label: shown.label, kind: shown.kind };
   state.last = name;
   showSlots();
-  showWay();
+  showPath();
 }
 
 function playSlot(name) {
@@ -40,28 +40,28 @@ function presentAlone({ shares, label, kind }) {
   present(shares, { label, kind, shares });
 }
 
-// ---- a way ----
+// ---- a path ----
 
 // Drawn with the mouse, in map coordinates.
-function takeWay(drawn) {
+function takePath(drawn) {
   const step = Math.ceil(drawn.length / 500);
-  const way = drawn.filter((_, i) => i % step === 0 || i === drawn.length - 1).map((place) => place.map(toReach));
+  const path = drawn.filter((_, i) => i % step === 0 || i === drawn.length - 1).map((place) => place.map(toReach));
   setDrawing(false);
-  walk(way);
+  walk(path);
 }
 
 const toReach = (v) => Math.max(-setup.reach, Math.min(setup.reach, v));
 
 // Point by point, by keyboard.
-function addToWay() {
+function addToPath() {
   const { chosen } = state;
   if (!chosen) return tell("Choose a point first");
-  const picked = [...(state.way?.picked || []), [chosen.x, chosen.y]];
+  const picked = [...(state.path?.picked || []), [chosen.x, chosen.y]];
   map.setPath(picked);
   if (picked.length === 1) {
-    state.way = { picked, line: picked, sounds: [] };
-    showWay();
-    return tell("The way begins here; choose another point and press P again");
+    state.path = { picked, line: picked, sounds: [] };
+    showPath();
+    return tell("The path begins here; choose another point and press P again");
   }
   walk(picked.map((place) => place.map(toReach)), picked);
 }
@@ -71,10 +71,10 @@ async function walk(line, picked = null) {
   const busy = showBusy(`Making ${state.steps} sounds`);
   try {
     const [found] = await callServer("walk", [state.chart, line, state.steps]);
-    state.way = { line, picked, places: found.places, sounds: await takeAll(found) };
-    tell(`A way of ${state.steps} sounds`);
-    showWay();
-    playWay();
+    state.path = { line, picked, places: found.places, sounds: await takeAll(found) };
+    tell(`A path of ${state.steps} sounds`);
+    showPath();
+    playPath();
   } catch (error) {
     showError(error.message, () => walk(line, picked));
   } finally {
@@ -90,11 +90,11 @@ async function morphSlots() {
     const ends = [A, B].map(({ shares }) => placeOf(shares));
     const line = ends.every(Boolean) ? ends : [];
     const places = line.length ? found.shares.map((t) => [0, 1].map((axis) => ends[0][axis] + t * (ends[1][axis] - ends[0][axis]))) : null;
-    state.way = { line, picked: null, places, sounds: await takeAll(found), slots: true };
+    state.path = { line, picked: null, places, sounds: await takeAll(found), slots: true };
     map.setPath(line);
     tell(`From ${A.label} to ${B.label} in ${state.steps} sounds`);
-    showWay();
-    playWay();
+    showPath();
+    playPath();
   } catch (error) {
     showError(error.message, morphSlots);
   } finally {
@@ -112,22 +112,22 @@ function placeOf(shares) {
 }
 
 function walkAgain() {
-  const { way } = state;
-  if (!way || !way.sounds.length) return;
-  if (way.slots) morphSlots();
-  else walk(way.line, way.picked);
+  const { path } = state;
+  if (!path || !path.sounds.length) return;
+  if (path.slots) morphSlots();
+  else walk(path.line, path.picked);
 }
 
 let playing = 0;
 
-function playWay() {
-  const { way } = state;
-  if (!way?.sounds.length) return;
+function playPath() {
+  const { path } = state;
+  if (!path?.sounds.length) return;
   const turn = ++playing, context = deck.open(), step = state.pace / 1000, began = context.currentTime + 0.03;
-  way.sounds.forEach((sound, i) => ring(sound, `way ${i}`, 0.03 + i * step));
+  path.sounds.forEach((sound, i) => ring(sound, `path ${i}`, 0.03 + i * step));
   const follow = () => {
     const i = Math.floor((context.currentTime - began) / step);
-    if (turn !== playing || state.way !== way || i >= way.sounds.length) {
+    if (turn !== playing || state.path !== path || i >= path.sounds.length) {
       if (turn === playing) showStep(-1);
       return;
     }
@@ -137,25 +137,25 @@ function playWay() {
   follow();
 }
 
-function stopWay() {
+function stopPath() {
   playing++;
-  for (let i = 0; i < setup.maxRow; i++) deck.stop(`way ${i}`);
+  for (let i = 0; i < setup.maxRow; i++) deck.stop(`path ${i}`);
   showStep(-1);
 }
 
 function playStep(i) {
-  const sound = state.way?.sounds[i];
+  const sound = state.path?.sounds[i];
   if (!sound) return;
-  stopWay();
+  stopPath();
   showStep(i);
   presentAlone(sound);
 }
 
-function dropWay() {
-  stopWay();
-  state.way = null;
+function dropPath() {
+  stopPath();
+  state.path = null;
   map.setPath([]);
-  showWay();
+  showPath();
 }
 
 async function saveFile(endpoint, inputs, button) {
@@ -169,7 +169,7 @@ async function saveFile(endpoint, inputs, button) {
   button.disabled = false;
 }
 
-const wayShares = () => state.way.sounds.map((sound) => sound.shares);
+const pathShares = () => state.path.sounds.map((sound) => sound.shares);
 
 // ---- the pad between four sounds ----
 
@@ -216,7 +216,7 @@ function movePad(x, y) {
 
 let padBusy = false;
 
-// While a sound is under way, only the last of the places passed meanwhile is asked for.
+// While a sound is under path, only the last of the places passed meanwhile is asked for.
 async function playPad() {
   if (!state.corners.some(Boolean)) return;
   if (padBusy) { padBusy = "again"; return; }

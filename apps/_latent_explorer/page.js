@@ -1,11 +1,11 @@
 // The latent explorer's behaviour. `element` and `props` come from gr.HTML; CanvasMap, sound.js, picture.js, icons.js and
-// parts.js stand above, morph.js and view.js below.
+// parts.js stand above; morph.js, view.js and wiring.js below.
 
 const setup = JSON.parse(props.setup);
 const find = (selector) => element.querySelector(selector);
 const deck = new Deck(setup.sampleRate);
 const memory = `creativeml.explorer.${setup.model.sha256.slice(0, 12)}`;
-const CACHED = 400, AT_ONCE = 6, AHEAD = 14, IDLE_AHEAD = 240, MAX_KEPT = 128;
+const CACHED = 400, AT_ONCE = 6, AHEAD = 14, IDLE_AHEAD = 240, MAX_KEPT = 128, MOST_FILES = 16;
 
 // A sound is named by its shares: {"kick:3": 1}, {"kick:3": 0.7, "snare:0": 0.3}.
 const keyOf = (shares) => Object.entries(shares).sort().map(([id, share]) => `${id}*${+share.toFixed(4)}`).join("+");
@@ -16,12 +16,12 @@ const state = {
   wish: { arrange: "sound", projection: "t-sne", clustering: "k-means", groups: 8 },
   colour: "kind", hover: true, volume: 0.9, dark: null, kept: [], kind: null,
   chart: null, chosen: null, before: null, spoken: 0, edition: 0, busy: 0, notes: [], near: null,
-  slots: { A: null, B: null }, last: null, steps: 8, pace: 180, way: null, corners: [null, null, null, null], pad: [0.5, 0.5],
+  slots: { A: null, B: null }, last: null, steps: 8, pace: 180, path: null, corners: [null, null, null, null], pad: [0.5, 0.5],
   made: new Map(), // key -> sound that was made on this map
 };
 // key -> sound {shares, key, label, kind, name, bytes, buffer, samples, seconds}; the newest
 const cache = new Map();
-// key -> promise of a sound that is under way
+// key -> promise of a sound that is under path
 const coming = new Map();
 
 // ---- settings that survive a reload ----
@@ -241,7 +241,7 @@ function partsText(shares) {
 
 const labelOf = (id) => map.point(id)?.label || nameOf({ shares: pure(id), label: "a recording" });
 
-// Half-way between this point and the one before.
+// Half-path between this point and the one before.
 function makeBetween() {
   const { chosen, before } = state;
   if (!chosen || !before) return tell("Choose two points first, one after the other");
@@ -251,8 +251,8 @@ function makeBetween() {
 // ---- own sounds ----
 
 async function addFiles(files) {
-  const usable = [...files].slice(0, 16);
-  for (const file of usable) {
+  const some = [...files].slice(0, MOST_FILES);
+  for (const file of some) {
     tell(`Adding ${file.name} …`);
     try {
       const form = new FormData();
@@ -270,6 +270,7 @@ async function addFiles(files) {
       showError(error.message);
     }
   }
+  if (files.length > MOST_FILES) showError(`The first ${MOST_FILES} of ${files.length} files were taken; start with --sounds FOLDER to see all.`);
 }
 
 // Recordings are hollow; the model's points have titles for names.
@@ -311,7 +312,7 @@ function takeMap(chart, points) {
   }
   state.chosen = (chosen && map.point(chosen)) || null;
   state.before = null;
-  dropWay();
+  dropPath();
   if (state.chosen) map.select(chosen, { reveal: false });
   const own = points.filter((p) => p.origin === "own").length;
   tell(`${points.length - own} sounds of the model${own ? `, ${own} of yours` : ""}`);

@@ -13,24 +13,22 @@ import numpy as np
 from _shared import serving
 
 from _latent_explorer import layout
-from _latent_explorer.mixes import Mix, between, checked_mix, kind_and_seed, label_of, mix_of
+from _latent_explorer.mixes import Mix, between, checked_mix, mix_of
+from _latent_explorer.rendered import Rendered
 from _latent_explorer.wishes import (
     LONGEST_STEP_S,
     MAX_BUNDLE,
+    MAX_PATH,
     MAX_ROW,
-    MAX_WAY,
     MEASURED,
     SHORTEST_STEP_S,
     Progress,
     Wish,
 )
-from creativeml.audio.io import wav_bytes
 from creativeml.data.folders import printable
 from creativeml.errors import CreativeMLError, quoted
 from creativeml.files import sha256_bytes
 from creativeml.synthesis.catalog import ModelInfo, is_number, is_whole
-from creativeml.synthesis.export import BIT_DEPTH, ModelRecord, archive_of
-from creativeml.synthesis.request import kind_word
 
 if TYPE_CHECKING:
     from _latent_explorer.atlas import Atlas
@@ -38,7 +36,6 @@ if TYPE_CHECKING:
 
 NEAR = 6
 KEPT_FILES = 1024
-KEPT_SOUNDS = 256
 KEPT_CHARTS = 8
 
 
@@ -48,19 +45,6 @@ class Chart:
 
     ids: list[str]
     places: np.ndarray
-
-
-@dataclass(frozen=True)
-class Record:
-    """A sound's line in a manifest; `mix` is what makes it again, `peak` is linear."""
-
-    file: str
-    mix: str
-    kind: str
-    label: str
-    peak: float
-    duration_s: float
-    sha256: str
 
 
 class Server:
@@ -77,7 +61,7 @@ class Server:
         self.info, self._atlas, self._progress = info, atlas, progress
         self._uploads = folder.resolve()
         self._shelf = serving.FileShelf(folder / "sounds", KEPT_FILES)
-        self._made: OrderedDict[str, tuple[bytes, Record]] = OrderedDict()
+        self._rendered = Rendered(info, atlas)
         self._charts: OrderedDict[str, Chart] = OrderedDict()
         self._lock = Lock()
 
@@ -130,12 +114,12 @@ class Server:
         with serving.shown_errors():
             return self._answer(self._checked(mixes, MAX_ROW))
 
-    def walk(self, chart: str, way: list, steps: int = 1) -> dict:
-        """The sounds of places along a way on a map; of a single place, its sound.
+    def walk(self, chart: str, path: list, steps: int = 1) -> dict:
+        """The sounds of places along a path on a map; of a single place, its sound.
 
         Args:
             chart: as `map` names it.
-            way: up to 512 places [x, y].
+            path: up to 512 places [x, y].
             steps: sounds at equal distances along it, 1 to 64; with 1, of its first place.
 
         Returns:
@@ -143,16 +127,16 @@ class Server:
         """
         with serving.shown_errors():
             on = self._chart(chart)
-            if not isinstance(way, list) or not 1 <= len(way) <= MAX_WAY:
-                raise CreativeMLError(f"a way is a list of 1 to {MAX_WAY} places")
+            if not isinstance(path, list) or not 1 <= len(path) <= MAX_PATH:
+                raise CreativeMLError(f"a path is a list of 1 to {MAX_PATH} places")
             if not is_whole(steps) or not 1 <= steps <= MAX_ROW:
                 raise CreativeMLError(f"steps must be a whole number from 1 to {MAX_ROW}, got {quoted(steps)}")
-            places = layout.along(np.stack([layout.checked_place(place) for place in way]), steps)
+            places = layout.along(np.stack([layout.checked_place(place) for place in path]), steps)
             mixes = [mix_of(shares) for shares in layout.shares_at(on.places, on.ids, places)]
             return {**self._answer(mixes), "places": places.tolist()}
 
     def morph(self, start: dict, end: dict, steps: int = 8) -> dict:
-        """The sounds on the straight way between two, at steps that are equally heard.
+        """The sounds on the straight line between two, at steps that are equally heard.
 
         Args:
             start, end: as `sounds` takes one.
@@ -228,10 +212,9 @@ class Server:
             mixes: up to 256, as `sounds` takes them.
         """
         with serving.shown_errors():
-            made = [self._sound(mix) for mix in self._checked(mixes, MAX_BUNDLE)]
-            files = {f"{n:03d}_{record.file}": data for n, (data, record) in enumerate(made, 1)}
-            data = archive_of(files, self._manifest(list(files), [record for _, record in made]))
-            return self._shelf.place(f"map_x{len(files)}_{sha256_bytes(data)[:8]}.zip", data)
+            checked = self._checked(mixes, MAX_BUNDLE)
+            data = self._rendered.archive(checked)
+            return self._shelf.place(f"map_x{len(checked)}_{sha256_bytes(data)[:8]}.zip", data)
 
     def row(self, mixes: list, step_s: float = 0.25) -> dict:
         """One 24-bit wav in which sounds follow each other as they were played, their ends ringing on.
@@ -245,14 +228,7 @@ class Server:
                 allowed = f"{SHORTEST_STEP_S:g} to {LONGEST_STEP_S:g} s"
                 raise CreativeMLError(f"step_s must be a number from {allowed}, got {quoted(step_s)}")
             checked = self._checked(mixes, MAX_ROW)
-            atlas = self._atlas()
-            tones = []
-            for mix in checked:
-                with atlas.turns.asked():
-                    tones.append(atlas.samples(mix).numpy())
-            row = _joined(tones, round(step_s * self.info.sample_rate))
-            text = " | ".join(mix.text for mix in checked)
-            data = wav_bytes(row, self.info.sample_rate, bits=BIT_DEPTH, info=self._texts("Map row", text))
+            data = self._rendered.row(checked, step_s)
             return self._shelf.place(f"map_row_x{len(checked)}_{sha256_bytes(data)[:8]}.wav", data)
 
     # ---- inside ----
@@ -271,50 +247,9 @@ class Server:
             return found
 
     def _answer(self, mixes: list[Mix]) -> dict:
-        made = [self._sound(mix) for mix in mixes]
+        made = [self._rendered.sound(mix) for mix in mixes]
         files = [self._shelf.place(record.file, data) for data, record in made]
-        records = [{**asdict(record), "shares": dict(mix.parts)} for mix, (_, record) in zip(mixes, made, strict=True)]
-        return {"files": files, "records": records}
-
-    def _sound(self, mix: Mix) -> tuple[bytes, Record]:
-        with self._lock:
-            if mix.text in self._made:
-                self._made.move_to_end(mix.text)
-                return self._made[mix.text]
-        atlas = self._atlas()
-        with atlas.turns.asked():
-            samples = atlas.samples(mix).numpy()
-        kind, label = self._named(atlas, mix)
-        info = self._texts(label, mix.text)
-        data = wav_bytes(samples, self.info.sample_rate, bits=BIT_DEPTH, info=info)
-        seconds = len(samples) / self.info.sample_rate
-        record = Record(
-            file=_file_name(mix, kind),
-            mix=mix.text,
-            kind=kind,
-            label=label,
-            peak=round(float(np.abs(samples).max()), 6),
-            duration_s=round(seconds, 6),
-            sha256=sha256_bytes(data),
-        )
-        with self._lock:
-            self._made[mix.text] = data, record
-            while len(self._made) > KEPT_SOUNDS:
-                self._made.popitem(last=False)
-        return data, record
-
-    def _named(self, atlas: Atlas, mix: Mix) -> tuple[str, str]:
-        """Kind that has the largest share, and what people read."""
-        weights: dict[str, float] = {}
-        for name, share in mix.parts:
-            born, sound = kind_and_seed(name), atlas.sound(name)
-            kind = born[0] if born else sound.kind if sound else ""
-            weights[kind] = weights.get(kind, 0.0) + share
-        kind = max(weights, key=lambda name: (weights[name], name))
-        if mix.only is None:
-            return kind, f"{kind or 'sound'} mix {mix.fingerprint[:4]}"
-        born, sound = kind_and_seed(mix.only), atlas.sound(mix.only)
-        return kind, label_of(*born) if born else sound.label if sound else ""
+        return {"files": files, "records": [asdict(record) for _, record in made]}
 
     def _nearest(self, on: Chart, features: np.ndarray, own: str | None) -> tuple[list[dict], np.ndarray]:
         atlas = self._atlas()
@@ -339,23 +274,6 @@ class Server:
         shown = printable(Path(name).name)[-80:] if isinstance(name, str) else ""
         return path, shown or "Own sound"
 
-    def _texts(self, title: str, made: str) -> dict[str, str]:
-        info = self.info
-        comment = f"model={info.name} weights={info.sha256[:16]} mix={made[:4000]}"
-        return {"INAM": title, "ISFT": f"creativeml {info.version}", "ICMT": comment}
-
-    def _manifest(self, names: list[str], records: list[Record]) -> dict[str, Any]:
-        info = self.info
-        return {
-            "format": 1,
-            "made_by": "creativeml explore",
-            "version": info.version,
-            "model": asdict(ModelRecord(info.name, info.sha256, info.licence)),
-            "sample_rate": info.sample_rate,
-            "bit_depth": BIT_DEPTH,
-            "sounds": [{**asdict(record), "file": name} for name, record in zip(names, records, strict=True)],
-        }
-
 
 def _point(sound: Sound, place: list[float], group: int) -> dict[str, Any]:
     x, y = (round(float(v), 5) for v in place)
@@ -373,20 +291,3 @@ def _point(sound: Sound, place: list[float], group: int) -> dict[str, Any]:
 
 def _values(values: np.ndarray) -> dict[str, float]:
     return {n: float(f"{float(v):.4g}") for n, v in zip(MEASURED, values, strict=True) if np.isfinite(v)}
-
-
-def _file_name(mix: Mix, kind: str) -> str:
-    word = kind_word(kind) if kind else "Sound"
-    born = kind_and_seed(mix.only) if mix.only else None
-    return f"{word}_m{born[1]:04d}.wav" if born else f"{word}_{mix.fingerprint}.wav"
-
-
-def _joined(tones: list[np.ndarray], step: int) -> np.ndarray:
-    """Sounds added up, each so many samples after the one before; where they would clip, all are lowered alike."""
-    from creativeml.synthesis.finish import PEAK_DBFS  # not at the top: torch loads for a second
-
-    row = np.zeros((len(tones) - 1) * step + max(map(len, tones)))
-    for n, tone in enumerate(tones):
-        row[n * step : n * step + len(tone)] += tone
-    loudest, limit = float(np.abs(row).max()), 10 ** (PEAK_DBFS / 20)
-    return row * (limit / loudest) if loudest > limit else row

@@ -1,4 +1,4 @@
-// What the latent explorer shows, and the wiring of its controls.
+// What the latent explorer shows.
 
 const titles = Object.fromEntries(setup.kinds.map((kind) => [kind, titleOf(kind)]));
 const scaleTitle = (m) => titleOf(m.name).replace(" time 20", " time");
@@ -9,7 +9,7 @@ const map = new CanvasMap(find(".le-map"), {
   onSelect: choose,
   onPick: (point) => point === state.chosen && again(point),
   onEmpty: makeAt,
-  onPath: takeWay,
+  onPath: takePath,
   onDrop: addFiles,
   onLegend: filterBy,
 });
@@ -42,14 +42,27 @@ function kindLooks() {
   return colours.looks;
 }
 
+// Red, green and blue, 0 to 1, of any colour that CSS can name.
+function channelsOf(colour) {
+  const probe = document.createElement("canvas").getContext("2d");
+  probe.fillStyle = colour;
+  probe.fillRect(0, 0, 1, 1);
+  return [...probe.getImageData(0, 0, 1, 1).data].slice(0, 3).map((v) => v / 255);
+}
+
+// Degrees on the circle of hues.
+function hueOfColour(colour) {
+  const [r, g, b] = channelsOf(colour), high = Math.max(r, g, b), spread = high - Math.min(r, g, b);
+  if (!spread) return 40;
+  const sixth = high === r ? (g - b) / spread : high === g ? (b - r) / spread + 2 : (r - g) / spread + 4;
+  return Math.round(60 * sixth + 360) % 360;
+}
+
 // The page takes on the colour of the sound that is spoken of, with ink that can be read on it.
 function paintPage(kind) {
   if (kind !== undefined) state.kind = kind;
   const colour = lookOf(state.kind || setup.kinds[0]);
-  const probe = document.createElement("canvas").getContext("2d");
-  probe.fillStyle = colour;
-  probe.fillRect(0, 0, 1, 1);
-  const linear = [...probe.getImageData(0, 0, 1, 1).data].slice(0, 3).map((v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4));
+  const linear = channelsOf(colour).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
   const luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
   const main = element.firstElementChild;
   main.style.setProperty("--accent", colour);
@@ -84,7 +97,7 @@ function showSound() {
   state.span = [0.125, 0.25, 0.5, 0.75, 1].find((s) => s >= shown.seconds) || setup.lengthSamples / setup.sampleRate;
   requestAnimationFrame(() => {
     if (state.shown !== shown) return;
-    drawSound(find(".le-pad canvas"), shown.samples, setup.sampleRate, state.span, hueOf(shown.kind, Math.max(0, setup.kinds.indexOf(shown.kind))));
+    drawSound(find(".le-pad canvas"), shown.samples, setup.sampleRate, state.span, hueOfColour(lookOf(shown.kind)));
   });
   showStar();
 }
@@ -157,7 +170,7 @@ function showKept() {
   }));
 }
 
-// ---- compare, way, pad ----
+// ---- compare, path, pad ----
 
 function showSlots() {
   for (const button of element.querySelectorAll(".le-slot")) {
@@ -168,19 +181,19 @@ function showSlots() {
   }
 }
 
-function showWay() {
-  const sounds = state.way?.sounds || [];
+function showPath() {
+  const sounds = state.path?.sounds || [];
   find(".le-cells").replaceChildren(...sounds.map((sound, i) => {
     const cell = document.createElement("button");
     cell.type = "button";
     cell.dataset.step = i;
     cell.title = `${i + 1}: ${sound.label}`;
-    cell.setAttribute("aria-label", `Play sound ${i + 1} of the way, ${sound.label}`);
+    cell.setAttribute("aria-label", `Play sound ${i + 1} of the path, ${sound.label}`);
     cell.style.background = `color-mix(in srgb, ${lookOf(sound.kind)} 62%, var(--edge))`;
     return cell;
   }));
-  for (const name of [".le-play-way", ".le-way-zip", ".le-way-wav"]) find(name).disabled = !sounds.length;
-  find(".le-way-clear").disabled = !state.way;
+  for (const name of [".le-play-path", ".le-path-zip", ".le-path-wav"]) find(name).disabled = !sounds.length;
+  find(".le-path-clear").disabled = !state.path;
   find(".le-a-to-b").disabled = !(state.slots.A && state.slots.B);
   find(".le-steps").value = state.steps;
   find(".le-steps-value").textContent = state.steps;
@@ -191,7 +204,7 @@ function showWay() {
 
 function showStep(i) {
   element.querySelectorAll(".le-cells button").forEach((cell, n) => cell.classList.toggle("is-playing", n === i));
-  const place = i >= 0 && state.way?.places?.[i], head = find(".le-head");
+  const place = i >= 0 && state.path?.places?.[i], head = find(".le-head");
   head.hidden = !place;
   if (!place) return;
   const [x, y] = map.toScreen(...place);
@@ -225,7 +238,7 @@ function showTab(name) {
     tab.setAttribute("aria-selected", on);
     tab.tabIndex = on ? 0 : -1;
   }
-  find(".le-way").hidden = name !== "way";
+  find(".le-path").hidden = name !== "path";
   find(".le-four").hidden = name !== "pad";
 }
 
@@ -233,7 +246,7 @@ function setDrawing(on) {
   state.drawing = on;
   map.setMode(on ? "draw" : "pan");
   find(".le-draw").setAttribute("aria-pressed", on);
-  if (on) { showTab("way"); tell("Draw a way through the map"); }
+  if (on) { showTab("path"); tell("Draw a path through the map"); }
 }
 
 // ---- progress ----
@@ -278,157 +291,3 @@ function showNotes() {
   if (find(".le-notes ul").childElementCount === notes.length) return;
   find(".le-notes ul").replaceChildren(...notes.map((note) => Object.assign(document.createElement("li"), { textContent: note })));
 }
-
-// ---- wiring ----
-
-function fillSelect(selector, options, value) {
-  const select = find(selector);
-  select.replaceChildren(...options.map(([name, text]) => Object.assign(document.createElement("option"), { value: name, textContent: text })));
-  select.value = value;
-}
-
-function build() {
-  const { wish } = state;
-  const colours = [["kind", "Kind"], ["cluster", "Group"], ...setup.measures.map((m) => [m.name, scaleTitle(m)])];
-  fillSelect(".le-colour", colours, state.colour);
-  fillSelect(".le-arrange", [["sound", "How it sounds"], ["model", "The model's space"]], wish.arrange);
-  const names = { pca: "PCA", "t-sne": "t-SNE", isomap: "Isomap", lle: "LLE", ltsa: "LTSA", laplacian: "Laplacian" };
-  fillSelect(".le-projection", setup.projections.map((p) => [p, names[p] || p]), wish.projection);
-  fillSelect(".le-clustering", setup.clusterings.map((c) => [c, { "k-means": "k-means", gmm: "Gaussians" }[c] || c]), wish.clustering);
-  const groups = find(".le-groups");
-  Object.assign(groups, { max: setup.maxGroups, value: wish.groups });
-  find(".le-hover").checked = state.hover;
-  find(".le-steps").max = setup.maxRow;
-  find(".le-star").innerHTML = STAR;
-  find(".le-save").innerHTML = SAVE;
-  find(".dg-volume-range").value = state.volume;
-  find(".le-meanings").replaceChildren(...setup.measures.flatMap((m) => {
-    const dt = document.createElement("dt"), dd = document.createElement("dd");
-    dt.textContent = scaleTitle(m); dd.textContent = m.doc;
-    return [dt, dd];
-  }));
-  deck.setVolume(state.volume);
-  map.setColour(state.colour);
-}
-
-const CLICKS = [
-  [".le-draw", () => setDrawing(!state.drawing)],
-  [".le-add", () => find(".le-file").click()],
-  [".le-pad", () => state.shown && play(state.shown.shares)],
-  [".le-star", () => toggleKept()],
-  [".le-near button", (b) => map.select(b.dataset.id)],
-  [".le-slot", (b, event) => (event.shiftKey ? fillSlot(b.dataset.slot) : playSlot(b.dataset.slot))],
-  [".le-toggle", toggleSlots],
-  ["[role='tab']", (b) => showTab(b.dataset.tab)],
-  [".le-cells button", (b) => playStep(Number(b.dataset.step))],
-  [".le-play-way", playWay],
-  [".le-a-to-b", morphSlots],
-  [".le-way-zip", (b) => saveFile("bundle", [wayShares()], b)],
-  [".le-way-wav", (b) => saveFile("row", [wayShares(), state.pace / 1000], b)],
-  [".le-way-clear", dropWay],
-  [".le-corners button", (b) => setCorner(Number(b.dataset.corner))],
-  [".dg-kept-zip", (b) => saveFile("bundle", [state.kept.map((sound) => sound.shares)], b)],
-  [".dg-chip-play", (b) => showChosen(state.kept[b.parentElement.dataset.index])],
-  [".dg-chip-drop", (b) => toggleKept(state.kept[b.parentElement.dataset.index])],
-  [".le-notes-open", () => find(".le-notes").showModal()],
-  [".dg-about-open", () => find(".dg-about").showModal()],
-  [".dg-retry", () => { hideError(); if (retry) retry(); }],
-  [".dg-dismiss", hideError],
-  [".dg-theme", () => { state.dark = !document.body.classList.contains("dark"); showTheme(); remember(); setTimeout(repaint); }],
-];
-
-// What has colours of the map in it, after these have changed.
-function repaint() {
-  map.setTheme("auto");
-  paintPage();
-  showKept();
-  showWay();
-  showPad();
-}
-
-element.addEventListener("click", (event) => {
-  for (const [selector, act] of CLICKS) {
-    const target = event.target.closest(selector);
-    if (target && element.contains(target) && !target.disabled) act(target, event);
-  }
-  // A button that was clicked gives the keys back to the map.
-  if (event.detail > 0 && !event.target.closest("input, select, dialog, .le-square, .le-map")) document.activeElement?.blur?.();
-});
-
-element.addEventListener("input", (event) => {
-  const { target } = event;
-  if (target.matches(".dg-volume-range")) { state.volume = Number(target.value); deck.setVolume(state.volume); remember(); }
-  if (target.matches(".le-pace")) { state.pace = Number(target.value); showPace(); remember(); }
-  if (target.matches(".le-steps")) { state.steps = Number(target.value); find(".le-steps-value").textContent = state.steps; remember(); }
-});
-
-const showPace = () => { find(".le-pace-value").textContent = `${state.pace} ms`; };
-
-element.addEventListener("change", (event) => {
-  const { target } = event;
-  const wishes = { "le-arrange": "arrange", "le-projection": "projection", "le-clustering": "clustering" };
-  if (target.matches(".le-steps")) walkAgain();
-  else if (target.matches(".le-hover")) state.hover = target.checked;
-  else if (target.matches(".le-file")) { addFiles(target.files); target.value = ""; }
-  else if (target.matches(".le-colour")) {
-    state.colour = target.value;
-    state.filter = null;
-    map.setFilter(null);
-    map.setColour(state.colour);
-  } else if (wishes[target.className]) { state.wish[wishes[target.className]] = target.value; arrange(); }
-  else if (target.matches(".le-groups") && target.validity.valid && target.value) {
-    state.wish.groups = Number(target.value);
-    arrange();
-  } else return;
-  remember();
-});
-
-const square = find(".le-square");
-function padPointer(event) {
-  if (!(event.buttons & 1)) return;
-  square.setPointerCapture(event.pointerId);
-  const box = square.getBoundingClientRect();
-  movePad((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
-}
-square.addEventListener("pointerdown", (event) => { square.focus(); padPointer(event); });
-square.addEventListener("pointermove", padPointer);
-
-const KEYS = {
-  m: () => { map.canvas.focus(); if (!map.selected) { const [first] = map.near(0, 0, 1); if (first) map.select(first.id); } },
-  f: () => toggleKept(), n: makeBetween, p: addToWay, l: playWay, w: () => setDrawing(!state.drawing), u: () => find(".le-file").click(),
-  x: toggleSlots, a: () => playSlot("A"), b: () => playSlot("B"), Escape: () => (state.drawing ? setDrawing(false) : stopWay()),
-};
-const SHIFTED = { a: () => fillSlot("A"), b: () => fillSlot("B") };
-
-function onKey(event) {
-  if (!element.isConnected) return document.removeEventListener("keydown", onKey);
-  const { target } = event;
-  if (event.ctrlKey || event.metaKey || event.altKey || element.querySelector("dialog[open]")) return;
-  if (target.matches?.("select, input:not([type='range'], [type='checkbox']), textarea, [contenteditable]")) return;
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  const keys = event.shiftKey ? SHIFTED : KEYS;
-  const digit = /^(?:Digit|Numpad)([1-6])$/.exec(event.code);
-  if (target === square && padKey(event)) { /* the pad has taken it */ }
-  else if (target.matches?.("[role='tab']") && ["ArrowLeft", "ArrowRight"].includes(key)) {
-    showTab(target.dataset.tab === "way" ? "pad" : "way");
-    find("[role='tab'][aria-selected='true']").focus();
-  } else if (event.repeat) return;
-  else if (digit && state.near?.[digit[1] - 1]) map.select(state.near[digit[1] - 1].id);
-  else if (Object.hasOwn(keys, key)) keys[key]();
-  else return;
-  event.preventDefault();
-}
-
-document.addEventListener("keydown", onKey);
-
-recall();
-showTheme();
-build();
-paintPage();
-showKept();
-showSlots();
-showWay();
-showPad();
-showModel();
-tell("Loading the model …");
-follow();

@@ -23,7 +23,7 @@ MEASURED: tuple[str, ...] = (
 """Descriptors that a map can be coloured by."""
 MOST_GROUPS = 24
 MAX_ROW = 64
-MAX_WAY = 512
+MAX_PATH = 512
 MAX_BUNDLE = 256
 REACH = 1.6
 """Places further out than this are nowhere: the map itself goes from -1 to 1."""

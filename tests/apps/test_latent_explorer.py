@@ -222,9 +222,9 @@ def test_other_maps_hold_the_same_sounds(server, chart, arrange, projection):
 def test_shares_change_steadily_along_any_way(parts, chart):
     places = np.array([[p["x"], p["y"]] for p in chart["points"]])
     ids = [p["id"] for p in chart["points"]]
-    way = np.stack([np.linspace(-1, 1, 4001), np.linspace(0.4, -0.5, 4001)], 1)
-    rows = np.zeros((len(way), len(ids)))
-    for row, shares in zip(rows, parts.layout.shares_at(places, ids, way), strict=True):
+    path = np.stack([np.linspace(-1, 1, 4001), np.linspace(0.4, -0.5, 4001)], 1)
+    rows = np.zeros((len(path), len(ids)))
+    for row, shares in zip(rows, parts.layout.shares_at(places, ids, path), strict=True):
         for name, share in shares.items():
             row[ids.index(name)] = share
     assert np.allclose(rows.sum(1), 1) and (rows >= 0).all()
@@ -233,10 +233,10 @@ def test_shares_change_steadily_along_any_way(parts, chart):
 
 
 def test_steps_along_a_way_are_equally_long(parts):
-    way = np.array([[0, 0], [1, 0], [1, 0], [1, 0.5]])
-    places = parts.layout.along(way, 4)
+    path = np.array([[0, 0], [1, 0], [1, 0], [1, 0.5]])
+    places = parts.layout.along(path, 4)
     assert np.allclose(places, [[0, 0], [0.5, 0], [1, 0], [1, 0.5]])
-    assert np.allclose(parts.layout.along(way[:1], 3), 0)
+    assert np.allclose(parts.layout.along(path[:1], 3), 0)
 
 
 # ---- sounds ----
@@ -271,8 +271,8 @@ def test_a_click_is_the_mixture_of_the_nearest_and_a_point_is_itself(server, cha
 
 def test_a_way_is_a_row_of_sounds_and_its_zip_makes_them_again(server, chart):
     ends = [next(p for p in chart["points"] if p["id"] == name) for name in ("kick:0", "crash:1")]
-    way = [[ends[0]["x"], ends[0]["y"]], [0.0, 0.0], [ends[1]["x"], ends[1]["y"]]]
-    answer = server.walk(chart["chart"], way, 5)
+    path = [[ends[0]["x"], ends[0]["y"]], [0.0, 0.0], [ends[1]["x"], ends[1]["y"]]]
+    answer = server.walk(chart["chart"], path, 5)
     records = answer["records"]
     assert [records[0]["mix"], records[-1]["mix"]] == ["kick:0", "crash:1"]
     mixes = [record["shares"] for record in records]
@@ -288,6 +288,8 @@ def test_a_way_is_a_row_of_sounds_and_its_zip_makes_them_again(server, chart):
             samples, _ = soundfile.read(io.BytesIO(data))
             assert len(samples) == 65536 and 0.05 < np.abs(samples).max() <= 1
     assert manifest["model"]["sha256"] == find_model("drums").sha256
+    again = server.sounds([sound["shares"] for sound in manifest["sounds"]])["records"]
+    assert [record["sha256"] for record in again] == [sound["sha256"] for sound in manifest["sounds"]]
 
 
 def test_one_wav_holds_the_row_as_it_was_played(server):
@@ -459,7 +461,7 @@ def test_wrong_names_of_sounds_are_refused(server, mixes):
 
 
 @pytest.mark.parametrize(
-    ("way", "steps", "words"),
+    ("path", "steps", "words"),
     [
         ([[NAN, 0]], 1, "off the map"),
         ([[float("inf"), 0]], 1, "off the map"),
@@ -477,9 +479,9 @@ def test_wrong_names_of_sounds_are_refused(server, mixes):
         ([[0, 0]], None, "1 to 64"),
     ],
 )
-def test_wrong_ways_are_refused(server, chart, way, steps, words):
+def test_wrong_paths_are_refused(server, chart, path, steps, words):
     with pytest.raises(gradio.Error, match=words):
-        server.walk(chart["chart"], way, steps)
+        server.walk(chart["chart"], path, steps)
 
 
 @pytest.mark.parametrize("name", ["", "0" * 16, None, 7, ["x"], "../x"])
@@ -555,7 +557,7 @@ def test_endpoints_keep_their_names(latent_explorer, server, monkeypatch, tmp_pa
     endpoints = demo.get_api_info()["named_endpoints"]
     names = ("state", "map", "sounds", "walk", "morph", "near", "add", "bundle", "row")
     assert set(endpoints) == {f"/{name}" for name in names}
-    assert [p["parameter_name"] for p in endpoints["/walk"]["parameters"]] == ["chart", "way", "steps"]
+    assert [p["parameter_name"] for p in endpoints["/walk"]["parameters"]] == ["chart", "path", "steps"]
     assert not demo.analytics_enabled
 
 

@@ -53,7 +53,7 @@ def drum_generator(page: Any) -> None:
 
 
 def latent_explorer(page: Any) -> None:
-    """A recording among its neighbours, two sounds kept and compared, and a way that is being played."""
+    """A recording among its neighbours, two sounds kept and compared, and a path that is being played."""
     page.wait_for_selector('.le-progress[data-gathering=""]', state="attached", timeout=600_000)
     page.locator(".le-progress").wait_for(state="hidden", timeout=600_000)
     box = page.locator(".le-map canvas").first.bounding_box()
@@ -63,7 +63,7 @@ def latent_explorer(page: Any) -> None:
         page.wait_for_timeout(3000)
         page.keyboard.press(slot)
         page.keyboard.press("f")
-    page.keyboard.press("w")
+    page.keyboard.press("d")
     x, y = box["x"] + 0.3 * box["width"], box["y"] + 0.42 * box["height"]
     page.mouse.move(x, y)
     page.mouse.down()

@@ -170,7 +170,7 @@ def test_a_click_between_points_makes_a_new_sound(page, explorer, tmp_path):
     assert min(np.abs(samples - part).max() for part in parts) > 0.01, "no copy of a point"
 
 
-def test_a_drawn_way_is_played_and_exported(page, tmp_path):
+def test_a_drawn_path_is_played_and_exported(page, tmp_path):
     page.click(".le-draw")
     slide(page, ".le-steps", 6)
     box = page.locator(".le-map canvas").first.bounding_box()
@@ -183,7 +183,7 @@ def test_a_drawn_way_is_played_and_exported(page, tmp_path):
     page.wait_for_selector('.le-cells[data-count="6"]')
     page.wait_for_function("(n) => window.heard.length >= n + 6", arg=begin)
     heard = [first_heard(page, at) for at in range(-6, 0)]
-    with zipfile.ZipFile(download(page, ".le-way-zip", tmp_path)) as archive:
+    with zipfile.ZipFile(download(page, ".le-path-zip", tmp_path)) as archive:
         manifest = json.loads(archive.read("manifest.json"))
         names = [n for n in archive.namelist() if n.endswith(".wav")]
         sounds = [soundfile.read(io.BytesIO(archive.read(name)))[0] for name in names]
@@ -191,12 +191,12 @@ def test_a_drawn_way_is_played_and_exported(page, tmp_path):
     for sound, played in zip(sounds, heard, strict=True):
         assert len(sound) == 65536 and np.isfinite(sound).all() and np.abs(sound).max() > 0.1
         assert np.abs(sound[:64] - played).max() < 1e-6
-    row, rate = soundfile.read(download(page, ".le-way-wav", tmp_path))
+    row, rate = soundfile.read(download(page, ".le-path-wav", tmp_path))
     assert rate == 44100 and len(row) == 5 * round(0.18 * 44100) + 65536
     page.click('.le-cells button[data-step="3"]')
     page.wait_for_function("(n) => window.heard.length >= n + 7", arg=begin)
     assert np.abs(first_heard(page) - sounds[3][:64]).max() < 1e-6
-    page.click(".le-way-clear")
+    page.click(".le-path-clear")
     assert page.locator(".le-cells button").count() == 0
 
 
@@ -315,7 +315,7 @@ def test_everything_by_keyboard(page):
     count = page.evaluate("document.querySelector('.le-map').map.points.length")
     press("n")
     page.wait_for_function("(n) => document.querySelector('.le-map').map.points.length >= n", arg=count)
-    # A way of two points.
+    # A path of two points.
     press("p")
     press("ArrowLeft")
     page.wait_for_timeout(300)
@@ -334,10 +334,19 @@ def test_everything_by_keyboard(page):
         )
         reached.add(found[0])
         assert found[1] or not found[0], found
-    for wanted in ("le-colour", "le-projection", "le-groups", "le-draw", "le-add", "le-star", "le-slot", "le-play-way"):
+    for wanted in (
+        "le-colour",
+        "le-projection",
+        "le-groups",
+        "le-draw",
+        "le-add",
+        "le-star",
+        "le-slot",
+        "le-play-path",
+    ):
         assert any(wanted in place for place in reached), (wanted, reached)
     # The pad.
-    page.focus("#le-tab-way")
+    page.focus("#le-tab-path")
     press("ArrowRight")
     page.focus(".le-square")
     heard = page.evaluate("window.heard.length")
@@ -446,8 +455,8 @@ def test_the_endpoints_serve_programs(explorer, page, tmp_path):
     own = STARTER / "kick" / "bd_ada.flac"
     added = client.predict(chart=chart, file=handle_file(str(own)), api_name="/add")
     assert added["point"]["id"] == f"own:{sha256_file(own)[:16]}" and len(added["near"]) == 6
-    way = [[added["point"]["x"], added["point"]["y"]], [0, 0]]
-    answer = client.predict(chart=chart, way=way, steps=3, api_name="/walk")
+    path = [[added["point"]["x"], added["point"]["y"]], [0, 0]]
+    answer = client.predict(chart=chart, path=path, steps=3, api_name="/walk")
     assert answer["records"][0]["mix"] == added["point"]["id"] and len(answer["files"]) == 3
     for file, record in zip(answer["files"], answer["records"], strict=True):
         assert sha256_file(file) == record["sha256"]
