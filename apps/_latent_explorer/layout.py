@@ -32,7 +32,8 @@ def placed(features: np.ndarray, projection: str, cache: Path) -> np.ndarray:
     known = kept(path, {"places": (len(table), 2)})
     if known is not None:
         return known["places"]
-    places = scaled(project(table, projection)).astype(np.float32)
+    # In one order in memory, as from the cache: what is computed with them shall round alike.
+    places = np.ascontiguousarray(scaled(project(table, projection)), dtype=np.float32)
     put(path, {"places": places}, newest=KEPT_LAYOUTS)
     return places
 

@@ -203,6 +203,8 @@ def test_a_map_places_every_sound_once_and_is_repeatable(server, chart, space):
     assert {p["cluster"] for p in points.values()} == {1, 2, 3, 4}
     assert server.map("sound", "pca", "k-means", 4) == chart
     assert json.loads(json.dumps(chart, allow_nan=False)) == chart
+    x, y, bright = np.array([[p["x"], p["y"], p["values"]["brightness"]] for p in points.values()]).T
+    assert x.std() > y.std() and np.corrcoef(x, bright)[0, 1] > 0.3, "wide, and brighter to the right"
     # Kicks are nearer to each other than to closed hats.
     at = {name: np.array([p["x"], p["y"]]) for name, p in points.items()}
     kicks, hats = ([at[f"{kind}:{n}"] for n in range(PER_KIND)] for kind in ("kick", "hat_closed"))
