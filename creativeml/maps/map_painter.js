@@ -25,7 +25,8 @@ class MapPainter {
   radius() {
     const { points, view, fitScale } = this.map;
     const base = Math.min(6.5, Math.max(2.3, 6.5 - 1.7 * Math.log10(Math.max(1, points.length) / 100)));
-    return Math.min(11, base * Math.min(2.6, Math.max(0.7, (view.scale / (fitScale || 1)) ** 0.35)));
+    const room = Math.min(1, Math.max(0.7, this.map.width / 700));
+    return Math.min(11, base * room * Math.min(2.6, Math.max(0.7, (view.scale / (fitScale || 1)) ** 0.35)));
   }
 
   draw(now) {

@@ -6,10 +6,12 @@ done: what an interruption loses is what was under way.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,20 +36,30 @@ class Store:
         version: of the features. Files of other versions are left alone.
 
     Raises:
-        CreativeMLError: the folder cannot be written, or the file is damaged.
+        CreativeMLError: the folder cannot be written, or the file is damaged; so do all methods.
     """
 
     def __init__(self, folder: Path, version: str) -> None:
         self.path = folder / f"features-{version}.sqlite3"
-        try:
+        with self._told():
             folder.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(self.path, timeout=30)
             # Power cuts may lose the last pieces, which are then measured again; the file stays whole.
             self._database.executescript("pragma journal_mode = wal; pragma synchronous = normal;" + _TABLES)
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turns errors of the disk and of the database into one line."""
+        try:
+            yield
         except (OSError, sqlite3.Error) as error:
             raise CreativeMLError(
-                f"{self.path}: features cannot be kept ({error}); delete it, or choose another folder with --cache"
+                f"{self.path}: features cannot be kept ({error}); free space, delete it, or choose another --cache"
             ) from error
+
+    def _row(self, query: str, *values: Any) -> Any:
+        with self._told():
+            return self._database.execute(query, values).fetchone()
 
     def close(self) -> None:
         """Close the file."""
@@ -55,58 +67,53 @@ class Store:
 
     def content_of(self, path: Path, size: int, changed_ns: int) -> str | None:
         """SHA-256 of a file that has not changed since it was last seen."""
-        row = self._database.execute(
-            "select content from files where path = ? and size = ? and changed = ?",
-            (_key(path), size, changed_ns),
-        ).fetchone()
+        query = "select content from files where path = ? and size = ? and changed = ?"
+        row = self._row(query, _key(path), size, changed_ns)
         return row[0] if row else None
 
     def remember(self, path: Path, size: int, changed_ns: int, content: str) -> None:
         """Note what a file holds; `commit` puts it on the disk."""
-        self._database.execute(
-            "insert or replace into files values (?, ?, ?, ?)", (_key(path), size, changed_ns, content)
-        )
+        with self._told():
+            row = (_key(path), size, changed_ns, content)
+            self._database.execute("insert or replace into files values (?, ?, ?, ?)", row)
 
     def sound(self, content: str, *, with_preview: bool) -> Features | None:
         """Features by content; None if they, or a preview that is wanted, are not there."""
-        row = self._database.execute(
-            "select seconds, vectors, preview from sounds where content = ?", (content,)
-        ).fetchone()
+        row = self._row("select seconds, vectors, preview from sounds where content = ?", content)
         if row is None or (with_preview and not row[2]):
             return None
         return Features(row[0], *_unpacked(row[1]), preview=row[2] if with_preview else b"")
 
     def refusal(self, content: str) -> tuple[str, str] | None:
         """Reason and remedy of content that is no sound."""
-        return self._database.execute("select reason, remedy from refused where content = ?", (content,)).fetchone()
+        return self._row("select reason, remedy from refused where content = ?", content)
 
     def add(self, found: Iterable[tuple[str, Features | Refused]]) -> None:
         """Keep what was found out about contents, on the disk."""
-        with self._database:
+        with self._told(), self._database:
             for content, what in found:
                 if isinstance(what, Refused):
-                    self._database.execute(
-                        "insert or replace into refused values (?, ?, ?)", (content, what.reason, what.remedy)
-                    )
+                    row: tuple[Any, ...] = (content, what.reason, what.remedy)
+                    self._database.execute("insert or replace into refused values (?, ?, ?)", row)
                 else:
                     row = (content, what.seconds, _packed(what), what.preview)
                     self._database.execute("insert or replace into sounds values (?, ?, ?, ?)", row)
 
     def commit(self) -> None:
         """Put everything on the disk."""
-        self._database.commit()
+        with self._told():
+            self._database.commit()
 
     def layout(self, key: str) -> np.ndarray | None:
         """Places `(n, 2)` that were computed before."""
-        row = self._database.execute("select places from layouts where hash = ?", (key,)).fetchone()
+        row = self._row("select places from layouts where hash = ?", key)
         return np.frombuffer(row[0], np.float32).reshape(-1, 2) if row else None
 
     def add_layout(self, key: str, places: np.ndarray) -> None:
         """Keep places `(n, 2)`, on the disk."""
-        with self._database:
-            self._database.execute(
-                "insert or replace into layouts values (?, ?)", (key, places.astype("<f4").tobytes())
-            )
+        with self._told(), self._database:
+            row = (key, places.astype("<f4").tobytes())
+            self._database.execute("insert or replace into layouts values (?, ?)", row)
 
 
 def _key(path: Path) -> bytes:

@@ -95,6 +95,8 @@ def survey(
             sounds.append(Sound(item.file, item.content, features))
         elif refusal := store.refusal(item.content):
             refused.append(Refused(item.file.name, *refusal))
+        else:
+            refused.append(Refused(item.file.name, "was changed or deleted while it was read", "run the command again"))
     library.refused = sorted([*library.refused, *refused], key=lambda r: r.name)
     return sounds
 
@@ -158,11 +160,20 @@ def _measure_piece(piece: Sequence[tuple[str, Path]], previews: bool) -> list[tu
         try:
             usable.append((content, measured.load(path)))
         except AudioFileError as error:
-            found.append((content, Refused("", error.reason, error.remedy)))
+            # What was deleted or changed meanwhile says nothing of this content.
+            if _holds(path, content):
+                found.append((content, Refused("", error.reason, error.remedy)))
     if usable:
         contents, sounds = zip(*usable, strict=True)
         found += zip(contents, measured.measure(sounds, previews=previews), strict=True)
     return found
+
+
+def _holds(path: Path, content: str) -> bool:
+    try:
+        return sha256_file(path) == content
+    except OSError:
+        return False
 
 
 def _ahead(jobs: Iterator[Future[T]], count: int) -> Iterator[T]:

@@ -30,7 +30,7 @@ from creativeml.data.samplers import ClassBalancedSampler, sampling_classes
 from creativeml.errors import CreativeMLError
 from creativeml.files import atomic_write_json, sha256_file
 from creativeml.models.autoencoders.wave_vae import borrow
-from creativeml.models.checkpoint import CONFIG, ENCODER, from_pretrained, save_pretrained
+from creativeml.models.checkpoint import ENCODER, from_pretrained, save_pretrained
 from creativeml.models.gans.style_wavegan import StyleWaveGAN
 from creativeml.training.controls import data_ranges, measured_dataset, usual_controls
 from creativeml.training.levels import estimate_levels
@@ -39,7 +39,7 @@ from creativeml.training.replicas import reseed
 from creativeml.training.state import latest_state, load_state, save_state
 from creativeml.training.tasks import Trainee, TrainingConfig, build, stored_config
 from creativeml.training.validation import ALARMS, DISTANCE, SCORE, Rank, Validator, rank_of, usable_kinds
-from creativeml.training.warm_start import heard_by, start_from
+from creativeml.training.warm_start import heard_by, is_run, start_from
 from creativeml.training.wave_vae import WaveAutoencoding
 
 
@@ -180,7 +180,7 @@ def _start_autoencoder(run: WaveAutoencoding, dataset: OneShotDataset, init: Pat
     """Weights of another autoencoder or of a generator, or levels alone."""
     if init is None:
         run.average.synthesis.level.copy_(estimate_levels(run.average.synthesis, dataset))
-    elif (init / CONFIG).is_file() and isinstance(lender := from_pretrained(init), StyleWaveGAN):
+    elif not is_run(init) and isinstance(lender := from_pretrained(init), StyleWaveGAN):
         try:
             borrow(run.average, lender)
         except ValueError as error:

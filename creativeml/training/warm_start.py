@@ -54,24 +54,25 @@ def heard_by(folder: Path) -> list[str]:
     Raises:
         CreativeMLError: no model there.
     """
-    model = folder / "last" if _is_run(folder) else folder
+    model = folder / "last" if is_run(folder) else folder
     info = read_config(model).get("info") or {}
     return sorted(map(str, info.get("trained_on_sha256", ())))
 
 
-def _is_run(folder: Path) -> bool:
+def is_run(folder: Path) -> bool:
+    """Whether a folder holds a run, not a model."""
     # A run has a config.json too, that of its training.
     return (folder / "checkpoints").is_dir()
 
 
 def _networks_of(folder: Path) -> dict[str, dict[str, Tensor]]:
-    if not _is_run(folder) and (folder / CONFIG).is_file():
+    if not is_run(folder) and (folder / CONFIG).is_file():
         generator = from_pretrained(folder).state_dict()
         networks = {"generator": generator, "average": generator}
         if (folder / ENCODER / CONFIG).is_file():
             networks["encoder"] = from_pretrained(folder / ENCODER).state_dict()
         return networks
-    if not _is_run(folder):
+    if not is_run(folder):
         raise CreativeMLError(f"{folder}: neither a model nor the folder of a run; name one to start from")
     state, _ = latest_state(folder / "checkpoints")
     of_run: dict[str, dict[str, Tensor]] = {}

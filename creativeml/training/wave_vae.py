@@ -4,9 +4,10 @@ Three phases, each with what the one before has learnt:
 
 1. Levels: encoder and the first frame rates of the decoder learn the level over band and time, at a tenth of the cost.
 2. Distance: recordings are made again, by the spectral energy distance.
-3. Game: a critic hears, in turn, recordings made again and sounds half-way between two recordings of a kind. A musician
-   walks between recordings, so what lies there must sound real too (Berthelot et al., "Understanding and improving
-   interpolation in autoencoders via an adversarial regularizer", 2019, arXiv 1807.07543).
+3. Game: a critic hears, in turn, recordings made again and sounds between two recordings of a kind. A musician walks
+   between recordings, so what lies there must sound real too (Berthelot et al., "Understanding and improving
+   interpolation in autoencoders via an adversarial regularizer", 2019, arXiv 1807.07543). As in RAVE the encoder stays
+   what it has become: the game would move the places of the sounds about.
 """
 
 from __future__ import annotations
@@ -195,13 +196,13 @@ def wave_vae_step(run: WaveAutoencoding, real: Tensor, labels: Tensor, random: t
     playing = run.step >= c.game_from
     set_momentum(run.generator_optimizer, own.beta1 if playing else 0.9, own.beta2)
     with run.fabric.autocast():
-        mean, log_variance = run.network.encode(real)
-        latents = sample_gaussian(mean, log_variance)
-        terms = {
-            "kl": c.kl_weight * kl_standard_normal(mean, log_variance).mean(),
-            "kind": c.kind_weight * F.cross_entropy(run.network.recognise(latents), labels),
-            "levels": c.level_weight * _missed_levels(run, latents, real),
-        }
+        with torch.set_grad_enabled(not playing):
+            mean, log_variance = run.network.encode(real)
+            latents = sample_gaussian(mean, log_variance)
+        terms = {"levels": c.level_weight * _missed_levels(run, latents, real)}
+        if not playing:
+            terms["kl"] = c.kl_weight * kl_standard_normal(mean, log_variance).mean()
+            terms["kind"] = c.kind_weight * F.cross_entropy(run.network.recognise(latents), labels)
         # In the game reconstruction and what lies between take turns: both at once would cost half as much again.
         made = None
         if not run.pretraining and (not playing or run.step % 2 == 0):

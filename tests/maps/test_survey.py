@@ -12,6 +12,7 @@ import soundfile
 
 from creativeml.audio.descriptors.registry import describe
 from creativeml.audio.resample import resample
+from creativeml.errors import CreativeMLError
 from creativeml.maps import features as measured
 from creativeml.maps.features import LENGTH, NAMES, RATE, load, version
 from creativeml.maps.library import read_library
@@ -70,6 +71,30 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path, measurements):
     assert len(survey(read_library(tmp_path), store, on_step=quiet)) == 20
     assert sum(measurements) == before
     store.close()
+
+
+def test_a_file_that_vanishes_is_named_and_not_held_against_its_content(tmp_path, monkeypatch):
+    (kick,) = starter_files("kick", 1)
+    shutil.copy(kick, tmp_path / "kick.flac")
+    store = Store(tmp_path / "cache", version())
+
+    def vanish(what: str, done: int, total: int) -> None:
+        (tmp_path / "kick.flac").unlink(missing_ok=True)
+
+    library = read_library(tmp_path)
+    assert survey(library, store, on_step=vanish) == []
+    assert [(r.name, r.reason) for r in library.refused] == [("kick.flac", "was changed or deleted while it was read")]
+    shutil.copy(kick, tmp_path / "kick.flac")
+    assert len(survey(read_library(tmp_path), store, on_step=quiet)) == 1
+    store.close()
+
+
+def test_a_damaged_or_unwritable_cache_is_one_line(tmp_path):
+    (tmp_path / f"features-{version()}.sqlite3").write_bytes(b"no database" * 200)
+    with pytest.raises(CreativeMLError, match="features cannot be kept"):
+        Store(tmp_path, version())
+    with pytest.raises(CreativeMLError, match="choose another --cache"):
+        Store(tmp_path / f"features-{version()}.sqlite3", version())
 
 
 def test_descriptors_and_prints_are_those_of_the_sound_alone(sounds):

@@ -81,7 +81,21 @@ def test_phases_pay_what_they_are_for(drums, small_vae, fabric):
         (True, True),
         (False, True),
     ]
-    assert all({"kl", "kind", "levels"} <= p for p in paid)
+    assert [{"kl", "kind"} <= p for p in paid] == [True] * 3 + [False] * 3
+    assert all("levels" in p for p in paid)
+
+
+def test_the_game_leaves_the_encoder_as_it_is(drums, small_vae, fabric):
+    run = build_wave_vae(dataclasses.replace(small_vae, pretrain_steps=0, game_from=0), fabric)
+    data = OneShotDataset(drums, "train", kinds=("kick", "snare"))
+    sounds, labels = data.batch([0, 1, 8, 9])
+    before = run.network.encode(sounds)[0].detach()
+    decoded = {name: p.detach().clone() for name, p in run.network.synthesis.named_parameters()}
+    for step in range(2):
+        wave_vae_step(run, sounds, labels, torch.Generator().manual_seed(step))
+    assert torch.equal(run.network.encode(sounds)[0], before)
+    moved = [name for name, p in run.network.synthesis.named_parameters() if not torch.equal(p, decoded[name])]
+    assert len(moved) > 0.9 * len(decoded)
 
 
 def test_it_learns_to_make_recordings_again(drums, small_vae, fabric):
@@ -127,3 +141,14 @@ def test_another_shape_does_not_start_from_a_generator(drums, small_vae, fabric,
     init = creativeml.load("drums").info.folder
     with pytest.raises(CreativeMLError, match="borrowed"):
         fit(small_vae, drums, tmp_path / "run", fabric, FitOptions(2, init=init))
+
+
+def test_a_run_goes_on_from_another_with_other_settings(drums, small_vae, fabric, tmp_path):
+    fit(small_vae, drums, tmp_path / "first", fabric, FitOptions(2, checkpoint_every=2))
+    again = dataclasses.replace(small_vae, pretrain_steps=0, game_from=0)
+    run = fit(again, drums, tmp_path / "second", fabric, FitOptions(1, init=tmp_path / "first", checkpoint_every=1))
+    first = load_file(tmp_path / "first/checkpoints/step-00000002.safetensors")
+    own = run.network.state_dict()
+    # The game leaves the encoder alone, so it must be the other run's.
+    names = [name for name in own if name.startswith("encoder.")]
+    assert names and all(torch.equal(own[name], first[f"module/generator/{name}"]) for name in names)
