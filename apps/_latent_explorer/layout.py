@@ -17,6 +17,10 @@ from creativeml.synthesis.catalog import is_number
 LEAST = 4
 """Sounds of a map."""
 KEPT_LAYOUTS = 64
+REACH_TIMES = 2.0
+"""Points take part in a place that are up to so many times as far as the nearest one: few keep their character."""
+MOST_PARTS = 64
+"""Of a place; four places on the pad have four times as many."""
 _FORMAT = 1
 
 
@@ -62,8 +66,8 @@ def shares_at(known: np.ndarray, ids: list[str], places: np.ndarray) -> list[dic
     from creativeml.synthesis.plane_map import PlaneMap
 
     at = torch.from_numpy(known.astype(np.float64))
-    plane = PlaneMap(at, at)
-    return [{ids[n]: share for n, share in plane.parts(place)} for place in torch.from_numpy(places)]
+    plane = PlaneMap(at, at, REACH_TIMES)
+    return [{ids[n]: share for n, share in plane.parts(place)[:MOST_PARTS]} for place in torch.from_numpy(places)]
 
 
 def place_among(places: np.ndarray, distances: np.ndarray) -> np.ndarray:
