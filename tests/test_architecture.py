@@ -140,6 +140,8 @@ def test_the_wheel_holds_one_package_with_weights_page_and_starter_pack(tmp_path
         "creativeml/weights/drums/config.json",
         "creativeml/weights/drums/MODEL_CARD.md",
         "creativeml/_apps/drum_generator.py",
+        "creativeml/_apps/latent_explorer.py",
+        "creativeml/_apps/_latent_explorer/page.html",
         "creativeml/_datasets/starter/manifest.csv",
         "creativeml/maps/canvas_map.js",
         "creativeml/maps/page.html",

@@ -16,9 +16,10 @@ from torch import Tensor
 from _latent_explorer.layout import LEAST, grouped, placed
 from _latent_explorer.mixes import Mix, kind_and_seed
 from _latent_explorer.sounds import MOST_OWN, ModelSounds, OwnSounds, Sound, heard, thinned
-from _latent_explorer.wishes import Progress, Wish
+from _latent_explorer.wishes import MEASURED, Progress, Wish
 from creativeml.errors import CreativeMLError
 from creativeml.evaluation.projections import PROJECTIONS, project
+from creativeml.maps.layout import lengthwise
 from creativeml.maps.library import Library
 from creativeml.synthesis.latent_paths import stops, straight
 from creativeml.synthesis.latent_space import LatentSpace
@@ -107,7 +108,9 @@ class Atlas:
         if len(sounds) < LEAST:
             raise CreativeMLError("there are no sounds to make a map of yet; wait a moment")
         features = self._features(sounds, wish)
-        return sounds, placed(features, wish.projection, self._cache), grouped(features, wish)
+        brightness = np.array([sound.values[MEASURED.index("brightness")] for sound in sounds])
+        places = lengthwise(placed(features, wish.projection, self._cache), brightness)
+        return sounds, places, grouped(features, wish)
 
     def _features(self, sounds: list[Sound], wish: Wish) -> np.ndarray:
         if wish.arrange == "sound":

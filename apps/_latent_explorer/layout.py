@@ -17,6 +17,10 @@ from creativeml.synthesis.catalog import is_number
 LEAST = 4
 """Sounds of a map."""
 KEPT_LAYOUTS = 64
+REACH_TIMES = 2.0
+"""Points take part in a place that are up to so many times as far as the nearest one: few keep their character."""
+MOST_PARTS = 64
+"""Of a place; four places on the pad have four times as many."""
 _FORMAT = 1
 
 
@@ -32,7 +36,8 @@ def placed(features: np.ndarray, projection: str, cache: Path) -> np.ndarray:
     known = kept(path, {"places": (len(table), 2)})
     if known is not None:
         return known["places"]
-    places = scaled(project(table, projection)).astype(np.float32)
+    # In one order in memory, as from the cache: what is computed with them shall round alike.
+    places = np.ascontiguousarray(scaled(project(table, projection)), dtype=np.float32)
     put(path, {"places": places}, newest=KEPT_LAYOUTS)
     return places
 
@@ -61,8 +66,8 @@ def shares_at(known: np.ndarray, ids: list[str], places: np.ndarray) -> list[dic
     from creativeml.synthesis.plane_map import PlaneMap
 
     at = torch.from_numpy(known.astype(np.float64))
-    plane = PlaneMap(at, at)
-    return [{ids[n]: share for n, share in plane.parts(place)} for place in torch.from_numpy(places)]
+    plane = PlaneMap(at, at, REACH_TIMES)
+    return [{ids[n]: share for n, share in plane.parts(place)[:MOST_PARTS]} for place in torch.from_numpy(places)]
 
 
 def place_among(places: np.ndarray, distances: np.ndarray) -> np.ndarray:

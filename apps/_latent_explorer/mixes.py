@@ -12,7 +12,7 @@ from creativeml.errors import CreativeMLError, quoted
 from creativeml.files import sha256_bytes
 from creativeml.synthesis.catalog import LAST_SEED, is_number
 
-MAX_PARTS = 64
+MAX_PARTS = 256
 _MODEL_ID = re.compile(r"([a-z0-9_]{1,40}):(0|[1-9][0-9]{0,9})")
 _OWN_ID = re.compile(r"own:[0-9a-f]{16}")
 

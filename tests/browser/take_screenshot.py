@@ -57,9 +57,8 @@ def latent_explorer(page: Any) -> None:
     page.wait_for_selector('.le-progress[data-gathering=""]', state="attached", timeout=600_000)
     page.locator(".le-progress").wait_for(state="hidden", timeout=600_000)
     box = page.locator(".le-map canvas").first.bounding_box()
-    page.keyboard.press("m")
-    for key, slot in (("ArrowRight", "Shift+A"), ("ArrowUp", "Shift+B")):
-        page.keyboard.press(key)
+    for point, slot in (("snare:3", "Shift+A"), ("ride:9", "Shift+B")):
+        page.evaluate("(id) => document.querySelector('.le-map').map.select(id)", point)
         page.wait_for_timeout(3000)
         page.keyboard.press(slot)
         page.keyboard.press("f")
