@@ -77,7 +77,8 @@ def main(
     print(f"latents in use: {int((spread > 0.3).sum())} of {len(spread)}")
     info = {"step": history.best, "trained_on_sha256": train.fingerprints(), "sample_rate": train.sample_rate}
     save_pretrained(model, out, info=info, dtype=torch.float16)
-    draw([validation[::9][:8], again[::9][:8], model.sample(8, generator=torch.Generator().manual_seed(1))], out)
+    shown = torch.linspace(0, len(validation) - 1, 8).long()
+    draw([validation[shown], again[shown], model.sample(8, generator=torch.Generator().manual_seed(1))], out)
     return 0
 
 
