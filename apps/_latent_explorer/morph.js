@@ -70,8 +70,11 @@ async function walk(line, picked = null) {
   map.setPath(line);
   const busy = showBusy(`Making ${state.steps} sounds`);
   try {
-    const [found] = await callServer("walk", [state.chart, line, state.steps]);
-    state.path = { line, picked, places: found.places, sounds: await takeAll(found) };
+    const { chart } = state;
+    const [found] = await callServer("walk", [chart, line, state.steps]);
+    const sounds = await takeAll(found);
+    if (chart !== state.chart) return tell("The map has changed meanwhile; draw the path again");
+    state.path = { line, picked, places: found.places, sounds };
     tell(`A path of ${state.steps} sounds`);
     showPath();
     playPath();

@@ -339,9 +339,13 @@ async function follow() {
     if (told.error) showError(told.error);
     if (told.edition > state.edition) {
       state.edition = told.edition;
-      arrange();
+      state.arranging = arrange();
     }
-    if (!told.stage) return;
+    if (!told.stage) {
+      await state.arranging;
+      find(".le-progress").dataset.gathering = "";
+      return;
+    }
     await new Promise((resolve) => setTimeout(resolve, 350));
   }
 }

@@ -253,7 +253,6 @@ function setDrawing(on) {
 
 function showStage({ stage, done, of }) {
   state.stage = stage;
-  find(".le-progress").dataset.gathering = stage ? "yes" : "";
   if (state.busy) return;
   const box = find(".le-progress");
   box.hidden = !stage;

@@ -59,7 +59,7 @@ def latent_explorer(page: Any) -> None:
     box = page.locator(".le-map canvas").first.bounding_box()
     for point, slot in (("snare:3", "Shift+A"), ("ride:9", "Shift+B")):
         page.evaluate("(id) => document.querySelector('.le-map').map.select(id)", point)
-        page.wait_for_timeout(3000)
+        page.wait_for_function("document.querySelector('.le-length').textContent !== ''", timeout=600_000)
         page.keyboard.press(slot)
         page.keyboard.press("f")
     page.keyboard.press("d")
