@@ -64,7 +64,13 @@ def main(
     torch.manual_seed(seed)
     model = MelVAE(MelVAEConfig(frames=pictures.shape[2], kl_weight=kl_weight))
     loop = LoopConfig(
-        steps=steps, batch_size=32, learning_rate=1e-2, validate_every=100, seed=seed, schedule="cosine", warm_up=20
+        steps=steps,
+        batch_size=32,
+        learning_rate=1e-2,
+        validate_every=100,
+        seed=seed,
+        schedule="cosine",
+        warm_up=min(20, steps - 1),
     )
     state = out / "state"
     history = train_likelihood(model, pictures, loop, validation=validation, folder=state, resume=holds_state(state))
