@@ -31,6 +31,8 @@ MAX_TUNING = 100
 DEFAULT_TUNING = 24
 """Steps towards what was asked, where a person waits for them: `creativeml generate`, and *Tune* on the page."""
 _LARGEST_VALUE = 1e9
+_PLAY = ("style_wavegan", "wave_vae")
+"""Names in the registry of the bundled models that make sounds of kinds."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,11 @@ def bundled_models() -> dict[str, Path]:
     return {p.parent.name: p.parent for p in sorted(weights.glob(f"*/{CONFIG}"))}
 
 
+def bundled_instruments() -> dict[str, Path]:
+    """Names and folders of those that make sounds of kinds; the others listen, or draw spectrograms."""
+    return {name: folder for name, folder in bundled_models().items() if read_json(folder / CONFIG)["model"] in _PLAY}
+
+
 def _find(name: str) -> Path:
     bundled = bundled_models()
     if name in bundled:
@@ -136,9 +143,10 @@ def _find(name: str) -> Path:
     parts = name.split("/")
     if len(parts) == 2 and all(p and not p.startswith(".") for p in parts):
         return _fetch(name)
-    near = difflib.get_close_matches(name, bundled, n=1)
+    playing = bundled_instruments()
+    near = difflib.get_close_matches(name, playing, n=1)
     hint = f"; did you mean '{near[0]}'?" if near else ""
-    known = ", ".join(bundled) or "none in this installation"
+    known = ", ".join(playing) or "none in this installation"
     raise CreativeMLError(f"no model is called '{name}' and there is no such folder{hint} (bundled: {known})")
 
 
@@ -209,7 +217,7 @@ def check_value(name: str, value: Any) -> None:
 
 
 def _who_has() -> str:
-    having = [name for name in bundled_models() if find_model(name).controls]
+    having = [name for name, folder in bundled_instruments().items() if find_model(folder).controls]
     if having:
         return f"models that have some: {', '.join(having)}"
     return "none of the bundled models has any; `creativeml train drum_gan --controls all` trains one that has"

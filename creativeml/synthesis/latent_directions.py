@@ -98,7 +98,9 @@ def attribute_direction(space: LatentSpace, points: Tensor, has: Tensor, name: s
         across = means[0] - means[1]
         places[held] = ((points[held] - means[1]) @ across) / across.square().sum().clamp_min(1e-12)
     # On the one line that fits them best: where along the direction the border lies is no part of it.
-    r2 = float(torch.corrcoef(torch.stack([places, truth]))[0, 1].square())
+    alike = torch.corrcoef(torch.stack([places, truth]))[0, 1]
+    # Below 0 where it says the opposite of what is true.
+    r2 = float(alike * alike.abs())
     return noticeable(space, Direction(name, vector, "", r2, 0.0), points, seed)
 
 

@@ -94,7 +94,7 @@ def spherical(start: Tensor, end: Tensor, mean: Tensor) -> Curve:
     first, last = start - mean, end - mean
     near, far = first.norm(), last.norm()
     angle = torch.arccos((first @ last / (near * far).clamp_min(1e-12)).clamp(-1.0, 1.0))
-    if float(angle) < 1e-3 or float(angle) > math.pi - 1e-3:
+    if min(float(near), float(far)) < 1e-6 or float(angle) < 1e-3 or float(angle) > math.pi - 1e-3:
         return straight(start, end)
 
     def curve(shares: Tensor) -> Tensor:

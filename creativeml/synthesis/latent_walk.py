@@ -78,7 +78,8 @@ def random_walk(
         raise CreativeMLError(f"a point of '{space.name}' has shape ({space.dim},), not {tuple(start.shape)}")
     at = cloud.drawn_in(cloud.coordinates(start[None]))
     beside = start[None] - cloud.points(cloud.coordinates(start[None]))
-    points = [cloud.points(at) + beside]
+    # As it is, even beyond the edge; the first step leads back within.
+    points = [start[None]]
     sounds, sizes = [space.decode(points[0])], []
     for _ in range(steps):
         at, size = _step(space, cloud, at, beside, heard(sounds[-1], space.sample_rate), size_db, generator)

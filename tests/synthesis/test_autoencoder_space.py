@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+import creativeml
+from creativeml.data.starter import starter_sounds
 from creativeml.errors import CreativeMLError
+from creativeml.losses.matching import Match
 from creativeml.models import build, save_pretrained
 from creativeml.synthesis.autoencoder_space import AutoencoderSpace, open_space
 from creativeml.synthesis.inversion import InversionConfig, invert
@@ -71,3 +74,30 @@ def test_inversion_refines_what_the_encoder_proposes(space, points):
     sounds = space.decode(points[:2])
     found = invert(space, sounds, None, Cloud(points), InversionConfig(steps=6))
     assert all(one.after <= one.before for one in found) and any(one.after < one.before for one in found)
+
+
+def test_the_bundled_autoencoder_is_played_and_says_who_has_controls():
+    """Beside it lie models that make no sounds of kinds: they are no part of what is recommended."""
+    instrument = creativeml.load("drums_vae")
+    sounds = instrument.generate(kind="snare", count=2, seed=1)
+    assert sounds.shape == (2, 65536) and torch.equal(sounds[1], instrument.sound("snare", 2))
+    with pytest.raises(CreativeMLError, match=r"has no controls.*: drums$"):
+        instrument.generate(kind="snare", controls={"brightness": 60.0})
+    with pytest.raises(CreativeMLError, match=r"bundled: drums, drums_vae\)"):
+        creativeml.load("nothing")
+
+
+def test_recordings_are_near_what_the_bundled_autoencoder_makes_of_them():
+    """Nearer than sounds of their kinds that are drawn at random."""
+    space = open_space("drums_vae")
+    pack = starter_sounds(("kick", "snare"), length_samples=65536)
+    chosen = [0, 9, 18, len(pack.sounds) - 20, len(pack.sounds) - 9, len(pack.sounds) - 1]
+    sounds = pack.sounds[chosen]
+    again = space.decode(space.encode(sounds))
+    drawn = torch.cat([space.decode(space.sample(pack.kinds[pack.labels[n]], 1, seed=n)) for n in chosen])
+    near, far = (
+        torch.stack([Match(a, 44100).distance(b[None])[0] for a, b in zip(sounds, made, strict=True)])
+        for made in (again, drawn)
+    )
+    assert float(near.mean()) < 0.7 * float(far.mean())
+    assert int((near < far).sum()) >= 5

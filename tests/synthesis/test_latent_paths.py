@@ -66,6 +66,8 @@ def test_without_an_arc_the_way_is_straight(snares):
         spherical(snares[0], snares[1], mean)(shares), straight(snares[0], snares[1])(shares), atol=1e-5, rtol=0
     )
     assert torch.equal(spherical(snares[0], snares[0], mean)(shares), snares[:1].expand(4, -1))
+    # The mean itself lies in no direction from it.
+    torch.testing.assert_close(spherical(mean, snares[0], mean)(shares), straight(mean, snares[0])(shares))
 
 
 def test_stops_are_spread_until_steps_are_heard_as_equal(space, snares):

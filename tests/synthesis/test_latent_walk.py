@@ -40,6 +40,7 @@ def test_every_step_has_its_size(space, cloud, size_db):
 def test_the_seed_decides_and_the_start_is_kept(space, cloud):
     start = space.sample("tom", 1, seed=4)[0]
     first = random_walk(space, cloud, 2, 1.0, seed=5, start=start)
+    assert torch.equal(first.points[0], start)
     assert torch.equal(first.points, random_walk(space, cloud, 2, 1.0, seed=5, start=start).points)
     other = random_walk(space, cloud, 2, 1.0, seed=6, start=start)
     assert not torch.equal(first.points[1:], other.points[1:])

@@ -244,6 +244,7 @@ class WaveVAE(nn.Module):
             labels: `(n,)` index of their kind.
         """
         means, variances = means.double(), log_variances.double().exp()
+        usual = self._spread_within(means, labels)
         for kind in range(len(self.config.kinds)):
             own = labels == kind
             if not bool(own.any()):
@@ -254,7 +255,6 @@ class WaveVAE(nn.Module):
             # Of few sounds only how far each entry reaches is known, not how entries go together; and of one sound
             # not even that, so that what is the same within all kinds stands in for it.
             count = int(own.sum())
-            usual = self._spread_within(means, labels)
             alone = (count * together.diagonal() + 4.0 * usual) / (count + 4.0)
             trust = count / (count + _SHRINKAGE)
             covariance = trust * together + (1.0 - trust) * torch.diag(alone)
