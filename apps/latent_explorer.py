@@ -137,8 +137,9 @@ def gathering(info: ModelInfo, sources: Sources, progress: wishes.Progress) -> A
         )
         atlas.start()
         warm_up()
-    except CreativeMLError as error:
-        progress.stage, progress.error = "", str(error)
+    except Exception as error:
+        progress.fail(error)
+        progress.stage = ""
         raise
     return atlas
 

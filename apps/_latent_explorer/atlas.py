@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from threading import Lock, Thread
 from typing import TypeVar
 
 import numpy as np
 import torch
-from _shared.background import Turns
+from _shared.background import Turns, told
 from torch import Tensor
 
 from _latent_explorer.layout import LEAST, grouped, placed
@@ -115,20 +115,12 @@ class Atlas:
     def _features(self, sounds: list[Sound], wish: Wish) -> np.ndarray:
         if wish.arrange == "sound":
             return np.stack([sound.features for sound in sounds])
-        self._encode([sound for sound in sounds if sound.point is None and sound.id not in self._points])
-        return torch.stack([self._point_of(sound.id) for sound in sounds]).numpy()
-
-    def _encode(self, sounds: list[Sound]) -> None:
-        if not sounds:
-            return
-        self._stage("Finding your sounds in the model's space", len(sounds))
-        try:
-            for sound in sounds:
+        # A turn for each, so that what somebody plays meanwhile need not wait for all.
+        for sound in sounds:
+            if sound.point is None and sound.id not in self._points:
                 with self.turns.asked():
                     self._point_of(sound.id)
-                self.progress.done += 1
-        finally:
-            self.progress.stage = ""
+        return torch.stack([self._point_of(sound.id) for sound in sounds]).numpy()
 
     def point(self, mix: Mix) -> Tensor:
         """The place `(dim,)` of a mix in the model's space. Call it in a turn.
@@ -181,17 +173,14 @@ class Atlas:
     # ---- gathering ----
 
     def _gather(self) -> None:
-        try:
-            self._gather_model()
-            self._gather_own()
-        except CreativeMLError as error:
-            self.progress.error = str(error)
-            print(f"error: {error}", file=sys.stderr, flush=True)
-        except Exception:
-            self.progress.error = "Something went wrong; the window where the server runs says what."
-            raise
-        finally:
-            self.progress.stage = ""
+        # Each for itself: what is wrong with one folder hides no other.
+        for step in (self._gather_model, *(partial(self._gather_own, find) for find in self._libraries)):
+            try:
+                step()
+            except Exception as error:
+                self.progress.fail(error)
+                told(error)
+        self.progress.stage = ""
 
     def _gather_model(self) -> None:
         sounds = self._model.kept()
@@ -208,25 +197,24 @@ class Atlas:
         self._take(sounds)
         self.progress.edition += 1
 
-    def _gather_own(self) -> None:
-        for find in self._libraries:
-            library = find()
-            files, found = thinned(library.files), len(library.files)
-            if len(files) < found:
-                note = f"{found} recordings are more than the {MOST_OWN} that a map holds: {len(files)} are shown"
-                self.progress.notes.append(note)
-            library.files = files
-            self._stage("Listening to your sounds", len(files))
-            sounds, repeated = self._own.listened(library, self._on_step)
-            self._take(sounds, 0)
-            refused = [f"{file.name}: {file.reason}; {file.remedy}" for file in library.refused]
-            self.progress.notes += refused[:MOST_NOTES]
-            if len(refused) > MOST_NOTES:
-                self.progress.notes.append(f"and {len(refused) - MOST_NOTES} more files that cannot be used")
-            if repeated:
-                note = f"{repeated} of your files hold the same sound as another: each is shown once"
-                self.progress.notes.append(note)
-            self.progress.edition += 1
+    def _gather_own(self, find: Callable[[], Library]) -> None:
+        library = find()
+        files, found = thinned(library.files), len(library.files)
+        if len(files) < found:
+            note = f"{found} recordings are more than the {MOST_OWN} that a map holds: {len(files)} are shown"
+            self.progress.notes.append(note)
+        library.files = files
+        self._stage("Listening to your sounds", len(files))
+        sounds, repeated = self._own.listened(library, self._on_step)
+        self._take(sounds, 0)
+        refused = [f"{file.name}: {file.reason}; {file.remedy}" for file in library.refused]
+        self.progress.notes += refused[:MOST_NOTES]
+        if len(refused) > MOST_NOTES:
+            self.progress.notes.append(f"and {len(refused) - MOST_NOTES} more files that cannot be used")
+        if repeated:
+            note = f"{repeated} of your files hold the same sound as another: each is shown once"
+            self.progress.notes.append(note)
+        self.progress.edition += 1
 
     def _on_step(self, stage: str, done: int, of: int) -> None:
         self.progress.done, self.progress.of = done, of

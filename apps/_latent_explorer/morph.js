@@ -162,14 +162,27 @@ function dropPath() {
 }
 
 async function saveFile(endpoint, inputs, button) {
+  let saved = false;
   button.disabled = true;
   try {
     const [file] = await callServer(endpoint, inputs);
     saveBytes(await fetchFile(file), file.orig_name, file.orig_name.endsWith(".zip") ? "application/zip" : "audio/wav");
+    saved = true;
   } catch (error) {
     showError(error.message, () => saveFile(endpoint, inputs, button));
   }
   button.disabled = false;
+  return saved;
+}
+
+// The recordings of kept sounds may be gone after a restart: what is left out is told.
+async function saveKept(button) {
+  const isThere = ({ shares }) => Object.keys(shares).every((id) => !id.startsWith("own:") || map.point(id));
+  const there = state.kept.filter(isThere), gone = state.kept.filter((sound) => !isThere(sound)).map(({ label }) => label);
+  const told = `not on the map and so left out: ${gone.join(", ")}; drop the recordings on the map again`;
+  if (!there.length) return showError(`Nothing to save; ${told}`);
+  const saved = await saveFile("bundle", [there.map(({ shares }) => shares)], button);
+  if (saved && gone.length) showError(`Saved ${there.length} of ${state.kept.length}; ${told}`);
 }
 
 const pathShares = () => state.path.sounds.map((sound) => sound.shares);

@@ -63,25 +63,37 @@ function soundOf(shares) {
   const key = keyOf(shares);
   const known = cache.get(key);
   if (known) {
-    cache.delete(key); cache.set(key, known); // now the newest
+    keepCached(key, known);
     return Promise.resolve(known);
   }
   return coming.get(key) || request([shares])[0];
 }
 
-// Promises of several sounds, in one call.
+// Promises of several sounds, in one call; if that fails, one by one: a sound that is gone spoils no other.
 function request(list) {
-  const answer = callServer("sounds", [list]).then(([found]) => takeAll(found));
+  const fetchSounds = (some) => callServer("sounds", [some]).then(([found]) => takeAll(found));
+  const answer = fetchSounds(list);
   return list.map((shares, i) => {
     const key = keyOf(shares);
-    const one = answer.then((sounds) => {
-      cache.set(key, sounds[i]); // also by the name that it was asked for, which may not be its shortest
-      return sounds[i];
+    const alone = (error) => {
+      if (list.length === 1) throw error;
+      return fetchSounds([shares]).then(([sound]) => sound);
+    };
+    const one = answer.then((sounds) => sounds[i], alone).then((sound) => {
+      keepCached(key, sound); // also by the name that it was asked for, which may not be its shortest
+      return sound;
     }).finally(() => coming.delete(key));
     one.catch(() => {}); // whoever waits for it is told
     coming.set(key, one);
     return one;
   });
+}
+
+// As the newest; the oldest go.
+function keepCached(key, sound) {
+  cache.delete(key);
+  cache.set(key, sound);
+  while (cache.size > CACHED) cache.delete(cache.keys().next().value);
 }
 
 const takeAll = ({ files, records }) => Promise.all(records.map((record, i) => take(record, files[i])));
@@ -95,9 +107,7 @@ async function take(record, file) {
     shares: record.shares, key, label: nameOf(record), kind: record.kind, name: record.file,
     blob: new Blob([bytes], { type: "audio/wav" }), buffer, samples, seconds: audibleSeconds(samples, setup.sampleRate),
   };
-  cache.delete(key);
-  cache.set(key, sound);
-  if (cache.size > CACHED) cache.delete(cache.keys().next().value);
+  keepCached(key, sound);
   return sound;
 }
 
@@ -124,7 +134,9 @@ async function keepFetching() {
   element.firstElementChild.dataset.fetching = "yes";
   while (ahead.length && element.isConnected) {
     const next = ahead.splice(0, AT_ONCE).filter((shares) => !cache.has(keyOf(shares)) && !coming.has(keyOf(shares)));
-    if (next.length) await Promise.all(request(next)).catch(() => (ahead = []));
+    const outcomes = await Promise.allSettled(request(next));
+    // If nothing came, the server is away.
+    if (outcomes.length && outcomes.every(({ status }) => status === "rejected")) ahead = [];
   }
   fetching = false;
   element.firstElementChild.dataset.fetching = "";
@@ -228,7 +240,7 @@ function addMade(sound, [x, y]) {
   // A place upon a point is that point.
   const only = Object.keys(sound.shares);
   if (only.length === 1 && map.point(only[0])) return map.point(only[0]);
-  const point = { id: `made:${sound.key}`, x, y, kind: sound.kind, cluster: 0, label: sound.label, values: {}, shares: sound.shares, origin: "made" };
+  const point = { id: `made:${sound.key}`, x, y, kind: sound.kind, cluster: null, label: sound.label, values: {}, shares: sound.shares, origin: "made" };
   state.made.set(sound.key, point);
   map.addPoint(point);
   return point;
@@ -301,6 +313,7 @@ function takeMap(chart, points) {
   state.chart = chart;
   state.near = null;
   const places = new Map(points.map((p) => [p.id, p]));
+  if (state.colour === "cluster") showOnly(null); // its groups are others now
   map.setPoints(points.map(shownAs));
   for (const point of state.made.values()) {
     // A sound that was made here lies amid its parts wherever they are now.
@@ -325,6 +338,7 @@ function takeMap(chart, points) {
 
 // How far the gathering is; a new map whenever there is more to show.
 async function follow() {
+  let shownError = "";
   while (element.isConnected) {
     let told;
     try {
@@ -336,13 +350,14 @@ async function follow() {
     state.notes = told.notes;
     showNotes();
     showStage(told);
-    if (told.error) showError(told.error);
+    if (told.error && told.error !== shownError) showError((shownError = told.error));
     if (told.edition > state.edition) {
       state.edition = told.edition;
       state.arranging = arrange();
     }
     if (!told.stage) {
       await state.arranging;
+      if (told.error) showError(told.error); // a map that came has hidden it
       find(".le-progress").dataset.gathering = "";
       return;
     }

@@ -60,7 +60,7 @@ class Server:
     def __init__(self, info: ModelInfo, atlas: Callable[[], Atlas], progress: Progress, folder: Path) -> None:
         self.info, self._atlas, self._progress = info, atlas, progress
         self._uploads = folder.resolve()
-        self._shelf = serving.FileShelf(folder / "sounds", KEPT_FILES)
+        self._shelf = serving.FileShelf(self._uploads / "sounds", KEPT_FILES)
         self._rendered = Rendered(info, atlas)
         self._charts: OrderedDict[str, Chart] = OrderedDict()
         self._lock = Lock()
@@ -184,7 +184,8 @@ class Server:
             file: as Gradio's upload gives it.
 
         Returns:
-            "point": as `map` gives them; "near": as `near` gives it; "notes": what was done to the recording.
+            "point": as `map` gives them, but of no group, its "cluster" is null; "near": as `near` gives it; "notes":
+            what was done to the recording.
         """
         with serving.shown_errors():
             on = self._chart(chart)
@@ -203,7 +204,7 @@ class Server:
                 else:
                     on.ids.append(sound.id)
                     on.places = np.concatenate([on.places, place[None]])
-            return {"point": _point(sound, place.tolist(), 0), "near": near, "notes": list(notes)}
+            return {"point": _point(sound, place.tolist(), None), "near": near, "notes": list(notes)}
 
     def bundle(self, mixes: list) -> dict:
         """Zip archive of sounds, numbered in their order, with a manifest.
@@ -275,7 +276,7 @@ class Server:
         return path, shown or "Own sound"
 
 
-def _point(sound: Sound, place: list[float], group: int) -> dict[str, Any]:
+def _point(sound: Sound, place: list[float], group: int | None) -> dict[str, Any]:
     x, y = (round(float(v), 5) for v in place)
     return {
         "id": sound.id,

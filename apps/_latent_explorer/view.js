@@ -23,9 +23,17 @@ function again(point) {
 
 function filterBy(name) {
   const by = state.colour;
-  state.filter = state.filter === name ? null : name;
-  map.setFilter(state.filter === null ? null : (point) => point[by] === state.filter);
+  showOnly(state.filter === name ? null : name);
   tell(state.filter === null ? "All sounds" : `Only ${by === "kind" ? titleOf(String(name)).toLowerCase() : `group ${name}`}; click it again for all`);
+}
+
+// Only the sounds of one entry of the legend, or with null all.
+function showOnly(name) {
+  const by = state.colour;
+  state.filter = name;
+  map.setFilter(name === null ? null : (point) => point[by] === name);
+  // Groups are numbers, but what the page's buttons are called is text: the map compares with either.
+  map.setChosen(name === null ? [] : [name, String(name)]);
 }
 
 const tell = (text) => { find(".dg-status").textContent = text; };

@@ -46,7 +46,7 @@ const CLICKS = [
   [".le-path-wav", (b) => saveFile("row", [pathShares(), state.pace / 1000], b)],
   [".le-path-clear", dropPath],
   [".le-corners button", (b) => setCorner(Number(b.dataset.corner))],
-  [".dg-kept-zip", (b) => saveFile("bundle", [state.kept.map((sound) => sound.shares)], b)],
+  [".dg-kept-zip", saveKept],
   [".dg-chip-play", (b) => showChosen(state.kept[b.parentElement.dataset.index])],
   [".dg-chip-drop", (b) => toggleKept(state.kept[b.parentElement.dataset.index])],
   [".le-notes-open", () => find(".le-notes").showModal()],
@@ -91,8 +91,7 @@ element.addEventListener("change", (event) => {
   else if (target.matches(".le-file")) { addFiles(target.files); target.value = ""; }
   else if (target.matches(".le-colour")) {
     state.colour = target.value;
-    state.filter = null;
-    map.setFilter(null);
+    showOnly(null);
     map.setColour(state.colour);
   } else if (wishes[target.className]) { state.wish[wishes[target.className]] = target.value; arrange(); }
   else if (target.matches(".le-groups") && target.validity.valid && target.value) {

@@ -29,6 +29,8 @@ REACH = 1.6
 """Places further out than this are nowhere: the map itself goes from -1 to 1."""
 SHORTEST_STEP_S, LONGEST_STEP_S = 0.02, 2.0
 
+UNFORESEEN = "Something went wrong; the window where the server runs says what."
+
 
 @dataclass(frozen=True)
 class Wish:
@@ -64,7 +66,7 @@ class Progress:
         done, of: steps of the stage.
         edition: counts up whenever a new map can be made.
         notes: what else a person should know, a line each.
-        error: what ended the gathering, or "".
+        error: what could not be gathered and why, or "".
     """
 
     stage: str = "Loading the model"
@@ -73,3 +75,9 @@ class Progress:
     edition: int = 0
     notes: list[str] = field(default_factory=list)
     error: str = ""
+
+    def fail(self, error: Exception) -> None:
+        """Enter what went wrong, behind what did before; of what nobody foresaw the page only learns that it is so."""
+        text = str(error) if isinstance(error, CreativeMLError) else UNFORESEEN
+        if text not in self.error:
+            self.error = f"{self.error}; {text}" if self.error else text

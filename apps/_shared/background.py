@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from threading import Condition, Thread
@@ -12,6 +13,14 @@ from typing import Generic, TypeVar
 from creativeml.errors import CreativeMLError
 
 T = TypeVar("T")
+
+
+def told(error: BaseException) -> None:
+    """Say in the console what went wrong in a thread: in one line if it is foreseen, else with its traceback."""
+    if isinstance(error, CreativeMLError):
+        print(f"error: {error}", file=sys.stderr, flush=True)
+    else:
+        traceback.print_exception(error)
 
 
 class InBackground(Generic[T]):
@@ -37,8 +46,7 @@ class InBackground(Generic[T]):
         try:
             self._made.set_result(self._make())
         except BaseException as error:
-            if isinstance(error, CreativeMLError):
-                print(f"error: {error}", file=sys.stderr, flush=True)
+            told(error)
             self._made.set_exception(error)
 
 

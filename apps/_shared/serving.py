@@ -41,7 +41,8 @@ def prepare_environment() -> Path:
     for name in ("no_proxy", "NO_PROXY"):
         known = [h for h in os.environ.get(name, "").split(",") if h]
         os.environ[name] = ",".join(dict.fromkeys([*known, "127.0.0.1", "localhost"]))
-    folder = Path(tempfile.mkdtemp(prefix="creativeml-"))
+    # Where the temporary folder is a link, Gradio and we shall spell paths alike.
+    folder = Path(tempfile.mkdtemp(prefix="creativeml-")).resolve()
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder

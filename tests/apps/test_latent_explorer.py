@@ -159,6 +159,51 @@ def test_a_folder_that_is_no_dataset_is_told_and_the_model_is_there(parts, space
     assert "error: " in capsys.readouterr().err
 
 
+def test_one_wrong_folder_hides_no_other(parts, space, cache, tmp_path, capsys):
+    def broken():
+        raise OSError("the disk is gone")
+
+    good = tmp_path / "good"
+    good.mkdir()
+    shutil.copy(BD_808, good)
+    libraries = (lambda: parts.sounds.files_of_dataset(tmp_path), broken, lambda: read_library(good))
+    atlas, progress = gathered(parts, space, cache, *libraries)
+    assert [sound.label for sound in atlas.sounds() if sound.origin == "own"] == ["bd_808"]
+    assert "is not a dataset folder" in progress.error and "; Something went wrong" in progress.error
+    printed = capsys.readouterr().err
+    assert "error: " in printed and "OSError: the disk is gone" in printed
+
+
+def test_a_map_by_the_model_leaves_what_is_told_of_the_gathering(parts, space, cache, tmp_path):
+    shutil.copy(BD_808, tmp_path)
+    atlas, progress = gathered(parts, space, cache, lambda: read_library(tmp_path))
+    progress.stage, progress.done, progress.of = "Listening to your sounds", 3, 7  # still gathering
+    sounds, _, _ = atlas.map(parts.wishes.Wish("model", "pca"))
+    assert any(sound.origin == "own" for sound in sounds)
+    assert (progress.stage, progress.done, progress.of) == ("Listening to your sounds", 3, 7)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, OSError, MemoryError, CreativeMLError])
+def test_whatever_keeps_the_model_away_is_told(
+    latent_explorer, parts, background, cache, monkeypatch, capsys, error, tmp_path
+):
+    def failing(name):
+        raise error("no room for the weights")
+
+    monkeypatch.setenv("CREATIVEML_CACHE", str(tmp_path))
+    monkeypatch.setattr("creativeml.synthesis.autoencoder_space.open_space", failing)
+    progress, sources = parts.wishes.Progress(), latent_explorer.Sources("drums")
+    atlas = background.InBackground(lambda: latent_explorer.gathering(find_model("drums"), sources, progress))
+    atlas.start()
+    with pytest.raises(error, match="no room"):
+        atlas.get()
+    printed = capsys.readouterr().err
+    assert not progress.stage and "no room for the weights" in printed
+    foreseen = error is CreativeMLError
+    assert progress.error == ("no room for the weights" if foreseen else parts.wishes.UNFORESEEN)
+    assert ("Traceback" in printed) != foreseen
+
+
 def test_of_too_many_files_a_map_takes_an_even_share(parts):
     files = [LibraryFile(Path(f"{n}.wav"), str(n), None) for n in range(2 * parts.sounds.MOST_OWN + 5)]
     taken = parts.sounds.thinned(files)
@@ -347,6 +392,7 @@ def test_a_recording_lies_amid_what_it_sounds_like(server, space):
         assert found["distance"] == pytest.approx(float(distances[n]), abs=0.06)
     point = answer["point"]
     assert point["label"] == "bd_808" and point["kind"] == "kick" and point["origin"] == "own"
+    assert point["cluster"] is None, "of no group until there is a new map"
     near = np.array([[p["x"], p["y"]] for p in on["points"] if p["id"] in {names[n] for n in order[:5]}])
     place = np.array([point["x"], point["y"]])
     assert (near.min(0) - 1e-3 <= place).all() and (place <= near.max(0) + 1e-3).all()
@@ -411,6 +457,21 @@ def test_files_on_their_way_to_the_page_are_no_uploads(server, chart):
     gone = {"path": str(server._uploads / "abc123" / "gone.wav"), "orig_name": "gone.wav"}
     with pytest.raises(gradio.Error, match="no longer there"):
         server.add(chart["chart"], gone)
+
+
+def test_a_temporary_folder_behind_a_link_is_as_good(parts, server, tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real", target_is_directory=True)
+    linked = parts.server.Server(find_model("drums"), server._atlas, parts.wishes.Progress(), tmp_path / "link")
+    on = linked.map("sound", "pca", "k-means", 4)["chart"]
+    own = linked.sounds(["kick:0"])["files"][0]
+    for path in (own["path"], str(tmp_path / "link" / "sounds" / Path(own["path"]).name)):
+        with pytest.raises(gradio.Error, match="what came is none"):
+            linked.add(on, {"path": path, "orig_name": "x.wav"})
+    assert Path(own["path"]).is_file()
+    file = upload(linked, BD_808)
+    seen = {**file, "path": str(tmp_path / "link" / Path(file["path"]).relative_to(tmp_path / "real"))}
+    assert linked.add(on, seen)["point"]["label"] == "bd_808"
 
 
 def test_added_sounds_are_bounded(parts, atlas, monkeypatch, tmp_path):

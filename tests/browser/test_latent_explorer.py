@@ -314,7 +314,7 @@ def test_everything_by_keyboard(page):
     shown(page, page.text_content(name))
     count = page.evaluate("document.querySelector('.le-map').map.points.length")
     press("n")
-    page.wait_for_function("(n) => document.querySelector('.le-map').map.points.length >= n", arg=count)
+    page.wait_for_function("(n) => document.querySelector('.le-map').map.points.length > n", arg=count)
     # A path of two points.
     press("p")
     press("ArrowLeft")
@@ -383,6 +383,45 @@ def test_other_maps_and_groups(page):
     page.locator("button.cm-entry").first.click()
     visible = page.evaluate("document.querySelector('.le-map').map.visible.map((p) => p.cluster)")
     assert set(visible) == {1}
+    pressed = "[...document.querySelectorAll('.cm-entry')].map((e) => e.getAttribute('aria-pressed'))"
+    assert page.evaluate(pressed) == ["true", *["false"] * 4]
+    # Other groups: none of them is picked out.
+    page.fill(".le-groups", "3")
+    page.keyboard.press("Tab")
+    page.wait_for_selector(f'.le[data-maps="{maps + 4}"]')
+    assert page.evaluate(pressed) == ["false"] * 3
+    assert page.evaluate("(({ map }) => map.visible.length === map.points.length)(document.querySelector('.le-map'))")
+    # What is made on the map belongs to none.
+    x, y, _ = page.evaluate(EMPTIEST)
+    page.mouse.click(x, y)
+    page.wait_for_function("document.querySelector('.le-map').map.points.some((p) => p.origin === 'made')")
+    assert page.evaluate(
+        "[...document.querySelectorAll('.cm-entry span:first-of-type')].map((e) => e.textContent)"
+    ) == [
+        *"123",
+        "not known",
+    ]
+
+
+def test_kept_sounds_whose_recordings_are_gone_spoil_no_other(page, tmp_path):
+    point, title = click_on(page, "ride")
+    page.keyboard.press("f")
+    gone = {"shares": {"own:0123456789abcdef": 1}, "label": "Lost kick", "kind": "kick"}
+    page.evaluate(
+        """(gone) => { const name = Object.keys(localStorage).find((n) => n.startsWith("creativeml.explorer."));
+          const saved = JSON.parse(localStorage.getItem(name));
+          localStorage.setItem(name, JSON.stringify({ ...saved, kept: [gone, ...saved.kept] })); }""",
+        gone,
+    )
+    page.reload()
+    page.wait_for_selector(".dg-chip")
+    ready(page)
+    assert page.locator(".dg-chip-play").all_inner_texts() == ["Lost kick", title]
+    with zipfile.ZipFile(download(page, ".dg-kept-zip", tmp_path)) as archive:
+        assert archive.namelist() == [f"001_Ride_m{int(point[5:]):04d}.wav", "manifest.json"]
+    page.wait_for_selector(".dg-error:not([hidden])")
+    told = page.text_content(".dg-error p")
+    assert told.startswith("Saved 1 of 2; ") and "Lost kick" in told
 
 
 @pytest.mark.parametrize("width", [1280, 1024])
