@@ -16,6 +16,7 @@ from urllib.parse import quote
 import numpy as np
 
 from creativeml.audio.descriptors.scales import SCALES
+from creativeml.data.folders import printable
 from creativeml.evaluation.page.markup import Html, el, join
 from creativeml.files import atomic_write_text
 from creativeml.kinds import KINDS
@@ -121,7 +122,7 @@ def page_data(content: MapContent, path: Path) -> dict[str, Any]:
     groups = list(dict.fromkeys(content.groups))
     values = np.array([s.features.descriptors for s in sounds], dtype=np.float64).reshape(len(sounds), len(NAMES))
     return {
-        "title": root.name or str(root),
+        "title": printable(root.name or str(root)),
         "base": _base(root, path),
         "addresses": _addresses(sounds, root),
         "names": [s.file.name for s in sounds],
