@@ -117,14 +117,14 @@ def _json(value: Any) -> str:
 
 def page_data(content: MapContent, path: Path) -> dict[str, Any]:
     """Everything but the sounds, in columns."""
-    sounds, root = content.sounds, content.library.root.resolve()
+    sounds, root = content.sounds, _whole(content.library.root)
     kinds = [k for k in (*KINDS, UNSURE) if k in {named.kind for named in content.kinds}]
     groups = list(dict.fromkeys(content.groups))
     values = np.array([s.features.descriptors for s in sounds], dtype=np.float64).reshape(len(sounds), len(NAMES))
     return {
         "title": printable(root.name or str(root)),
         "base": _base(root, path),
-        "addresses": _addresses(sounds, root),
+        "addresses": _addresses(sounds, content.library.root),
         "names": [s.file.name for s in sounds],
         "x": [round(float(x), 4) for x in content.places[:, 0]],
         "y": [round(float(y), 4) for y in content.places[:, 1]],
@@ -174,10 +174,15 @@ def _ranks(column: np.ndarray) -> list[float]:
     return [round(float(r), 2) for r in order / max(1, len(column) - 1)]
 
 
+def _whole(path: Path) -> Path:
+    """The path from the top. Links stay as the user named them: that is where the page and its reader find them."""
+    return path.resolve() if ".." in path.parts else path.absolute()
+
+
 def _base(root: Path, path: Path) -> str | None:
     """Address of the library's folder as seen from the page; None where there is no relative way (another drive)."""
     try:
-        relative = os.path.relpath(root, path.resolve().parent)
+        relative = os.path.relpath(root, _whole(path).parent)
     except ValueError:
         return None
     # "./" keeps a folder called "javascript:..." or "C:" from being taken for a scheme.
@@ -188,8 +193,7 @@ def _addresses(sounds: Sequence[Sound], root: Path) -> dict[int, str]:
     """Addresses below the folder of files whose shown names are not their true ones."""
     found = {}
     for i, sound in enumerate(sounds):
-        relative = os.path.relpath(sound.file.path.absolute(), root)
-        true = Path(relative).as_posix()
+        true = sound.file.path.relative_to(root).as_posix()
         if true != sound.file.name:
             found[i] = quote(os.fsencode(true))
     return found
