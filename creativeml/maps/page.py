@@ -30,7 +30,7 @@ from creativeml.maps.survey import Sound
 HERE = Path(__file__).resolve().parent
 _BLOCK = 1 << 20
 """Characters of previews in one element, decoded together no earlier than one of them is wanted."""
-_TITLES = {"hat_closed": "Closed hat", "hat_open": "Open hat", "perc": "Percussion", UNSURE: "Not sure"}
+_TITLES = {"hat_closed": "Closed hat", "hat_open": "Open hat", UNSURE: "Not sure"}
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,19 @@ def write_page(content: MapContent, path: Path) -> Written:
 
     Names of files are escaped; whatever they hold cannot run either, since the policy admits one script, by its hash.
     """
+    data = page_data(content, path)
+    # The page with no preview but the longest numbers of them, at least as long as "null".
+    bare = _document(data | {"sound": [max(1000, len(content.sounds))] * len(content.sounds), "previews": []}, [])
+    previews, left_out = _previews(content, content.most_bytes - len(bare.encode("utf-8")))
+    text = _document(data | {"sound": previews.of_sound, "previews": previews.places}, previews.blocks)
+    atomic_write_text(path, text)
+    return Written(path, len(text.encode("utf-8")), left_out)
+
+
+def _document(data: Mapping[str, Any], blocks: Sequence[str]) -> str:
     style = component.style() + (HERE / "page.css").read_text(encoding="utf-8")
     parts = (HERE / name for name in ("player.js", "page.js"))
     script = component.script() + "\n".join(part.read_text(encoding="utf-8") for part in parts)
-    data = page_data(content, path)
-    previews, left_out = _previews(content, content.most_bytes - len(_json(data)) - len(style) - len(script))
-    data |= {"sound": previews.of_sound, "previews": previews.places}
     policy = (
         f"default-src 'none'; script-src {_source(script)}; style-src {_source(style)}; "
         "media-src 'self' file:; base-uri 'none'; form-action 'none'"
@@ -97,13 +104,15 @@ def write_page(content: MapContent, path: Path) -> Written:
     body = el(
         "body",
         Html((HERE / "page.html").read_text(encoding="utf-8")),
-        (el("script", Html(b), type="text/plain", id=f"sounds-{i}") for i, b in enumerate(previews.blocks)),
+        (_block(i, text) for i, text in enumerate(blocks)),
         el("script", Html(_json(data)), type="application/json", id="data"),
         el("script", Html(script)),
     )
-    text = join(Html("<!DOCTYPE html>\n"), el("html", head, body, lang="en")) + "\n"
-    atomic_write_text(path, text)
-    return Written(path, len(text.encode("utf-8")), left_out)
+    return join(Html("<!DOCTYPE html>\n"), el("html", head, body, lang="en")) + "\n"
+
+
+def _block(number: int, text: str) -> Html:
+    return el("script", Html(text), type="text/plain", id=f"sounds-{number}")
 
 
 def _source(text: str) -> str:
@@ -215,8 +224,8 @@ class _Previews:
 
 
 def _previews(content: MapContent, room: int) -> tuple[_Previews, int]:
-    """As many previews as there is room for; sounds of equal content share one. Also, how many found no room."""
-    blocks: list[list[str]] = [[]]
+    """As many previews as there are bytes of room for; sounds of equal content share one. Also, how many found none."""
+    blocks: list[list[str]] = []
     filled, left_out = 0, 0
     numbers: dict[str, int] = {}
     places: list[tuple[int, int, int]] = []
@@ -224,17 +233,21 @@ def _previews(content: MapContent, room: int) -> tuple[_Previews, int]:
     for sound in content.sounds:
         if sound.content not in numbers and sound.features.preview:
             text = base64.b64encode(sound.features.preview).decode()
-            if len(text) > room:
+            opens = not blocks or filled + len(text) > _BLOCK
+            first = 0 if opens else filled
+            place = (len(blocks) - (not opens), first, first + len(text))
+            # Base64 is a byte a letter; the place has a comma behind it.
+            bytes_ = len(text) + len(_json(place)) + 1 + (len(_block(len(blocks), "")) if opens else 0)
+            if bytes_ > room:
                 left_out += 1
                 of_sound.append(None)
                 continue
-            room -= len(text)
-            if filled + len(text) > _BLOCK:
+            room -= bytes_
+            if opens:
                 blocks.append([])
-                filled = 0
             blocks[-1].append(text)
             numbers[sound.content] = len(places)
-            places.append((len(blocks) - 1, filled, filled + len(text)))
-            filled += len(text)
+            places.append(place)
+            filled = place[2]
         of_sound.append(numbers.get(sound.content))
     return _Previews(["".join(block) for block in blocks], places, of_sound), left_out
