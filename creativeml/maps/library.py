@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from creativeml.data.folders import NamingRules, Refused, scan_folder
+from creativeml.data.folders import NamingRules, Refused, printable, scan_folder
 from creativeml.errors import CreativeMLError
 from creativeml.kinds import KINDS
 
@@ -51,7 +51,7 @@ def read_library(root: Path) -> Library:
     root = root.expanduser()
     if not root.is_dir():
         reason = "is a file; give the folder that holds it" if root.exists() else "there is no such folder"
-        raise CreativeMLError(f"{root}: {reason}")
+        raise CreativeMLError(f"{printable(str(root))}: {reason}")
     # Numbers at the end of names matter to groups of takes alone, and a map has none.
     found = scan_folder(root, "", NamingRules(numbers="sounds"))
     # A folder's own name is a kind of its own to `prepare`, where someone has sorted sounds for training; here
@@ -62,5 +62,5 @@ def read_library(root: Path) -> Library:
     ]
     refused = [Refused(r.name.lstrip("/"), r.reason, r.remedy) for r in found.rejected]
     if not files and not refused:
-        raise CreativeMLError(f"{root}: no audio files in this folder; check the path")
+        raise CreativeMLError(f"{printable(str(root))}: no audio files in this folder; check the path")
     return Library(root, files, refused, len(found.ignored))

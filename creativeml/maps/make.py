@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from creativeml.data.folders import printable
 from creativeml.data.gather import default_cache
 from creativeml.errors import CreativeMLError
 from creativeml.maps import layout
@@ -90,7 +91,7 @@ def make_map(root: Path, out: Path, options: MapOptions, on_step: OnStep) -> dic
         if not sounds:
             first = library.refused[0]
             raise CreativeMLError(
-                f"{root}: none of its {len(library.refused)} audio files can be used; "
+                f"{printable(str(root))}: none of its {len(library.refused)} audio files can be used; "
                 f"the first is {first.name}: {first.reason}"
             )
         repeats = find_repeats(sounds, on_step)
@@ -115,7 +116,7 @@ def make_map(root: Path, out: Path, options: MapOptions, on_step: OnStep) -> dic
         raise _unwritable(out, error) from error
     timed("writing", now)
     return {
-        "out": str(written.path),
+        "out": printable(str(written.path)),
         "megabytes": round(written.bytes / 1e6, 2),
         "sounds": len(sounds),
         "kinds": dict(Counter(named.kind for named in kinds).most_common()),
@@ -126,7 +127,7 @@ def make_map(root: Path, out: Path, options: MapOptions, on_step: OnStep) -> dic
         "ignored": library.ignored,
         "without_preview": written.without_preview,
         "seconds": times,
-        "features": str(store.path),
+        "features": printable(str(store.path)),
     }
 
 
@@ -140,7 +141,8 @@ def _duplicates(sounds: list[Sound], repeats: dict[int, Any]) -> list[dict[str, 
 def _check_target(out: Path) -> None:
     """Before minutes of work: whether the page can be written at all."""
     if out.is_dir():
-        raise CreativeMLError(f"{out}: is a folder; name the page, for instance {out / 'map.html'}")
+        page = printable(str(out / "map.html"))
+        raise CreativeMLError(f"{printable(str(out))}: is a folder; name the page, for instance {page}")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -148,4 +150,5 @@ def _check_target(out: Path) -> None:
 
 
 def _unwritable(out: Path, error: OSError) -> CreativeMLError:
-    return CreativeMLError(f"{out}: cannot be written ({error.strerror or error}); choose another --out or free space")
+    reason = f"cannot be written ({error.strerror or error}); choose another --out or free space"
+    return CreativeMLError(f"{printable(str(out))}: {reason}")

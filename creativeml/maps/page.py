@@ -16,6 +16,7 @@ from urllib.parse import quote
 import numpy as np
 
 from creativeml.audio.descriptors.scales import SCALES
+from creativeml.data.folders import printable
 from creativeml.evaluation.page.markup import Html, el, join
 from creativeml.files import atomic_write_text
 from creativeml.kinds import KINDS
@@ -29,7 +30,7 @@ from creativeml.maps.survey import Sound
 HERE = Path(__file__).resolve().parent
 _BLOCK = 1 << 20
 """Characters of previews in one element, decoded together no earlier than one of them is wanted."""
-_TITLES = {"hat_closed": "Closed hat", "hat_open": "Open hat", "perc": "Percussion", UNSURE: "Not sure"}
+_TITLES = {"hat_closed": "Closed hat", "hat_open": "Open hat", UNSURE: "Not sure"}
 
 
 @dataclass(frozen=True)
@@ -75,12 +76,19 @@ def write_page(content: MapContent, path: Path) -> Written:
 
     Names of files are escaped; whatever they hold cannot run either, since the policy admits one script, by its hash.
     """
+    data = page_data(content, path)
+    # The page with no preview but the longest numbers of them, at least as long as "null".
+    bare = _document(data | {"sound": [max(1000, len(content.sounds))] * len(content.sounds), "previews": []}, [])
+    previews, left_out = _previews(content, content.most_bytes - len(bare.encode("utf-8")))
+    text = _document(data | {"sound": previews.of_sound, "previews": previews.places}, previews.blocks)
+    atomic_write_text(path, text)
+    return Written(path, len(text.encode("utf-8")), left_out)
+
+
+def _document(data: Mapping[str, Any], blocks: Sequence[str]) -> str:
     style = component.style() + (HERE / "page.css").read_text(encoding="utf-8")
     parts = (HERE / name for name in ("player.js", "page.js"))
     script = component.script() + "\n".join(part.read_text(encoding="utf-8") for part in parts)
-    data = page_data(content, path)
-    previews, left_out = _previews(content, content.most_bytes - len(_json(data)) - len(style) - len(script))
-    data |= {"sound": previews.of_sound, "previews": previews.places}
     policy = (
         f"default-src 'none'; script-src {_source(script)}; style-src {_source(style)}; "
         "media-src 'self' file:; base-uri 'none'; form-action 'none'"
@@ -96,13 +104,15 @@ def write_page(content: MapContent, path: Path) -> Written:
     body = el(
         "body",
         Html((HERE / "page.html").read_text(encoding="utf-8")),
-        (el("script", Html(b), type="text/plain", id=f"sounds-{i}") for i, b in enumerate(previews.blocks)),
+        (_block(i, text) for i, text in enumerate(blocks)),
         el("script", Html(_json(data)), type="application/json", id="data"),
         el("script", Html(script)),
     )
-    text = join(Html("<!DOCTYPE html>\n"), el("html", head, body, lang="en")) + "\n"
-    atomic_write_text(path, text)
-    return Written(path, len(text.encode("utf-8")), left_out)
+    return join(Html("<!DOCTYPE html>\n"), el("html", head, body, lang="en")) + "\n"
+
+
+def _block(number: int, text: str) -> Html:
+    return el("script", Html(text), type="text/plain", id=f"sounds-{number}")
 
 
 def _source(text: str) -> str:
@@ -116,14 +126,14 @@ def _json(value: Any) -> str:
 
 def page_data(content: MapContent, path: Path) -> dict[str, Any]:
     """Everything but the sounds, in columns."""
-    sounds, root = content.sounds, content.library.root.resolve()
+    sounds, root = content.sounds, _whole(content.library.root)
     kinds = [k for k in (*KINDS, UNSURE) if k in {named.kind for named in content.kinds}]
     groups = list(dict.fromkeys(content.groups))
     values = np.array([s.features.descriptors for s in sounds], dtype=np.float64).reshape(len(sounds), len(NAMES))
     return {
-        "title": root.name or str(root),
+        "title": printable(root.name or str(root)),
         "base": _base(root, path),
-        "addresses": _addresses(sounds, root),
+        "addresses": _addresses(sounds, content.library.root),
         "names": [s.file.name for s in sounds],
         "x": [round(float(x), 4) for x in content.places[:, 0]],
         "y": [round(float(y), 4) for y in content.places[:, 1]],
@@ -173,10 +183,15 @@ def _ranks(column: np.ndarray) -> list[float]:
     return [round(float(r), 2) for r in order / max(1, len(column) - 1)]
 
 
+def _whole(path: Path) -> Path:
+    """The path from the top. Links stay as the user named them: that is where the page and its reader find them."""
+    return path.resolve() if ".." in path.parts else path.absolute()
+
+
 def _base(root: Path, path: Path) -> str | None:
     """Address of the library's folder as seen from the page; None where there is no relative way (another drive)."""
     try:
-        relative = os.path.relpath(root, path.resolve().parent)
+        relative = os.path.relpath(root, _whole(path).parent)
     except ValueError:
         return None
     # "./" keeps a folder called "javascript:..." or "C:" from being taken for a scheme.
@@ -187,8 +202,7 @@ def _addresses(sounds: Sequence[Sound], root: Path) -> dict[int, str]:
     """Addresses below the folder of files whose shown names are not their true ones."""
     found = {}
     for i, sound in enumerate(sounds):
-        relative = os.path.relpath(sound.file.path.absolute(), root)
-        true = Path(relative).as_posix()
+        true = sound.file.path.relative_to(root).as_posix()
         if true != sound.file.name:
             found[i] = quote(os.fsencode(true))
     return found
@@ -210,8 +224,8 @@ class _Previews:
 
 
 def _previews(content: MapContent, room: int) -> tuple[_Previews, int]:
-    """As many previews as there is room for; sounds of equal content share one. Also, how many found no room."""
-    blocks: list[list[str]] = [[]]
+    """As many previews as there are bytes of room for; sounds of equal content share one. Also, how many found none."""
+    blocks: list[list[str]] = []
     filled, left_out = 0, 0
     numbers: dict[str, int] = {}
     places: list[tuple[int, int, int]] = []
@@ -219,17 +233,21 @@ def _previews(content: MapContent, room: int) -> tuple[_Previews, int]:
     for sound in content.sounds:
         if sound.content not in numbers and sound.features.preview:
             text = base64.b64encode(sound.features.preview).decode()
-            if len(text) > room:
+            opens = not blocks or filled + len(text) > _BLOCK
+            first = 0 if opens else filled
+            place = (len(blocks) - (not opens), first, first + len(text))
+            # Base64 is a byte a letter; the place has a comma behind it.
+            bytes_ = len(text) + len(_json(place)) + 1 + (len(_block(len(blocks), "")) if opens else 0)
+            if bytes_ > room:
                 left_out += 1
                 of_sound.append(None)
                 continue
-            room -= len(text)
-            if filled + len(text) > _BLOCK:
+            room -= bytes_
+            if opens:
                 blocks.append([])
-                filled = 0
             blocks[-1].append(text)
             numbers[sound.content] = len(places)
-            places.append((len(blocks) - 1, filled, filled + len(text)))
-            filled += len(text)
+            places.append(place)
+            filled = place[2]
         of_sound.append(numbers.get(sound.content))
     return _Previews(["".join(block) for block in blocks], places, of_sound), left_out

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from creativeml.data.folders import Refused
+from creativeml.data.folders import Refused, printable
 from creativeml.errors import CreativeMLError
 from creativeml.maps.features import Features
 
@@ -54,7 +54,8 @@ class Store:
             yield
         except (OSError, sqlite3.Error) as error:
             raise CreativeMLError(
-                f"{self.path}: features cannot be kept ({error}); free space, delete it, or choose another --cache"
+                f"{printable(str(self.path))}: features cannot be kept ({error}); "
+                "free space, delete it, or choose another --cache"
             ) from error
 
     def _row(self, query: str, *values: Any) -> Any:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from creativeml.cli.map import map_
 from creativeml.errors import CreativeMLError
 from creativeml.maps.library import read_library
 from creativeml.maps.make import MapOptions, make_map
@@ -53,6 +55,27 @@ def test_a_name_that_is_no_text_is_mapped_and_its_address_leads_to_it(tmp_path, 
         made = make_map(tmp_path, out, MapOptions(cache=cache), lambda *step: None)
         assert made["sounds"] == 1
     assert '"addresses":{"0":"kick%20%FF.flac"}' in out.read_text(encoding="utf-8")
+
+
+def test_a_library_whose_own_name_is_no_text_is_mapped(tmp_path, cache, capsys):
+    (kick,) = starter_files("kick", 1)
+    root = Path(os.fsdecode(os.fsencode(tmp_path) + b"/lib \xff"))
+    try:
+        root.mkdir()
+    except (OSError, UnicodeError):
+        pytest.skip("this file system knows text only")
+    with pytest.raises(CreativeMLError, match="lib \N{REPLACEMENT CHARACTER}: no audio files"):
+        read_library(root)
+    shutil.copy(kick, root / "kick.flac")
+    out = root / "map.html"
+    # As a program: what it prints has to be text as well.
+    assert map_(root, out=out, cache=cache) == 0
+    assert f"lib \N{REPLACEMENT CHARACTER}{os.sep}map.html: 1 sounds" in capsys.readouterr().out
+    made = make_map(root, tmp_path / "map.html", MapOptions(cache=cache), lambda *step: None)
+    assert made["sounds"] == 1
+    page = (tmp_path / "map.html").read_text(encoding="utf-8")
+    assert "<title>Map of lib \N{REPLACEMENT CHARACTER}</title>" in page
+    assert '"base":"./lib%20%FF/"' in page
 
 
 def test_what_cannot_be_read_is_named_with_its_reason_every_time(tmp_path, store):
