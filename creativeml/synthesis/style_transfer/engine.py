@@ -13,11 +13,12 @@ from creativeml.models.transfer.texture_net import LEVEL
 from creativeml.synthesis.catalog import LAST_SEED
 from creativeml.synthesis.style_transfer.checks import as_loud, at_rate, check_rate, check_share, checked_sound
 from creativeml.synthesis.style_transfer.chunks import Stretch, joined, stretches
+from creativeml.synthesis.style_transfer.downmix import downmix
 from creativeml.synthesis.style_transfer.frames import Frames
 from creativeml.synthesis.style_transfer.latent import LatentTransfer
 from creativeml.synthesis.style_transfer.profile import profile_of
 from creativeml.synthesis.style_transfer.spectral import SpectralTransfer
-from creativeml.synthesis.style_transfer.texture import TextureConfig, TextureTransfer, downmix
+from creativeml.synthesis.style_transfer.texture import TextureConfig, TextureTransfer
 from creativeml.threads import threads
 
 Method = Literal["texture", "latent", "spectral"]

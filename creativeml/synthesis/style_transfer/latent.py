@@ -11,18 +11,25 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from creativeml.errors import CreativeMLError
+from creativeml.models.transfer.texture_net import LEVEL
 from creativeml.synthesis.autoencoder_space import open_space
 from creativeml.synthesis.latent_space import LatentSpace, StyleSpace
 from creativeml.synthesis.style_transfer.checks import at_rate
-from creativeml.synthesis.style_transfer.hits import Hit, evenly, find_hits, placed
+from creativeml.synthesis.style_transfer.chunks import joined, stretches
+from creativeml.synthesis.style_transfer.downmix import downmix
+from creativeml.synthesis.style_transfer.frames import Frames
+from creativeml.synthesis.style_transfer.hits import Hit, alone, evenly, find_hits, placed, strike_level, strike_levels
+from creativeml.synthesis.style_transfer.profile import profile_of
+from creativeml.synthesis.style_transfer.spectral import SpectralTransfer
 
 _PEAK = 0.9
 _AT_ONCE = 16
-_MOST_STYLE_HITS = 64
+_MOST_STYLE_HITS = 24
 _FEWEST = 3
 _LEAST_RATIO, _MOST_RATIO = 0.5, 1.5
 _ALL_MADE = 0.5
 """Strength from which on nothing of the recorded hits is left; up to it they are faded into the model's."""
+_STRETCH_S, _OVERLAP_S = 30.0, 0.5
 OnStep = Callable[[str, int, int], None]
 
 
@@ -32,7 +39,8 @@ class LatentTransfer:
 
     The content is cut at its onsets; each hit has a point. Mean and deviation of these points, dimension by dimension,
     are moved towards those of the style's hits (a style with fewer than three is cut into even pieces), and what the
-    model makes of the moved points is played at the same times and levels. Deviations are scaled by a half to one and a
+    model makes of the moved points is played at the same times and levels. The model has a colour of its own, so what
+    was played is filtered as `SpectralTransfer` does. Deviations are scaled by a half to one and a
     half, so that a style of one sound leaves kick and hat two sounds. Up to a strength of a half, the recorded hits are
     faded into the model's as well: at 0 there is the content itself, which no model makes again to the sample.
 
@@ -40,7 +48,7 @@ class LatentTransfer:
         style: `(channels, samples)`.
         sample_rate: of content and style, in Hz.
         timbre: share of the way to the style's mean and deviation.
-        seed: which hits of a style with more than 64 are heard.
+        seed: which hits of a style with more than 24 are heard.
         space: opened already; that of the default model otherwise.
     """
 
@@ -49,13 +57,16 @@ class LatentTransfer:
     ) -> None:
         self._space = open_space() if space is None else space
         self._rate, self._timbre = sample_rate, timbre
-        heard = _loudest_mix(style)
+        self._frames = Frames(sample_rate)
+        heard = downmix(style)
         hits = find_hits(heard, sample_rate)
         hits = hits if len(hits) >= _FEWEST else evenly(heard, sample_rate)
         if len(hits) > _MOST_STYLE_HITS:
             drawn = np.random.default_rng(seed).choice(len(hits), _MOST_STYLE_HITS, replace=False)
             hits = [hits[number] for number in sorted(drawn)]
+        # What rings on belongs to a style's texture, so here nothing is taken away.
         self._style = self._points(heard, hits, None)
+        self._profile = profile_of(heard * (LEVEL / heard.square().mean().sqrt()), self._frames)
 
     def render(self, content: Tensor, strength: float, on_step: OnStep | None = None) -> Tensor:
         """A whole content `(channels, samples)` → the same, changed.
@@ -63,22 +74,29 @@ class LatentTransfer:
         Raises:
             CreativeMLError: it has no hits.
         """
-        heard = _loudest_mix(content)
+        heard = downmix(content)
         hits = find_hits(heard, self._rate)
         if not hits:
             raise CreativeMLError("the content has no hits to be moved; take the method 'texture' or 'spectral'")
-        points = self._points(heard, hits, on_step)
+        points = self._points(alone(heard[None], hits, self._frames)[0], hits, on_step)
         moved = torch.lerp(points, self._moved(points), strength * self._timbre)
         made = torch.zeros_like(content)
+        levels = strike_levels(alone(content, hits, self._frames), hits, self._rate)
         for number, (hit, point) in enumerate(zip(hits, moved, strict=True)):
             sound = at_rate(self._space.decode(point[None]), self._space.sample_rate, self._rate)[0]
-            length = min(len(sound), hit.after - hit.first)
-            level = sound[:length].square().mean().sqrt().clamp_min(1e-6)
-            gains = content[:, hit.first : hit.first + length].square().mean(1).sqrt() / level
-            placed(made, hit, sound, gains, self._rate)
+            placed(made, hit, sound, levels[:, number] / strike_level(sound, self._rate), self._rate)
             _tell(on_step, "playing", number + 1, len(hits))
         turn = 0.5 * math.pi * min(1.0, strength / _ALL_MADE)
-        return math.cos(turn) * content + math.sin(turn) * made
+        return self._coloured(math.cos(turn) * content + math.sin(turn) * made, strength)
+
+    def _coloured(self, played: Tensor, strength: float) -> Tensor:
+        """With the style's spectra, stretch by stretch."""
+        frames, rate = self._frames, self._rate
+        heard = downmix(played)
+        gain = LEVEL / heard.square().mean().sqrt().clamp_min(1e-9)
+        spectral = SpectralTransfer(profile_of(heard * gain, frames), self._profile, frames, self._timbre, 0.0)
+        parts = stretches(played.shape[-1], round(_STRETCH_S * rate), round(_OVERLAP_S * rate))
+        return joined(parts, played.shape[-1], lambda p: spectral.render(played[:, p.first : p.after] * gain, strength))
 
     def _moved(self, points: Tensor) -> Tensor:
         """Points `(hits, dim)` with mean and deviation of the style's."""
@@ -110,11 +128,6 @@ class LatentTransfer:
         piece = at_rate(heard[None, hit.first : min(hit.after, hit.first + longest)], self._rate, space.sample_rate)[0]
         piece = F.pad(piece, (0, max(0, space.length_samples - len(piece))))[: space.length_samples]
         return piece * (_PEAK / piece.abs().max().clamp_min(1e-6))
-
-
-def _loudest_mix(sound: Tensor) -> Tensor:
-    mean = sound.mean(0)
-    return mean if mean.square().mean() >= 0.1 * sound.square().mean() else sound[0]
 
 
 def _tell(on_step: OnStep | None, what: str, done: int, total: int) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from creativeml.models.transfer.texture_net import LEVEL, TextureNetConfig
 from creativeml.synthesis.style_transfer.chunks import Stretch
+from creativeml.synthesis.style_transfer.downmix import downmix, downmix_of
 from creativeml.synthesis.style_transfer.envelopes import imposed, panned, rhythm, steadied
 from creativeml.synthesis.style_transfer.frames import Frames, to_db
 from creativeml.synthesis.style_transfer.material import Material
@@ -176,23 +177,6 @@ class TextureTransfer:
         """What the style's dynamics add to the level of each frame, `(frames,)` in dB."""
         level = to_db(power.sum(0))
         return self._dynamics * (levels_as_often(level, self._content, self._style) - level)
-
-
-def downmix(sound: Tensor) -> Tensor:
-    """`(channels, samples)` → `(samples,)`: their mean, or the first where they cancel one another."""
-    return _weights(sound) @ sound
-
-
-def downmix_of(sound: Tensor, spectra: Tensor) -> Tensor:
-    """The spectra of `downmix(sound)` from those of the channels."""
-    return torch.einsum("c,cft->ft", _weights(sound).to(spectra), spectra)
-
-
-def _weights(sound: Tensor) -> Tensor:
-    count = len(sound)
-    mean = sound.mean(0)
-    cancelled = mean.square().mean() < 0.1 * sound.square().mean()
-    return torch.eye(count)[0] if bool(cancelled) else torch.full((count,), 1.0 / count)
 
 
 def _levelled(sound: Tensor) -> Tensor:
