@@ -6,6 +6,9 @@ import torch
 from torch import Tensor
 
 _GRAIN_S = 0.35
+_BLOCK_S = 0.01
+_SILENT_DB = -40.0
+"""Below the loudest 10 ms of a style, others are no material."""
 
 
 class Material:
@@ -19,7 +22,7 @@ class Material:
     """
 
     def __init__(self, style: Tensor, samples: int, sample_rate: int, seed: int) -> None:
-        self._style = style
+        style = self._style = sounding(style, sample_rate)
         grain = max(4, min(round(_GRAIN_S * sample_rate), style.shape[-1]))
         self._hop = grain // 2
         random = torch.Generator().manual_seed(seed)
@@ -40,3 +43,41 @@ class Material:
         # The first half of the first piece has no other to be faded from; it is not part of what is asked for.
         offset = first - begin * hop + hop
         return result[:, offset : offset + after - first]
+
+
+def sounding(style: Tensor, sample_rate: int) -> Tensor:
+    """A style `(channels, samples)` without its silent stretches, the rest faded into one another over 10 ms."""
+    block = max(4, round(_BLOCK_S * sample_rate) // 2 * 2)
+    count = style.shape[-1] // block
+    if count < 2:
+        return style
+    blocks = style[:, : count * block].reshape(len(style), count, block)
+    power = blocks.square().mean((0, 2))
+    kept = power > power.max() * 10.0 ** (_SILENT_DB / 10.0)
+    if bool(kept.all()) or int(kept.sum()) < 2:
+        return style
+    pieces: list[Tensor] = []
+    for piece in _runs(kept):
+        pieces.append(style[:, piece[0] * block : piece[1] * block])
+    return _joined(pieces, block // 2)
+
+
+def _runs(kept: Tensor) -> list[tuple[int, int]]:
+    """First and after of each stretch that is true."""
+    padded = torch.cat([torch.zeros(1), kept.float(), torch.zeros(1)]).diff()
+    return list(zip((padded > 0).nonzero()[:, 0].tolist(), (padded < 0).nonzero()[:, 0].tolist(), strict=True))
+
+
+def _joined(pieces: list[Tensor], fade: int) -> Tensor:
+    result = torch.zeros(len(pieces[0]), sum(p.shape[-1] for p in pieces) - fade * (len(pieces) - 1))
+    up = torch.linspace(0, 1, fade + 2)[1:-1]
+    place = 0
+    for number, piece in enumerate(pieces):
+        faded = piece.clone()
+        if number:
+            faded[:, :fade] *= up
+        if number < len(pieces) - 1:
+            faded[:, -fade:] *= up.flip(0)
+        result[:, place : place + piece.shape[-1]] += faded
+        place += piece.shape[-1] - fade
+    return result

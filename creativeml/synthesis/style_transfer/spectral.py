@@ -10,6 +10,7 @@ from creativeml.synthesis.style_transfer.profile import SPAN_DB, Profile, levels
 
 _MOST_DB = 24.0
 """By which a band is raised or lowered at most: beyond it noise floors would be heard."""
+_MOST_STRETCH = 3.0
 _SHRINK_DB = 3.0
 """Standard deviation that is added to both spectra, so that a constant one can be moved too."""
 
@@ -55,12 +56,16 @@ class SpectralTransfer:
 
 
 def transport(source: Tensor, target: Tensor) -> Tensor:
-    """The matrix that takes one Gaussian's covariance to another's and moves least: symmetric, `(n, n)` float64."""
+    """The matrix that takes one Gaussian's covariance to another's and moves least: symmetric, `(n, n)` float64.
+
+    No direction is stretched by more than `_MOST_STRETCH`: the ripple of a steady content would be heard as hits.
+    """
     own = torch.eye(len(source), dtype=torch.float64) * _SHRINK_DB**2
     source, target = source + own, target + own
     root = _power(source, 0.5)
     inverse = _power(source, -0.5)
-    return inverse @ _power(root @ target @ root, 0.5) @ inverse
+    values, vectors = torch.linalg.eigh(inverse @ _power(root @ target @ root, 0.5) @ inverse)
+    return (vectors * values.clamp(0.0, _MOST_STRETCH)) @ vectors.mT
 
 
 def _power(matrix: Tensor, exponent: float) -> Tensor:

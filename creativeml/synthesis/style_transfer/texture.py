@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from creativeml.models.transfer.texture_net import LEVEL, TextureNetConfig
-from creativeml.synthesis.style_transfer.chunks import Stretch
+from creativeml.synthesis.style_transfer.chunks import Stretch, stretches
 from creativeml.synthesis.style_transfer.downmix import downmix, downmix_of
-from creativeml.synthesis.style_transfer.envelopes import imposed, panned, rhythm, steadied
+from creativeml.synthesis.style_transfer.envelopes import imposed, panned, rhythm, steadied, struck
 from creativeml.synthesis.style_transfer.frames import Frames, to_db
+from creativeml.synthesis.style_transfer.hits import find_hits
 from creativeml.synthesis.style_transfer.material import Material
 from creativeml.synthesis.style_transfer.profile import Profile, levels_as_often
 from creativeml.synthesis.style_transfer.spectral import SpectralTransfer
@@ -21,6 +22,7 @@ from creativeml.synthesis.style_transfer.texture_loss import Statistics, Texture
 
 _QUIET_DB = -50.0
 """Stretches so far below the whole are left as they start: there is nothing to hear in them."""
+_STRETCH_S = 10.0
 _WARM_UP, _COOL_DOWN = 3, 0.4
 
 
@@ -40,7 +42,7 @@ class TextureConfig:
     """
 
     coarse_steps: int = 4
-    steps: int = 16
+    steps: int = 40
     learning_rate: float = 0.2
     rhythm_weight: float = 0.5
     ear_weight: float = 0.25
@@ -105,6 +107,9 @@ class TextureTransfer:
         played, given = sounds
         given = given if len(given) == len(played) else given.mean(0, keepdim=True).expand(len(played), -1)
         self._material = Material(given, played.shape[-1], frames.sample_rate, seed)
+        heard = downmix(played)
+        self._hits = [hit.first for hit in find_hits(heard, frames.sample_rate)]
+        self._struck_power = self._mean_struck(heard)
         self._loss = TextureLoss(frames, self.config.net, trained=self.config.ear_weight > 0)
         self._aim = self._loss.statistics(downmix(given)[: round(self.config.style_s * frames.sample_rate)])
 
@@ -127,7 +132,7 @@ class TextureTransfer:
         heard = downmix(content)
         power = steadied(frames.power(frames.analyse(heard)), frames)
         share = strength * self._timbre
-        envelope = self._rhythm * rhythm(power, self._content.power) + strength * self._level_change(power)
+        envelope = self._rhythm * rhythm(struck(power, self._hits_in(part), frames), self._struck_power) + strength * self._level_change(power)
         material = imposed(self._material.stretch(part.first, part.after), envelope, self._style, frames)
         filtered = self._spectral.render(content, strength)
         turn = 0.5 * math.pi * share
@@ -172,6 +177,19 @@ class TextureTransfer:
             rhythm=self._rhythm > 0,
         )
         return style + config.rhythm_weight * self._rhythm * kept
+
+    def _mean_struck(self, heard: Tensor) -> Tensor:
+        """Mean of `struck` over the whole content, `(bands,)`, stretch by stretch."""
+        total, count = torch.zeros_like(self._content.power), 0
+        for part in stretches(len(heard), round(_STRETCH_S * self._frames.sample_rate), 0):
+            power = self._frames.power(self._frames.analyse(heard[part.first : part.after]))
+            power = struck(steadied(power, self._frames), self._hits_in(part), self._frames)
+            total, count = total + power.sum(1), count + power.shape[1]
+        return total / count
+
+    def _hits_in(self, part: Stretch) -> list[int]:
+        """Frames of a stretch at which hits begin."""
+        return [(hit - part.first) // self._frames.hop for hit in self._hits if part.first <= hit < part.after]
 
     def _level_change(self, power: Tensor) -> Tensor:
         """What the style's dynamics add to the level of each frame, `(frames,)` in dB."""
