@@ -137,6 +137,5 @@ def _tell(out: Path, measured: dict[str, float], *, json: bool) -> None:
         return
     before, after = measured["style_distance_before"], measured["style_distance"]
     print(f"{out}  {measured['seconds']:.1f} s")
-    print(
-        f"distance from the style: {after:.3f}, the content's was {before:.3f}; onsets kept: {measured['onsets_kept']:.2f}"
-    )
+    kept = f"onsets kept: {measured['onsets_kept']:.2f}"
+    print(f"distance from the style: {after:.3f}, the content's was {before:.3f}; {kept}")

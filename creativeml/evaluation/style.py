@@ -20,9 +20,7 @@ HELD_OUT = TextureNetConfig(scales=(Scale(0.093, 80, 160, 5), Scale(0.0116, 48, 
 
 
 @torch.no_grad()
-def style_distance(
-    sound: Tensor, style: Tensor, sample_rate: int, *, config: TextureNetConfig | None = None
-) -> float:
+def style_distance(sound: Tensor, style: Tensor, sample_rate: int, *, config: TextureNetConfig | None = None) -> float:
     """Distance of the Gram matrices (`creativeml.losses.gram`) of a sound from a style's.
 
     Args:

@@ -1,7 +1,7 @@
 """Style as statistics: which features of a sound occur together, whatever the moment.
 
-L. A. Gatys, A. S. Ecker, M. Bethge, "Image style transfer using convolutional neural networks", 2016: the Gram matrix of
-a layer, the mean product of every pair of its features, says what a texture is like and not where anything is.
+L. A. Gatys, A. S. Ecker, M. Bethge, "Image style transfer using convolutional neural networks", 2016: the Gram matrix
+of a layer, the mean product of every pair of its features, says what a texture is like and not where anything is.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Random convolutions over time at several scales, whose joint activity is the texture of a sound.
 
-No training is needed to tell textures apart: D. Ulyanov, V. Lebedev, "Audio texture synthesis and style transfer", 2016,
-take one layer of random filters over time, with the frequencies as its channels, and E. Grinstein et al., "Audio style
+No training is needed to tell textures apart: D. Ulyanov, V. Lebedev, "Audio texture synthesis and style transfer",
+2016, take one layer of random filters over time, with the frequencies as its channels, and E. Grinstein et al., "Audio style
 transfer", 2018 (arXiv 1710.11385), find such a shallow random network as good as trained ones. Theirs has thousands of
 filters on one spectrogram. Here are three spectrograms of long to short windows in mel bands, each with its own few
 filters: what a wide layer draws by chance, several resolutions see by construction.
@@ -75,9 +75,7 @@ class TextureNet(nn.Module):
         self.config, self.sample_rate = config, sample_rate
         random = torch.Generator().manual_seed(config.seed)
         drawn = (torch.randn(s.filters, s.bands, s.kernel, generator=random) for s in config.scales)
-        self.filters = nn.ParameterList(
-            nn.Parameter(f / math.sqrt(f[0].numel()), requires_grad=False) for f in drawn
-        )
+        self.filters = nn.ParameterList(nn.Parameter(f / math.sqrt(f[0].numel()), requires_grad=False) for f in drawn)
 
     def window(self, scale: int) -> int:
         """Samples of a scale's window."""

@@ -86,5 +86,3 @@ def as_loud(made: Tensor, content: Tensor, sample_rate: int) -> Tensor:
     peak = float(made.abs().max())
     most = max(PEAK, float(content.abs().max()))
     return made * (min(gain, most / peak) if peak > 0 else gain)
-
-

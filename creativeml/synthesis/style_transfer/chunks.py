@@ -20,7 +20,7 @@ class Stretch:
 
 
 def stretches(samples: int, length: int, overlap: int) -> list[Stretch]:
-    """Equal stretches no longer than `length` that cover a sound and overlap by `overlap`, one if it is short enough."""
+    """Equal stretches, none longer than `length`, that cover a sound and overlap by `overlap`."""
     if samples <= length:
         return [Stretch(0, 0, samples)]
     count = math.ceil((samples - overlap) / (length - overlap))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, get_args
 
-import torch
 from torch import Tensor
 
 from creativeml.errors import CreativeMLError, quoted
@@ -56,8 +55,8 @@ def transfer(
     - *spectral* (`SpectralTransfer`): optimal transport of spectra, Olkin and Pukelsheim 1982. At once; keeps the
       content's fine structure.
 
-    The result has the content's length, channels and loudness (less where its peak would exceed full scale). Long sounds
-    are made in stretches, faded into one another. The same arguments give the same bytes on the same machine.
+    The result has the content's length, channels and loudness (less where its peak would exceed full scale). Long
+    sounds are made in stretches, faded into one another. The same arguments give the same bytes on the same machine.
 
     Args:
         content: `(samples,)` or `(channels, samples)`, 1 or 2 channels, 0.05 s to 10 minutes.
@@ -95,7 +94,9 @@ def transfer(
             latent = LatentTransfer(given, sample_rate, timbre=timbre, seed=seed)
             made = latent.render(played, strength, on_step)
         else:
-            made = _by_frames(played, given, sample_rate, strength, method, timbre, rhythm, dynamics, seed, config, on_step)
+            made = _by_frames(
+                played, given, sample_rate, strength, method, timbre, rhythm, dynamics, seed, config, on_step
+            )
         made = as_loud(made, played, sample_rate)
     return made.reshape(content.shape)
 

@@ -25,7 +25,8 @@ _LEAD_S, _LEAST_OWN = 0.03, 0.1
 def rhythm(power: Tensor, mean_power: Tensor, own: float = _OWN) -> Tensor:
     """Envelope of each band relative to its mean over the sound.
 
-    A kick has no treble, yet in a style that is all treble it must be heard: every band moves with the others by a half.
+    A kick has no treble, yet in a style that is all treble it must be heard: half of what moves a band is its own, half
+    is all bands'.
 
     Args:
         power: `(bands, frames)` of a stretch.

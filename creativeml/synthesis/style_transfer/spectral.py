@@ -19,10 +19,10 @@ class SpectralTransfer:
     """Optimal transport of spectra, and of levels where dynamics are wanted.
 
     The shapes of the content's spectra (bands in dB, relative to the level of the frame) are taken for one Gaussian,
-    those of the style for another. Of all maps from the one to the other the one that moves least has a closed form
-    (I. Olkin, F. Pukelsheim, "The distance between two random vectors with given dispersion matrices", 1982), as used on
-    colours of pictures by F. Pitié, A. Kokaram, "The linear Monge-Kantorovitch linear colour mapping", 2007. What it adds
-    to each band is a gain on the spectrum with its phases as they are: a zero-phase filter, so attacks stay in place.
+    those of the style for another. Of all maps from the one to the other the one that moves least has a closed form (I.
+    Olkin, F. Pukelsheim, "The distance between two random vectors with given dispersion matrices", 1982), as used on
+    colours of pictures by F. Pitié, A. Kokaram, "The linear Monge-Kantorovitch linear colour mapping", 2007. What it
+    adds to each band is a gain on the spectrum with its phases as they are: a zero-phase filter, so attacks stay.
 
     Args:
         content, style: statistics of the whole sounds.

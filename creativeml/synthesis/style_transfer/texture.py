@@ -71,10 +71,23 @@ class TextureTransfer:
     2018; see `TextureNet` for both), with the content's rhythm held by its envelopes.
 
     The networks are a random one at three scales and the first layers of the classifier that the package has trained on
-    drums. What makes it quick is where it begins: with the style's own material, woven from pieces of it and given the
-    content's envelopes. Twenty steps of Adam then do what the classical recipe does in hundreds from noise: four with
-    the coarsest scale, sixteen with all. What is varied is a complex factor on each bin of the content's short-time
-    spectrum, of the start as it is heard: magnitudes and phases together, so nothing has to be guessed afterwards.
+    drums (at rates from 40 kHz). It begins with the style's own material, woven from pieces of it and given the
+    content's envelopes; 44 steps of Adam then do more than the classical recipe does in hundreds from noise: four with
+    the coarsest scale, forty with all. What is varied is a complex factor on each bin of the short-time spectrum of the
+    start, as it is heard after the inverse transform: magnitudes and phases together, one factor for all channels, so
+    that nothing has to be guessed afterwards and stereo stays.
+
+    By which share the distance from the style fell, by the network of the search and by one that it had not seen, which
+    share of onsets stayed (F-measure), and seconds of processor time, on the first two pairs of
+    `examples/style_transfer.py`, with 44 steps each:
+
+        what is varied                    loop and rain of hats          loop and another loop
+        nothing: the start                0.93  0.91  0.86  -            0.24  0.30  0.67  -
+        spectrum with its phases          0.98  0.94  1.00  0.8          0.95  0.89  0.93  0.8
+        waveform, Adam                    0.99  0.95  1.00  0.7          0.78  0.70  0.93  0.6
+        waveform, L-BFGS                  0.96  0.93  1.00  0.8          0.92  0.83  0.93  0.7
+        magnitudes, phases of the start   0.98  0.94  1.00  0.8          0.92  0.87  0.93  0.8
+        magnitudes, then Griffin-Lim      0.98  0.93  1.00  1.1          0.94  0.89  0.93  1.0
 
     Args:
         content, style: statistics of the whole sounds.
@@ -132,7 +145,9 @@ class TextureTransfer:
         heard = downmix(content)
         power = steadied(frames.power(frames.analyse(heard)), frames)
         share = strength * self._timbre
-        envelope = self._rhythm * rhythm(struck(power, self._hits_in(part), frames), self._struck_power) + strength * self._level_change(power)
+        envelope = self._rhythm * rhythm(
+            struck(power, self._hits_in(part), frames), self._struck_power
+        ) + strength * self._level_change(power)
         material = imposed(self._material.stretch(part.first, part.after), envelope, self._style, frames)
         filtered = self._spectral.render(content, strength)
         turn = 0.5 * math.pi * share

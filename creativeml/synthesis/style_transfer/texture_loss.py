@@ -66,7 +66,7 @@ class TextureLoss:
             rhythm: whether it is asked for; else it is 0.
         """
         power = self._power(sound)
-        made = self.net.grams(sound, range(self._finest)) + [self.net.gram(power, self._finest)]
+        made = [*self.net.grams(sound, range(self._finest)), self.net.gram(power, self._finest)]
         style = gram_distance(made, wanted.random)
         if ear and self.ear:
             style = style + ear * gram_distance(self.ear.grams_of_power(power[:, ::2]), wanted.trained)
