@@ -12,6 +12,7 @@ import math
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from creativeml.audio.log_mel import log_mel
 
@@ -19,6 +20,7 @@ HOP_S = 0.005
 _WINDOW_S = 0.02
 _BANDS = 40
 _HIGH_HZ = 16000.0
+_BLOCK_S = 20.0
 _LAG = 2
 """Frames between which the rise is taken."""
 _FLOOR_DB = -60.0
@@ -41,14 +43,28 @@ def onset_strength(samples: np.ndarray, sample_rate: int) -> np.ndarray:
     window, hop = 1 << round(math.log2(_WINDOW_S * sample_rate)), max(1, round(HOP_S * sample_rate))
     sound = torch.from_numpy(np.asarray(samples, dtype=np.float32))
     peak = sound.abs().max().clamp_min(1e-9)
-    # Half a window of silence before: what begins with the recording rises too.
-    levels = log_mel(
-        (sound / peak)[None], sample_rate, window_samples=window, hop_samples=hop, bands=_BANDS, high_hz=_HIGH_HZ
-    )
+    levels = _levels(sound / peak, sample_rate, window, hop)
+    # Silence lies before it: what begins with the recording rises too.
     levels = levels.clamp_min(float(levels.max()) + _FLOOR_DB)
     before = F.pad(levels, (_LAG, 0), value=float(levels.min()))[..., : levels.shape[-1]]
     around = F.max_pool1d(before.mT, 3, 1, 1).mT
     return (levels - around).clamp_min(0).mean(1)[0].numpy()
+
+
+def _levels(sound: Tensor, sample_rate: int, window: int, hop: int) -> Tensor:
+    """Log-mel `(1, bands, frames)`, block by block: the windows of a long sound would fill the memory."""
+    reach = -(-window // hop)
+    padded = F.pad(sound, (reach * hop, reach * hop))
+    total, each = 1 + len(sound) // hop, max(1, round(_BLOCK_S * sample_rate) // hop)
+    blocks = []
+    for first in range(0, total, each):
+        count = min(each, total - first)
+        part = padded[first * hop : (first + count + 2 * reach) * hop]
+        levels = log_mel(
+            part[None], sample_rate, window_samples=window, hop_samples=hop, bands=_BANDS, high_hz=_HIGH_HZ
+        )
+        blocks.append(levels[..., reach : reach + count])
+    return torch.cat(blocks, -1)
 
 
 def find_onsets(samples: np.ndarray, sample_rate: int) -> np.ndarray:

@@ -42,3 +42,12 @@ def test_nothing_is_found_in_silence_and_one_in_one_hit():
 def test_level_does_not_matter():
     sound = loop(22050, [0.1, 0.4, 0.7], seed=2)
     assert np.array_equal(find_onsets(sound, 22050), find_onsets(1e-3 * sound, 22050))
+
+
+def test_a_minute_has_the_onsets_of_its_parts():
+    """It is looked at in blocks; a hit at their edges is neither lost nor found twice."""
+    times = [0.0, 0.25, 0.5, 0.75]
+    bar = np.resize(loop(16000, times, seed=3)[:16000], 16000)
+    found = find_onsets(np.tile(bar, 61), 16000)
+    assert len(found) == 4 * 61
+    assert np.abs(found - (np.arange(61)[:, None] + times).ravel()).max() < 0.02

@@ -1,10 +1,10 @@
 """Random convolutions over time at several scales, whose joint activity is the texture of a sound.
 
 No training is needed to tell textures apart: D. Ulyanov, V. Lebedev, "Audio texture synthesis and style transfer",
-2016, take one layer of random filters over time, with the frequencies as its channels, and E. Grinstein et al., "Audio style
-transfer", 2018 (arXiv 1710.11385), find such a shallow random network as good as trained ones. Theirs has thousands of
-filters on one spectrogram. Here are three spectrograms of long to short windows in mel bands, each with its own few
-filters: what a wide layer draws by chance, several resolutions see by construction.
+2016, take one layer of random filters over time, with the frequencies as its channels, and E. Grinstein et al., "Audio
+style transfer", 2018 (arXiv 1710.11385), find such a shallow random network as good as trained ones. Theirs has
+thousands of filters on one spectrogram. Here are three spectrograms of long to short windows in mel bands, each with
+its own few filters: what a wide layer draws by chance, several resolutions see by construction.
 """
 
 from __future__ import annotations

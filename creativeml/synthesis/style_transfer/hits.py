@@ -10,6 +10,7 @@ from torch import Tensor
 
 from creativeml.audio.loudness import k_weighted
 from creativeml.audio.onsets import find_onsets
+from creativeml.synthesis.style_transfer.chunks import Stretch, joined, stretches
 from creativeml.synthesis.style_transfer.frames import Frames
 
 _BEFORE_S, _AFTER_S = 0.015, 0.01
@@ -17,6 +18,7 @@ _STEP_S = 0.001
 _STRIKE_S, _LEAD_S = 0.06, 0.03
 _LEAST_OWN = 0.05
 _TAKEN, _LEAST_KEPT = 2.0, 1e-3
+_STRETCH_S, _OVERLAP_S = 20.0, 0.5
 _FADE_IN_S, _RING_S = 0.001, 0.04
 """A hit fades in over a millisecond and may ring on for 40 ms after the next one begins."""
 
@@ -72,6 +74,17 @@ def alone(sound: Tensor, hits: Sequence[Hit], frames: Frames) -> Tensor:
     Returns:
         `(channels, samples)`.
     """
+    rate = frames.sample_rate
+    parts = stretches(sound.shape[-1], round(_STRETCH_S * rate), round(_OVERLAP_S * rate))
+
+    def render(part: Stretch) -> Tensor:
+        inside = [Hit(h.first - part.first, h.after - part.first) for h in hits if part.first <= h.first < part.after]
+        return _alone(sound[:, part.first : part.after], inside, frames)
+
+    return joined(parts, sound.shape[-1], render)
+
+
+def _alone(sound: Tensor, hits: Sequence[Hit], frames: Frames) -> Tensor:
     spectra = frames.analyse(sound)
     power = spectra.real.square() + spectra.imag.square()
     kept = torch.ones_like(power)
