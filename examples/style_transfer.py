@@ -7,7 +7,7 @@ overlapping recordings, and other loops. Of each method and pair is told by how 
 full strength (by the network that *texture* minds, by one that no method has seen, by that of *classical*), which share
 of the onsets stayed (F-measure, 50 ms), seconds of work for a second of sound, and whether the distance fell steadily
 with the strength. The folder `--out` keeps a line for each and the sounds of the first pairs, so a run that was
-interrupted goes on. Half a minute on a core for 2 pairs without *classical*, which takes many times as long.
+interrupted goes on. Some 20 s of a core for 2 pairs without *classical*, which takes many times as long.
 
 *classical* is D. Ulyanov, V. Lebedev, "Audio texture synthesis and style transfer", 2016: one layer of 2,048 random
 filters on a log spectrogram, L-BFGS from noise, 300 iterations, phases by D. Griffin, J. Lim, "Signal estimation from
