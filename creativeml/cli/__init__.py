@@ -25,6 +25,7 @@ VERBS: dict[str, Verb] = {
     "explore": Verb("creativeml.cli.explore:explore", "open the map of sounds in the browser"),
     "generate": Verb("creativeml.cli.generate:generate", "make drum sounds as wav files"),
     "resynthesize": Verb("creativeml.cli.resynthesize:resynthesize", "make a drum of your own again, varied, changed"),
+    "transfer": Verb("creativeml.cli.transfer:transfer", "play a sound in the style of another"),
     "describe": Verb("creativeml.cli.describe:describe", "measure sounds: brightness, depth, decay time, ..."),
     "map": Verb("creativeml.cli.map:map_", "show a folder of sounds as a page, like sounds near one another"),
     "prepare": Verb("creativeml.cli.prepare:prepare", "turn folders of audio, or a corpus by name, into a dataset"),

@@ -8,9 +8,14 @@ from tqdm import tqdm
 
 
 class Bars:
-    """A progress bar for each step, shown to people only and only if it lasts."""
+    """A progress bar for each step, shown to people only and only if it lasts.
 
-    def __init__(self) -> None:
+    Args:
+        unit: what is counted.
+    """
+
+    def __init__(self, unit: str = "sound") -> None:
+        self._unit = unit
         self._bar: tqdm | None = None
         self._what = ""
 
@@ -22,10 +27,10 @@ class Bars:
             self._bar.close()
 
     def step(self, what: str, done: int, total: int) -> None:
-        """Say that `done` of `total` sounds are through the step `what`."""
+        """Say that `done` of `total` are through the step `what`."""
         if self._bar is None or what != self._what:
             self.__exit__()
-            self._bar = tqdm(total=total, desc=what, unit="sound", delay=1, disable=None, leave=False)
+            self._bar = tqdm(total=total, desc=what, unit=self._unit, delay=1, disable=None, leave=False)
             self._what = what
         self._bar.update(done - self._bar.n)
 

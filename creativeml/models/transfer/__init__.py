@@ -1,0 +1,1 @@
+"""Networks whose statistics are the style of a sound."""

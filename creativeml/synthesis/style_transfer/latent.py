@@ -1,0 +1,135 @@
+"""The *latent* method: hits moved in the latent space of a drum model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from creativeml.errors import CreativeMLError
+from creativeml.models.transfer.texture_net import LEVEL
+from creativeml.synthesis.autoencoder_space import open_space
+from creativeml.synthesis.latent_space import LatentSpace, StyleSpace
+from creativeml.synthesis.style_transfer.checks import at_rate
+from creativeml.synthesis.style_transfer.chunks import joined, stretches
+from creativeml.synthesis.style_transfer.downmix import downmix
+from creativeml.synthesis.style_transfer.frames import Frames
+from creativeml.synthesis.style_transfer.hits import Hit, alone, evenly, find_hits, placed, strike_level, strike_levels
+from creativeml.synthesis.style_transfer.profile import profile_of
+from creativeml.synthesis.style_transfer.spectral import SpectralTransfer
+
+_PEAK = 0.9
+_AT_ONCE = 16
+_MOST_STYLE_HITS = 24
+_FEWEST = 3
+_LEAST_RATIO, _MOST_RATIO = 0.5, 1.5
+_ALL_MADE = 0.5
+"""Strength from which on nothing of the recorded hits is left; up to it they are faded into the model's."""
+_STRETCH_S, _OVERLAP_S = 30.0, 0.5
+OnStep = Callable[[str, int, int], None]
+
+
+class LatentTransfer:
+    """Adaptive instance normalisation (X. Huang, S. Belongie, "Arbitrary style transfer in real-time with adaptive
+    instance normalization", 2017) of the points that hits have in a latent space.
+
+    The content is cut at its onsets; each hit has a point. Mean and deviation of these points, dimension by dimension,
+    are moved towards those of the style's hits (a style with fewer than three is cut into even pieces), and what the
+    model makes of the moved points is played at the same times and levels. The model has a colour of its own, so what
+    was played is filtered as `SpectralTransfer` does. Deviations are scaled by a half to one and a
+    half, so that a style of one sound leaves kick and hat two sounds. Up to a strength of a half, the recorded hits are
+    faded into the model's as well: at 0 there is the content itself, which no model makes again to the sample.
+
+    Args:
+        style: `(channels, samples)`.
+        sample_rate: of content and style, in Hz.
+        timbre: share of the way to the style's mean and deviation.
+        seed: which hits of a style with more than 24 are heard.
+        space: opened already; that of the default model otherwise.
+    """
+
+    def __init__(
+        self, style: Tensor, sample_rate: int, *, timbre: float = 1.0, seed: int = 0, space: LatentSpace | None = None
+    ) -> None:
+        self._space = open_space() if space is None else space
+        self._rate, self._timbre = sample_rate, timbre
+        self._frames = Frames(sample_rate)
+        heard = downmix(style)
+        hits = find_hits(heard, sample_rate)
+        hits = hits if len(hits) >= _FEWEST else evenly(heard, sample_rate)
+        if len(hits) > _MOST_STYLE_HITS:
+            drawn = np.random.default_rng(seed).choice(len(hits), _MOST_STYLE_HITS, replace=False)
+            hits = [hits[number] for number in sorted(drawn)]
+        # What rings on belongs to a style's texture, so here nothing is taken away.
+        self._style = self._points(heard, hits, None)
+        self._profile = profile_of(heard * (LEVEL / heard.square().mean().sqrt()), self._frames)
+
+    def render(self, content: Tensor, strength: float, on_step: OnStep | None = None) -> Tensor:
+        """A whole content `(channels, samples)` → the same, changed.
+
+        Raises:
+            CreativeMLError: it has no hits.
+        """
+        heard = downmix(content)
+        hits = find_hits(heard, self._rate)
+        if not hits:
+            raise CreativeMLError("the content has no hits to be moved; take the method 'texture' or 'spectral'")
+        points = self._points(alone(heard[None], hits, self._frames)[0], hits, on_step)
+        moved = torch.lerp(points, self._moved(points), strength * self._timbre)
+        made = torch.zeros_like(content)
+        levels = strike_levels(alone(content, hits, self._frames), hits, self._rate)
+        for number, (hit, point) in enumerate(zip(hits, moved, strict=True)):
+            sound = at_rate(self._space.decode(point[None]), self._space.sample_rate, self._rate)[0]
+            placed(made, hit, sound, levels[:, number] / strike_level(sound, self._rate), self._rate)
+            _tell(on_step, "playing", number + 1, len(hits))
+        turn = 0.5 * math.pi * min(1.0, strength / _ALL_MADE)
+        return self._coloured(math.cos(turn) * content + math.sin(turn) * made, strength)
+
+    def _coloured(self, played: Tensor, strength: float) -> Tensor:
+        """With the style's spectra, stretch by stretch."""
+        frames, rate = self._frames, self._rate
+        heard = downmix(played)
+        gain = LEVEL / heard.square().mean().sqrt().clamp_min(1e-9)
+        spectral = SpectralTransfer(profile_of(heard * gain, frames), self._profile, frames, self._timbre, 0.0)
+        parts = stretches(played.shape[-1], round(_STRETCH_S * rate), round(_OVERLAP_S * rate))
+        return joined(parts, played.shape[-1], lambda p: spectral.render(played[:, p.first : p.after] * gain, strength))
+
+    def _moved(self, points: Tensor) -> Tensor:
+        """Points `(hits, dim)` with mean and deviation of the style's."""
+        mean, aim = points.mean(0), self._style.mean(0)
+        own, wanted = (p.std(0, unbiased=False) for p in (points, self._style))
+        usual = own.mean().clamp_min(1e-6)
+        ratio = ((wanted + 0.1 * usual) / (own + 0.1 * usual)).clamp(_LEAST_RATIO, _MOST_RATIO)
+        moved = aim + ratio * (points - mean)
+        if isinstance(self._space, StyleSpace):
+            first, after = self._space.style_dim, self._space.style_dim + len(self._space.kinds)
+            shares = moved[:, first:after].clamp_min(0)
+            moved[:, first:after] = shares / shares.sum(1, keepdim=True).clamp_min(1e-6)
+        return moved
+
+    def _points(self, heard: Tensor, hits: Sequence[Hit], on_step: OnStep | None) -> Tensor:
+        """Points of the hits of a sound `(samples,)`: `(hits, dim)`."""
+        found = []
+        for begin in range(0, len(hits), _AT_ONCE):
+            group = hits[begin : begin + _AT_ONCE]
+            found.append(self._space.encode(torch.stack([self._cut(heard, hit) for hit in group])))
+            _tell(on_step, "listening", begin + len(group), len(hits))
+        return torch.cat(found)
+
+    def _cut(self, heard: Tensor, hit: Hit) -> Tensor:
+        """One hit in the form of the model's training sounds, `(length_samples,)`."""
+        space = self._space
+        # A little more than is needed: resampling ends where the sound does.
+        longest = math.ceil(space.length_samples * self._rate / space.sample_rate) + 16
+        piece = at_rate(heard[None, hit.first : min(hit.after, hit.first + longest)], self._rate, space.sample_rate)[0]
+        piece = F.pad(piece, (0, max(0, space.length_samples - len(piece))))[: space.length_samples]
+        return piece * (_PEAK / piece.abs().max().clamp_min(1e-6))
+
+
+def _tell(on_step: OnStep | None, what: str, done: int, total: int) -> None:
+    if on_step is not None:
+        on_step(what, done, total)
