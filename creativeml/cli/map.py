@@ -31,9 +31,10 @@ def map_(
     where they say nothing. Duplicates are marked: equal files, and the same recording at another level or re-encoded.
     What cannot be read is named with the reason, here and on the page; the rest is still mapped.
 
-    The page is one file without network access. It holds a preview of up to a second of each sound (Ogg Opus, some
-    5 kB each), so it plays wherever it is taken; where the sounds' folder is still in the same place beside it, a click
-    plays the original file. Needs the extra `train` (scikit-learn).
+    The page is one file without network access. It holds a preview of up to a second of each sound (Ogg Opus, some 5 kB
+    each), so it plays wherever it is taken. Where the sounds' folder is still in the same place beside it, a second
+    click plays the original file, and so does the first in a browser that cannot decode the previews. Needs the extra
+    `train` (scikit-learn).
 
     What was measured is kept by content in a cache folder, so that an interrupted run goes on and the next one measures
     only what is new.

@@ -1,5 +1,5 @@
 // Plays the sounds of a map: at once from the previews in the page, decoded before they are asked for; from the original
-// file where the page can reach it and it has been loaded in time.
+// file where the page can reach it and it has been loaded in time, or where there is no preview that can be decoded.
 
 const DECODED_KEPT = 400;
 
@@ -86,21 +86,21 @@ class MapPlayer {
     return base + (addresses[index] ?? names[index].split("/").map(encodeURIComponent).join("/"));
   }
 
-  // Load the original, so that the next click plays it; `onReach(reached)` says whether it can be.
+  // Load the original, so that the next click plays it; `onReach(reached)` is told once whether it can be.
   prepare(index, onReach = () => {}) {
     if (this.original?.index === index) {
-      this.original.tell = onReach;
-      if (this.original.reached !== null) onReach(this.original.reached);
+      if (this.original.reached === null) this.original.waiting.push(onReach);
+      else onReach(this.original.reached);
       return;
     }
     this.dropOriginal();
     const address = this.addressOf(index);
     if (address === null) return onReach(false);
     const audio = new Audio();
-    const original = (this.original = { index, audio, reached: null, tell: onReach });
+    const original = (this.original = { index, audio, reached: null, waiting: [onReach] });
     const reach = (reached) => {
       original.reached = reached;
-      original.tell(reached);
+      for (const tell of original.waiting.splice(0)) tell(reached);
     };
     audio.preload = "auto";
     audio.volume = this.volume;
@@ -133,23 +133,31 @@ class MapPlayer {
       }
     }
     const number = this.previewOf(index);
-    if (number === null) return this.playOriginal(index, asked);
+    if (number === null) return this.playOriginal(index, asked, "This sound has no preview in the page, and its file is not beside it.");
     try {
       const buffer = this.ready.get(number) || (await this.decode(number));
       if (this.wanted !== index) return; // another one has been struck meanwhile
       this.start(buffer);
       this.note(index, "preview", asked);
     } catch {
-      this.say("This browser cannot decode the page's sounds (Ogg Opus). Use a newer one.");
+      if (this.wanted !== index) return;
+      this.playOriginal(index, asked, "This browser cannot decode the page's previews (Ogg Opus), and the file is not beside the page. Use a newer browser.");
     }
   }
 
-  // A sound without a preview: only its file can be played.
-  playOriginal(index, asked) {
-    const silent = () => this.say("This sound has no preview in the page, and its file is not beside it.");
-    this.prepare(index, (reached) => {
-      if (!reached) silent();
-      else if (this.wanted === index) this.original.audio.play().then(() => this.note(index, "original", asked), silent);
+  // A sound without a preview that can be played: only its file is left; `missing` is said where there is none.
+  playOriginal(index, asked, missing) {
+    this.prepare(index, async (reached) => {
+      if (this.wanted !== index) return; // another one has been struck meanwhile
+      if (!reached) return this.say(missing);
+      try {
+        this.original.audio.currentTime = 0;
+        await this.original.audio.play();
+        this.note(index, "original", asked);
+      } catch {
+        // Some browsers allow files to sound only in the moment of a click, and this one had to be loaded first.
+        if (this.wanted === index) this.say("The original file is loaded; click once more to hear it.");
+      }
     });
   }
 
