@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from threading import Lock, Thread
 from typing import TypeVar
@@ -22,13 +22,14 @@ from creativeml.evaluation.projections import PROJECTIONS, project
 from creativeml.maps.layout import lengthwise
 from creativeml.maps.library import Library
 from creativeml.synthesis.latent_paths import stops, straight
-from creativeml.synthesis.latent_space import LatentSpace
+from creativeml.synthesis.latent_space import LatentSpace, StyleSpace
 
 FIRST_LOOK = 8
 """Sounds of each kind after which there is a first map."""
 MOST_ADDED = 200
 MOST_NOTES = 100
 """Unusable files that are named one by one."""
+NO_ENCODER = "the model came without an encoder: recordings are left out of mixtures and of maps by the model's space"
 
 T = TypeVar("T")
 
@@ -96,15 +97,26 @@ class Atlas:
                 self._added.append(sound.id)
             if len(self._added) > MOST_ADDED:
                 self._sounds.pop(self._added.pop(0))
-        return known, notes
+        return known, notes if self.encodes else (*notes, NO_ENCODER)
+
+    @cached_property
+    def encodes(self) -> bool:
+        """Whether recordings have a place in the model's space."""
+        return not isinstance(self.space, StyleSpace) or self.space.instrument.encoder is not None
+
+    def mixes(self, name: str) -> bool:
+        """Whether that sound can take part in mixtures: not if it is gone, or if the model cannot hear it."""
+        return kind_and_seed(name) is not None or (self.encodes and self.sound(name) is not None)
 
     def map(self, wish: Wish) -> tuple[list[Sound], np.ndarray, list[int]]:
-        """All sounds, their places `(n, 2)`, and their groups.
+        """All sounds, their places `(n, 2)`, and their groups; by a model without an encoder only its own sounds.
 
         Raises:
             CreativeMLError: too few sounds as yet, or a projection that fails on them.
         """
         sounds = self.sounds()
+        if wish.arrange == "model" and not self.encodes:
+            sounds = [sound for sound in sounds if sound.point is not None]
         if len(sounds) < LEAST:
             raise CreativeMLError("there are no sounds to make a map of yet; wait a moment")
         features = self._features(sounds, wish)
@@ -207,6 +219,8 @@ class Atlas:
         self._stage("Listening to your sounds", len(files))
         sounds, repeated = self._own.listened(library, self._on_step)
         self._take(sounds, 0)
+        if sounds and not self.encodes and NO_ENCODER not in self.progress.notes:
+            self.progress.notes.append(NO_ENCODER)
         refused = [f"{file.name}: {file.reason}; {file.remedy}" for file in library.refused]
         self.progress.notes += refused[:MOST_NOTES]
         if len(refused) > MOST_NOTES:

@@ -134,9 +134,10 @@ async function keepFetching() {
   element.firstElementChild.dataset.fetching = "yes";
   while (ahead.length && element.isConnected) {
     const next = ahead.splice(0, AT_ONCE).filter((shares) => !cache.has(keyOf(shares)) && !coming.has(keyOf(shares)));
+    if (!next.length) continue;
     const outcomes = await Promise.allSettled(request(next));
     // If nothing came, the server is away.
-    if (outcomes.length && outcomes.every(({ status }) => status === "rejected")) ahead = [];
+    if (outcomes.every(({ status }) => status === "rejected")) ahead = [];
   }
   fetching = false;
   element.firstElementChild.dataset.fetching = "";

@@ -132,7 +132,7 @@ class Server:
             if not is_whole(steps) or not 1 <= steps <= MAX_ROW:
                 raise CreativeMLError(f"steps must be a whole number from 1 to {MAX_ROW}, got {quoted(steps)}")
             places = layout.along(np.stack([layout.checked_place(place) for place in path]), steps)
-            mixes = [mix_of(shares) for shares in layout.shares_at(on.places, on.ids, places)]
+            mixes = [mix_of(shares) for shares in self._shares_at(on, places)]
             return {**self._answer(mixes), "places": places.tolist()}
 
     def morph(self, start: dict, end: dict, steps: int = 8) -> dict:
@@ -246,6 +246,16 @@ class Server:
                 raise CreativeMLError("this map is no longer there; choose how to arrange it, or load the page, again")
             self._charts.move_to_end(name)
             return found
+
+    def _shares_at(self, on: Chart, places: np.ndarray) -> list[dict[str, float]]:
+        """Of what can be mixed, the shares at each place `(n, 2)`."""
+        atlas = self._atlas()
+        with self._lock:
+            ids, known = list(on.ids), on.places
+        here = [n for n, name in enumerate(ids) if atlas.mixes(name)]
+        if not here:
+            raise CreativeMLError("no sound of this map can be mixed; take a model that came with an encoder")
+        return layout.shares_at(known[here], [ids[n] for n in here], places)
 
     def _answer(self, mixes: list[Mix]) -> dict:
         made = [self._rendered.sound(mix) for mix in mixes]

@@ -459,6 +459,42 @@ def test_files_on_their_way_to_the_page_are_no_uploads(server, chart):
         server.add(chart["chart"], gone)
 
 
+def test_without_an_encoder_recordings_stay_themselves(parts, cache, tmp_path):
+    model, mine = tmp_path / "model", tmp_path / "mine"
+    shutil.copytree(find_model("drums").folder, model, ignore=shutil.ignore_patterns("encoder"))
+    mine.mkdir()
+    shutil.copy(BD_808, mine)
+    atlas, progress = gathered(parts, open_space(model), cache, lambda: read_library(mine))
+    assert progress.notes == [parts.atlas.NO_ENCODER] and not progress.error
+    bare = parts.server.Server(find_model(model), lambda: atlas, progress, tmp_path / "up")
+    on = bare.map("sound", "pca", "k-means", 4)
+    (own,) = (p for p in on["points"] if p["origin"] == "own")
+    # Upon the recording the model's own sounds speak; by its name it sounds as itself.
+    answer = bare.walk(on["chart"], [[own["x"], own["y"]], [own["x"] + 0.01, own["y"]]], 2)
+    assert not any(own["id"] in record["shares"] for record in answer["records"])
+    played = read(bare.sounds([own["id"]])["files"][0])
+    assert np.abs(played - read_recording(BD_808, 44100, 65536).samples.numpy()).max() < 1e-6
+    by_model = bare.map("model", "pca", "k-means", 4)["points"]
+    assert {p["id"] for p in by_model} == {p["id"] for p in on["points"]} - {own["id"]}
+    with pytest.raises(gradio.Error, match="came without an encoder"):
+        bare.sounds([{own["id"]: 0.5, "kick:0": 0.5}])
+    other = STARTER / "kick" / "bd_fat.flac"
+    assert parts.atlas.NO_ENCODER in bare.add(on["chart"], upload(bare, other))["notes"]
+
+
+def test_walks_leave_out_recordings_that_are_gone(parts, server, monkeypatch):
+    on = server.map("sound", "pca", "k-means", 3)
+    added = server.add(on["chart"], upload(server, STARTER / "kick" / "bd_fat.flac"))["point"]
+    place = [[added["x"], added["y"]]]
+    assert server.walk(on["chart"], place, 1)["records"][0]["mix"] == added["id"]
+    atlas = server._atlas()
+    monkeypatch.setattr(parts.atlas, "MOST_ADDED", 1)
+    while atlas.sound(added["id"]):  # whatever comes after it drives it out
+        for path in sorted((STARTER / "clap").glob("*.flac"))[:3]:
+            atlas.add(path, path.name)
+    assert added["id"] not in server.walk(on["chart"], place, 1)["records"][0]["shares"]
+
+
 def test_a_temporary_folder_behind_a_link_is_as_good(parts, server, tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real", target_is_directory=True)
