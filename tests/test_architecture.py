@@ -157,13 +157,13 @@ def test_freed_memory_is_kept_where_the_c_library_allows_it():
         "import resource; from creativeml.memory import keep_large_blocks; kept = keep_large_blocks();"
         "import torch; [torch.ones(1 << 24).sum() for _ in range(12)];"
         "faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt;"
-        "before = faults();"
-        "[torch.ones(1 << 24).sum() for _ in range(8)];"
-        "print(int(kept), faults() - before)"
+        "rounds = [(faults(), [torch.ones(1 << 24).sum() for _ in range(8)], faults()) for _ in range(5)];"
+        "print(int(kept), min(after - before for before, _, after in rounds))"
     )
     if platform.libc_ver()[0] != "glibc":
         pytest.skip("another C library than glibc")
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     kept, faults = map(int, result.stdout.split())
     # One block is 64 MB, 16,384 pages; without the setting each of the eight is paged in anew, once the heap has grown.
+    # The least of five rounds: the system may take pages back in one, for others' sake.
     assert kept and faults < 0.8 * 8 * 16384
