@@ -59,8 +59,8 @@ def random_walk(
         steps: 1 to 1,024.
         size_db: of every step, as `audible.heard` measures; 0.05 to 20. About 1 is just noticed.
         seed: the same seed gives the same walk.
-        start: `(dim,)`; None starts at a random point of the cloud. What of it lies beside the cloud's axes stays
-            beside them on the whole walk.
+        start: `(dim,)`; None starts at a random point of the cloud. A start beyond the cloud's edge is drawn in to it.
+            What of it lies beside the cloud's axes stays beside them on the whole walk.
 
     Raises:
         CreativeMLError: a number out of its range, a start of another size, or steps larger than the cloud.
@@ -78,8 +78,7 @@ def random_walk(
         raise CreativeMLError(f"a point of '{space.name}' has shape ({space.dim},), not {tuple(start.shape)}")
     at = cloud.drawn_in(cloud.coordinates(start[None]))
     beside = start[None] - cloud.points(cloud.coordinates(start[None]))
-    # As it is, even beyond the edge; the first step leads back within.
-    points = [start[None]]
+    points = [cloud.points(at) + beside]
     sounds, sizes = [space.decode(points[0])], []
     for _ in range(steps):
         at, size = _step(space, cloud, at, beside, heard(sounds[-1], space.sample_rate), size_db, generator)

@@ -32,7 +32,7 @@ def estimate_levels(generator: SynthesisNetwork, dataset: OneShotDataset) -> Ten
     for kind in range(len(dataset.kinds)):
         members = torch.nonzero(dataset.labels == kind).flatten()
         total, count = torch.zeros_like(table[0]), 0
-        for chunk in members.split(32):
+        for chunk in members.split(32) if len(members) else ():
             sounds, _ = dataset.batch(chunk.tolist())
             amplitude = generator.head.band_powers(sounds.to(table.device)).sqrt()
             total += amplitude.clamp(min=math.exp(FLOOR_NEPERS)).pow(POWER).sum(0)

@@ -30,7 +30,6 @@ def test_the_table_of_four_recordings(example, starter, tmp_path, capsys):
         name.strip(): float(value) for name, value in re.findall(r"^\| ([^|]+)\| ([\d.]+) \[", printed, re.MULTILINE)
     }
     assert len(distances) == 5
-    # The starter pack is part of what the models were trained on.
-    assert distances["drums_vae"] < distances["nearest train recording"]
+    assert distances["drums_vae"] < distances["mel_vae + Griffin-Lim"]
     assert distances["Griffin-Lim of the true mel"] < distances["mel_vae + Griffin-Lim"]
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")

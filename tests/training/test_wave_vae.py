@@ -148,7 +148,7 @@ def test_a_run_goes_on_from_another_with_other_settings(drums, small_vae, fabric
     again = dataclasses.replace(small_vae, pretrain_steps=0, game_from=0)
     run = fit(again, drums, tmp_path / "second", fabric, FitOptions(1, init=tmp_path / "first", checkpoint_every=1))
     first = load_file(tmp_path / "first/checkpoints/step-00000002.safetensors")
-    own = run.network.state_dict()
+    own = run.gan.network.state_dict()
     # The game leaves the encoder alone, so it must be the other run's.
     names = [name for name in own if name.startswith("encoder.")]
     assert names and all(torch.equal(own[name], first[f"module/generator/{name}"]) for name in names)

@@ -230,9 +230,11 @@ class StyleWaveGAN(SynthesisNetwork):
     """
 
     def __init__(self, config: StyleWaveGANConfig) -> None:
-        super().__init__(config)
         c = config
-        self.mapping = MappingNetwork(c.latent_dim, c.condition_dim, c.style_dim, c.mapping_layers, c.mapping_rate)
+        # Before the rest, so that a seed goes on giving the weights that it gave.
+        mapping = MappingNetwork(c.latent_dim, c.condition_dim, c.style_dim, c.mapping_layers, c.mapping_rate)
+        super().__init__(config)
+        self.mapping = mapping
         self.register_buffer("mean_style", torch.zeros(len(c.kinds), c.style_dim))
         if c.controls:
             self.register_buffer("usual_controls", torch.zeros(len(c.kinds), len(c.controls)))
