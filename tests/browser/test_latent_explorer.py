@@ -308,7 +308,13 @@ def test_everything_by_keyboard(page):
     shown(page, second)
     press("f")
     assert page.locator(".dg-chip-play").all_inner_texts() == [second]
-    # One of the nearest, and half-way back.
+    # One of the nearest, and half-way back; as soon as they are those of this sound, and not of the one before.
+    page.wait_for_function(
+        """() => {
+            const near = [...document.querySelectorAll('.le-near button')].map((b) => b.dataset.id);
+            return near.length === 6 && !near.includes(document.querySelector('.le-map').map.selected.id);
+        }"""
+    )
     press("1")
     page.wait_for_function("(name) => document.querySelector('.le-name').textContent !== name", arg=second)
     shown(page, page.text_content(name))
