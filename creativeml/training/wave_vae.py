@@ -213,11 +213,14 @@ def wave_vae_step(run: WaveAutoencoding, real: Tensor, labels: Tensor, random: t
         elif playing:
             made = run.network.decode(between(latents, labels))
     log: dict[str, float] = {}
-    if playing:
-        assert made is not None
-        log, terms = _play(run, real, made, labels, random, terms)
-    log |= update(run.fabric, run.generator_optimizer, terms)
-    run.critic.requires_grad_(True)
+    try:
+        if playing:
+            assert made is not None
+            log, terms = _play(run, real, made, labels, random, terms)
+        log |= update(run.fabric, run.generator_optimizer, terms)
+    finally:
+        # After a step that was skipped, too: the next one trains the critic again.
+        run.critic.requires_grad_(True)
     run.step += 1
     average_weights(run, len(real) * run.fabric.world_size)
     return log

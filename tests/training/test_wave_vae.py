@@ -18,6 +18,7 @@ from creativeml.models.gans.critics import CriticConfig, SpectralView
 from creativeml.training.fit import fit
 from creativeml.training.levels import estimate_levels
 from creativeml.training.run import FitOptions
+from creativeml.training.updates import NonFiniteLoss
 from creativeml.training.wave_vae import WaveVAETrainingConfig, between, build_wave_vae, wave_vae_preset, wave_vae_step
 
 
@@ -152,3 +153,20 @@ def test_a_run_goes_on_from_another_with_other_settings(drums, small_vae, fabric
     # The game leaves the encoder alone, so it must be the other run's.
     names = [name for name in own if name.startswith("encoder.")]
     assert names and all(torch.equal(own[name], first[f"module/generator/{name}"]) for name in names)
+
+
+def test_a_step_that_is_skipped_leaves_the_critic_ready_for_the_next(drums, small_vae, fabric):
+    run = build_wave_vae(dataclasses.replace(small_vae, pretrain_steps=0, game_from=0), fabric)
+    data = OneShotDataset(drums, "train", kinds=("kick", "snare"))
+    sounds, labels = data.batch([0, 1, 8, 9])
+    whole = run.network.synthesis.start.detach().clone()
+    sound = run.loss.generator
+    run.loss.generator = lambda verdicts, sounds: {"adversarial": verdicts.mean() * torch.nan}
+    with pytest.raises(NonFiniteLoss):
+        wave_vae_step(run, sounds, labels, torch.Generator().manual_seed(0))
+    assert torch.equal(run.network.synthesis.start, whole)
+    run.loss.generator = sound
+    critic = [p.detach().clone() for p in run.critic.parameters()]
+    log = wave_vae_step(run, sounds, labels, torch.Generator().manual_seed(0))
+    assert log["critic"] > 0 and not torch.equal(run.network.synthesis.start, whole)
+    assert any(not torch.equal(a, b) for a, b in zip(critic, run.critic.parameters(), strict=True))

@@ -27,6 +27,7 @@ from creativeml.config import check_range
 from creativeml.kinds import KINDS
 from creativeml.layers.equalized import GAIN, EqualConv, EqualLinear, activate
 from creativeml.layers.resampling import log2_exact
+from creativeml.losses.variational import sample_gaussian
 from creativeml.models.gans.condition import Kind, kind_shares
 from creativeml.models.gans.critics import SpectralView
 from creativeml.models.gans.style_wavegan import StyleWaveGANConfig, SynthesisNetwork
@@ -227,7 +228,7 @@ class WaveVAE(nn.Module):
         """
         if observed is not None:
             mean, log_variance = self.encode(observed)
-            return self.decode(mean + torch.exp(0.5 * log_variance) * latent, noise)
+            return self.decode(sample_gaussian(mean, log_variance, latent), noise)
         return self.decode(self.place(latent, condition, truncation), noise)
 
     def place(self, latent: Tensor, condition: Tensor, truncation: float = 1.0) -> Tensor:
