@@ -125,7 +125,25 @@ def read_audio(
             a sample rate that is not supported, too large, NaN or infinite samples.
         AudioTooLongError: more seconds than the limits allow.
     """
-    data = _read_bytes(path, limits)
+    return decode_audio(_read_bytes(path, limits), path, start_s=start_s, end_s=end_s, limits=limits)
+
+
+def decode_audio(
+    data: bytes,
+    path: str | os.PathLike[str],
+    *,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    limits: AudioLimits = DEFAULT_LIMITS,
+) -> Audio:
+    """What `read_audio` reads, of a file that is in memory; `path` only names it in errors.
+
+    Raises:
+        AudioFileError: as `read_audio`.
+    """
+    if len(data) > limits.max_bytes:
+        size = f"{len(data) / 2**20:.0f} MiB, more than the {limits.max_bytes / 2**20:.0f} MiB allowed"
+        raise AudioFileError(path, f"too large: {size}", "cut it into single sounds")
     try:
         container = examine(data)
     except NotUsableError as problem:

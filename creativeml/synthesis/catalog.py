@@ -28,6 +28,7 @@ LAST_SEED = 2**32 - 1
 MAX_COUNT = 1024
 MAX_TRUNCATION = 1.5
 MAX_TUNING = 100
+MAX_TAKE = 1000
 DEFAULT_TUNING = 24
 """Steps towards what was asked, where a person waits for them: `creativeml generate`, and *Tune* on the page."""
 _LARGEST_VALUE = 1e9
@@ -190,6 +191,20 @@ def check_request(
         raise CreativeMLError(f"truncation must be a number from 0 to {MAX_TRUNCATION}, got {quoted(truncation)}")
     if not is_whole(tuning) or not 0 <= tuning <= MAX_TUNING:
         raise CreativeMLError(f"tuning must be a whole number from 0 to {MAX_TUNING}, got {quoted(tuning)}")
+
+
+def check_take(vary: float, take: int) -> None:
+    """Refuse a further take of a sound that cannot be made.
+
+    Raises:
+        CreativeMLError: with the allowed values.
+    """
+    if not is_number(vary) or not 0 <= vary <= 1:
+        raise CreativeMLError(f"vary must be a number from 0 to 1, got {quoted(vary)}")
+    if not is_whole(take) or not 0 <= take <= MAX_TAKE:
+        raise CreativeMLError(f"take must be a whole number from 0 to {MAX_TAKE}, got {quoted(take)}")
+    if vary and not take:
+        raise CreativeMLError("take 0 is the sound itself, which does not vary; ask for take 1 or a later one")
 
 
 def check_controls(info: ModelInfo, controls: Mapping[str, float]) -> None:

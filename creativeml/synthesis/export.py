@@ -18,7 +18,7 @@ from creativeml.config import ConfigError, from_dict, read_json, to_dict
 from creativeml.errors import CreativeMLError
 from creativeml.files import atomic_write_bytes, atomic_write_json, sha256_bytes, sha256_file
 from creativeml.kinds import Kind, kind_text, shares_of
-from creativeml.synthesis.catalog import check_controls, check_request
+from creativeml.synthesis.catalog import check_controls, check_request, check_take
 from creativeml.synthesis.request import Request, file_name
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class SoundRecord:
 
     Of models with controls: `controls` are those that were asked for, `given` is what the model was told, feasible and
     with the others filled in, and `measured` what the sound has of what was asked for, as `creativeml describe` says;
-    `tuning` counts the steps towards it.
+    `tuning` counts the steps towards it. `vary` and `take` are those of a further take of the same stroke.
     """
 
     file: str
@@ -49,11 +49,13 @@ class SoundRecord:
     given: Mapping[str, float] = field(default_factory=dict)
     measured: Mapping[str, float] = field(default_factory=dict)
     tuning: int = 0
+    vary: float = 0.0
+    take: int = 0
 
     @property
     def request(self) -> Request:
         """What to ask an instrument for to get this sound."""
-        return Request(self.kind, self.seed, self.truncation, self.controls, self.tuning)
+        return Request(self.kind, self.seed, self.truncation, self.controls, self.tuning, self.vary, self.take)
 
 
 @dataclass(frozen=True)
@@ -82,11 +84,14 @@ class Manifest:
 def plain(manifest: Manifest) -> dict[str, Any]:
     """A manifest as JSON values: of a sound without controls, nothing about controls."""
     values = to_dict(manifest)
-    for sound in values["sounds"]:
-        for name in ("controls", "given", "measured", "tuning"):
-            if not sound[name]:
-                del sound[name]
+    values["sounds"] = [plain_record(sound) for sound in values["sounds"]]
     return values
+
+
+def plain_record(sound: Mapping[str, Any]) -> dict[str, Any]:
+    """A record's JSON values: what it does not use is not told."""
+    unused = {name for name in ("controls", "given", "measured", "tuning", "vary", "take") if not sound[name]}
+    return {name: value for name, value in sound.items() if name not in unused}
 
 
 def requests_for(
@@ -177,7 +182,7 @@ def render(instrument: Instrument, request: Request, *, measure: bool = True) ->
         measure: the descriptors that were asked for, which takes longer than the sound itself.
     """
     r = request
-    sound = instrument.sound(r.kind, r.seed, r.truncation, r.controls, r.tuning)
+    sound = instrument.sound(r.kind, r.seed, r.truncation, r.controls, r.tuning, r.vary, r.take)
     data = wav_bytes(sound.numpy(), instrument.sample_rate, bits=BIT_DEPTH, info=_info(instrument, r))
     record = SoundRecord(
         file=file_name(r),
@@ -191,6 +196,8 @@ def render(instrument: Instrument, request: Request, *, measure: bool = True) ->
         given=instrument.given(r.kind, r.seed, r.truncation, r.controls),
         measured=measured([data], r.controls)[0] if measure and r.controls else {},
         tuning=r.tuning,
+        vary=r.vary,
+        take=r.take,
     )
     return data, record
 
@@ -222,6 +229,7 @@ def _info(instrument: Instrument, request: Request) -> dict[str, str]:
     made = f"model={info.name} weights={info.sha256[:16]} kind={request.kind} seed={request.seed} "
     asked = "".join(f" {name}={value:g}" for name, value in request.controls.items())
     asked += f" tuning={request.tuning}" if request.tuning else ""
+    asked += f" vary={request.vary:g} take={request.take}" if request.take else ""
     return {
         "INAM": Path(file_name(request)).stem,
         "ISFT": f"creativeml {info.version}",
@@ -357,6 +365,7 @@ def checked(instrument: Instrument, requests: Iterable[Request]) -> list[Request
     for r in requests:
         check_request(instrument.kinds, kind=r.kind, count=1, seed=r.seed, truncation=r.truncation, tuning=r.tuning)
         check_controls(instrument.info, r.controls)
+        check_take(r.vary, r.take)
     return [replace(r, kind=kind_text(shares_of(r.kind, instrument.kinds))) for r in requests]
 
 

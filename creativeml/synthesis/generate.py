@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -13,11 +14,12 @@ from torch import Tensor
 
 from creativeml.data.joint_distribution import DescriptorRanges, Feasible
 from creativeml.errors import CreativeMLError
+from creativeml.files import sha256_bytes
 from creativeml.kinds import Kind, kind_text, shares_of
 from creativeml.models.checkpoint import ENCODER, from_pretrained
 from creativeml.models.gans.encoder import SoundEncoder
 from creativeml.precision import fastest_dtype
-from creativeml.synthesis.catalog import DEFAULT_MODEL, ModelInfo, check_controls, check_request, find_model
+from creativeml.synthesis.catalog import DEFAULT_MODEL, ModelInfo, check_controls, check_request, check_take, find_model
 from creativeml.synthesis.finish import finish
 from creativeml.synthesis.tuning import StyledModel, tuned
 from creativeml.threads import threads
@@ -168,6 +170,8 @@ class Instrument:
         truncation: float = 1.0,
         controls: Mapping[str, float] | None = None,
         tuning: int = 0,
+        vary: float = 0.0,
+        take: int = 0,
     ) -> Tensor:
         """Make sounds of one kind, or of a mixture of kinds.
 
@@ -182,6 +186,9 @@ class Instrument:
                 do among the recordings that have the others (see `given`).
             tuning: steps, 0 to 100, that bring what is measured nearer to what was asked (`synthesis.tuning`); each
                 costs about as much as ten sounds.
+            vary: how far a further take lies from the sound itself, 0 to 1; about 0.2 is the same drum struck again.
+            take: 0 is the sound itself; from 1 on, takes of the same stroke: noise of their own, and a latent beside
+                the sound's (see `random_inputs`).
 
         Returns:
             Sounds in [-1, 1], float32 on the CPU, shape (count, samples): peak at -1 dBFS, no DC, end faded
@@ -191,8 +198,11 @@ class Instrument:
             CreativeMLError: unknown kind or control, or a number out of its range.
         """
         check_request(self.kinds, kind=kind, count=count, seed=seed, truncation=truncation, tuning=tuning)
+        check_take(vary, take)
         asked = self.feasible(kind, controls or {}).values
-        return torch.stack([self._make(kind, seed + i, truncation, asked, tuning) for i in range(count)])
+        drawn = [self.random_inputs(seed + i, vary, take) for i in range(count)]
+        made = [self._make(kind, seed + i, truncation, asked, tuning, inputs) for i, inputs in enumerate(drawn)]
+        return torch.stack(made)
 
     def sound(
         self,
@@ -201,9 +211,11 @@ class Instrument:
         truncation: float = 1.0,
         controls: Mapping[str, float] | None = None,
         tuning: int = 0,
+        vary: float = 0.0,
+        take: int = 0,
     ) -> Tensor:
-        """The one sound of that name, shape (samples,): `generate(kind, 1, seed, truncation, controls, tuning)[0]`."""
-        return self.generate(kind, 1, seed, truncation, controls, tuning)[0]
+        """The one sound of that name, shape (samples,): what `generate` makes with a count of 1."""
+        return self.generate(kind, 1, seed, truncation, controls, tuning, vary, take)[0]
 
     def _given(self, kind: Kind, seed: int, truncation: float, asked: Mapping[str, float]) -> dict[str, float]:
         if not self.controls or self.ranges is None:
@@ -222,8 +234,16 @@ class Instrument:
         values = self._given(whole, seed, truncation, asked)
         return cast(Any, self._model).condition_for([whole], {name: torch.tensor([v]) for name, v in values.items()})
 
-    def _make(self, kind: Kind, seed: int, truncation: float, asked: Mapping[str, float], tuning: int) -> Tensor:
-        latent, *noise = (drawn.to(self._device) for drawn in self.random_inputs(seed))
+    def _make(
+        self,
+        kind: Kind,
+        seed: int,
+        truncation: float,
+        asked: Mapping[str, float],
+        tuning: int,
+        inputs: Sequence[Tensor],
+    ) -> Tensor:
+        latent, *noise = (drawn.to(self._device) for drawn in inputs)
         # Sums are rounded in another order for every number of threads, and a sound's bytes must not depend on how
         # many cores a machine has. One thread also keeps its pace beside a busy DAW, where several wait for each other.
         with torch.no_grad(), threads(1):
@@ -255,8 +275,20 @@ class Instrument:
         style = model.truncate(model.map(latent, condition), condition, float(truncation))
         return tuned(model, style, condition, noise, asked, self.sample_rate, steps=steps, fixed=len(self.kinds))
 
-    def random_inputs(self, seed: int) -> list[Tensor]:
-        """The random numbers of one sound, on the CPU: its latent `(1, latent_dim)`, then its noise inputs."""
+    def random_inputs(self, seed: int, vary: float = 0.0, take: int = 0) -> list[Tensor]:
+        """The random numbers of one sound, on the CPU: its latent `(1, latent_dim)`, then its noise inputs.
+
+        A further take (from 1 on) has the latent `sqrt(1 - vary²) z + vary e`, which is as likely as the sound's own z;
+        e and the noise are drawn anew for it, as no stroke of a drum has the noise of another.
+        """
+        drawn = self._drawn(seed)
+        if not take:
+            return drawn
+        # Only the lower 32 bits of a seed count for torch, and seeds take up all of them.
+        other = self._drawn(int(sha256_bytes(f"{seed} take {take}".encode())[:8], 16))
+        return [math.sqrt(1.0 - vary * vary) * drawn[0] + vary * other[0], *other[1:]]
+
+    def _drawn(self, seed: int) -> list[Tensor]:
         # Drawn on the CPU on purpose: other devices have other random numbers for the same seed.
         generator = torch.Generator().manual_seed(seed)
         shapes = ((int(self._model.config.latent_dim),), *self._model.noise_shapes())

@@ -26,6 +26,8 @@ class Request:
         truncation: the same.
         controls: descriptor → value in its unit, as asked for, whether or not it is feasible.
         tuning: steps towards what was asked for.
+        vary: how far a further take lies from the sound, 0 (the same, but for its noise) to 1 (another sound).
+        take: 0 is the sound itself; from 1 on, takes of the same stroke.
     """
 
     kind: str
@@ -33,13 +35,16 @@ class Request:
     truncation: float = 1.0
     controls: Mapping[str, float] = field(default_factory=dict, hash=False)
     tuning: int = 0
+    vary: float = 0.0
+    take: int = 0
 
 
 def file_name(request: Request) -> str:
     """Name for a sampler's browser, e.g. `Kick_s0007.wav`, `HatClosed_s0007_v080.wav` (truncation 0.8).
 
     A mixture is `Snare70_Clap30_s0007.wav`. With controls, a short number of theirs stands at the end:
-    `Kick_s0007_c1f0ac3d2.wav`; the values are in the manifest.
+    `Kick_s0007_c1f0ac3d2.wav`; the values are in the manifest. A further take of it is `Kick_s0007_t002_020.wav` (take
+    2, varied by 0.2).
 
     ASCII, at most 63 characters, safe on every system, different for different kinds, mixtures and seeds, for
     truncations that differ by 0.00001 or more, and (but for one chance in four thousand million) for other controls.
@@ -48,7 +53,10 @@ def file_name(request: Request) -> str:
     asked = json.dumps(sorted((name, float(value)) for name, value in request.controls.items()))
     asked += f" tuned {request.tuning}" if request.tuning else ""
     controls = f"_c{sha256_bytes(asked.encode())[:8]}" if request.controls else ""
-    return f"{kind_word(request.kind)}_s{request.seed:04d}{variation}{controls}.wav"
+    take = f"_t{request.take:03d}_{_percent(request.vary)}" if request.take else ""
+    name = f"{kind_word(request.kind)}_s{request.seed:04d}{variation}{controls}{take}"
+    # A long mixture with a long seed, a broken truncation and all the rest.
+    return f"{name if len(name) <= 59 else f'{name[:50]}_{sha256_bytes(name.encode())[:8]}'}.wav"
 
 
 def kind_word(kind: str) -> str:
