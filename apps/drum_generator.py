@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
@@ -176,8 +176,13 @@ class Server:
         return export.checked(self._instrument(), requests)
 
 
-def build(info: ModelInfo, instrument: Callable[[], Instrument], folder: Path) -> gradio.Blocks:
-    """The page, not yet served; the arguments are those of `Server`."""
+def build(
+    info: ModelInfo,
+    instrument: Callable[[], Instrument],
+    folder: Path,
+    links: Sequence[Mapping[str, Any]] = (),
+) -> gradio.Blocks:
+    """The page, not yet served; the arguments are those of `Server`, and links to other pages (`pages.links`)."""
     import gradio
     from gradio.events import api
 
@@ -187,7 +192,7 @@ def build(info: ModelInfo, instrument: Callable[[], Instrument], folder: Path) -
             html_template=(PAGE / "page.html").read_text(encoding="utf-8"),
             js_on_load="\n".join(p.read_text(encoding="utf-8") for p in SCRIPTS),
             apply_default_css=False,
-            setup=json.dumps(page_setup(info)),
+            setup=json.dumps({**page_setup(info), "pages": list(links)}),
             elem_id="drum-generator",
         )
         # Measuring waits for nobody and lets nobody wait.

@@ -250,6 +250,7 @@ buildKinds();
 buildCards();
 buildShape();
 showModel();
+showPages();
 showTheme();
 deck.setVolume(state.volume);
 find(".dg-variation-range").max = setup.maxVariation;

@@ -31,3 +31,17 @@ function showModel() {
     return [dt, dd];
   }));
 }
+
+// In the studio, the way to the other pages.
+function showPages() {
+  if (!setup.pages?.length) return;
+  const nav = find(".st-nav") || document.createElement("nav");
+  nav.className = "st-nav";
+  nav.setAttribute("aria-label", "Pages of the studio");
+  nav.replaceChildren(...setup.pages.map(({ title, address, here }) => {
+    const link = Object.assign(document.createElement("a"), { textContent: title, href: address });
+    if (here) link.setAttribute("aria-current", "page");
+    return link;
+  }));
+  find(".dg-top h1").after(nav);
+}

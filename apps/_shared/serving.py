@@ -15,8 +15,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from creativeml.data.folders import printable
 from creativeml.errors import CreativeMLError
 
 if TYPE_CHECKING:
@@ -123,6 +124,28 @@ class FileShelf:
         return dict(gradio.FileData(path=str(path), orig_name=name))
 
 
+def uploaded(file: Any, folder: Path, ours: Path) -> tuple[Path, str]:
+    """Where an uploaded file lies and what it is called: only what Gradio put into our own folder is touched.
+
+    Args:
+        file: what an endpoint was given for it.
+        folder: that uploads lie in.
+        ours: below it, where no upload lies.
+
+    Raises:
+        CreativeMLError: it is none, or is gone.
+    """
+    given = file.get("path") if isinstance(file, dict) else None
+    path = Path(given).resolve() if isinstance(given, str) and 0 < len(given) < 1000 and "\0" not in given else None
+    if path is None or not path.is_relative_to(folder) or ours in path.parents:
+        raise CreativeMLError("give a file; what came is none")
+    if not path.is_file():
+        raise CreativeMLError("the file is no longer there; give it again")
+    name = file.get("orig_name")
+    shown = printable(Path(name).name)[-80:] if isinstance(name, str) else ""
+    return path, shown or path.name
+
+
 @contextlib.contextmanager
 def shown_errors() -> Iterator[None]:
     """Turn an error that is meant for the user into one that Gradio passes on to the page."""
@@ -182,22 +205,28 @@ def serve(
             css=css,
         )
     except OSError as error:
-        port = f"port {address.port}" if address.port is not None else "every port from 7860 to 7959"
-        raise CreativeMLError(
-            f"cannot listen on {address.host}: {port} is taken, or the address is not this machine's; "
-            "give another --port or --host"
-        ) from error
+        raise port_error(address) from error
     print(f"{name}: {url}  (Ctrl+C ends it)", flush=True)
     when_up()
     if browser:
         threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
-    _wait(demo)
+    wait(lambda: demo.close(verbose=False))
 
 
-def _wait(demo: gradio.Blocks) -> None:
+def port_error(address: Address) -> CreativeMLError:
+    """What to tell when nothing can be served there."""
+    port = f"port {address.port}" if address.port is not None else "every port from 7860 to 7959"
+    return CreativeMLError(
+        f"cannot listen on {address.host}: {port} is taken, or the address is not this machine's; "
+        "give another --port or --host"
+    )
+
+
+def wait(close: Callable[[], object]) -> None:
+    """Until Ctrl+C, then close."""
     # A plain `kill` shall clean up as Ctrl+C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         threading.Event().wait()
     except KeyboardInterrupt:
-        demo.close(verbose=False)
+        close()

@@ -1,0 +1,122 @@
+"""Several pages at one address, each a Gradio app of its own below a path of its own."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import threading
+import webbrowser
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from _shared.serving import MAX_UPLOAD, QUEUE_LENGTH, Address, port_error, wait
+
+if TYPE_CHECKING:
+    import gradio
+
+
+@dataclass(frozen=True)
+class Page:
+    """One of them.
+
+    Attributes:
+        path: below which it lies, e.g. "/kit".
+        demo: the page.
+        css: its style sheet, that of no other.
+        max_upload: size of the largest file that it takes.
+    """
+
+    path: str
+    demo: gradio.Blocks
+    css: str
+    max_upload: str = MAX_UPLOAD
+
+
+def links(titles: Sequence[tuple[str, str]], here: str) -> list[dict[str, Any]]:
+    """What a page shows to lead to the others: (path, title) of all, and the path of the page itself.
+
+    Addresses go from the page up and down again, so that they hold behind a proxy too.
+    """
+    return [{"title": title, "address": f"..{path}/", "here": path == here} for path, title in titles]
+
+
+def serve_pages(
+    pages: Sequence[Page],
+    address: Address,
+    *,
+    name: str,
+    browser: bool,
+    when_up: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve pages until Ctrl+C; the first one opens. As `serving.serve`, otherwise.
+
+    Raises:
+        CreativeMLError: the address is taken or not this machine's.
+    """
+    import gradio
+    from fastapi import FastAPI
+    from fastapi.responses import RedirectResponse, Response
+    from gradio.http_server import start_server
+    from gradio.themes import Base
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(Guard, login=address.login)
+    app.add_api_route("/", lambda: RedirectResponse(f".{pages[0].path}/"), methods=["GET"])
+    # Browsers ask for it whatever the page says; there is none.
+    app.add_api_route("/favicon.ico", lambda: Response(status_code=204), methods=["GET"])
+    for page in pages:
+        page.demo.queue(max_size=QUEUE_LENGTH)
+        gradio.mount_gradio_app(
+            app,
+            page.demo,
+            page.path,
+            server_name=address.host,
+            footer_links=[],
+            run_history=False,
+            show_error=False,
+            allowed_paths=[],
+            max_file_size=page.max_upload,
+            ssr_mode=False,
+            enable_monitoring=False,
+            mcp_server=False,
+            pwa=False,
+            theme=Base(),
+            css=page.css,
+        )
+    try:
+        _, _, url, server = start_server(app, address.host, address.port)  # type: ignore[arg-type]
+    except OSError as error:
+        raise port_error(address) from error
+    print(f"{name}: {url}  (Ctrl+C ends it)", flush=True)
+    when_up()
+    if browser:
+        threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+    wait(server.close)
+
+
+class Guard:
+    """Asks for user and password, once for all pages, in the way that every browser knows.
+
+    Args:
+        app: what is guarded.
+        login: user and password; None lets everybody in.
+    """
+
+    def __init__(self, app: Any, login: tuple[str, str] | None) -> None:
+        self._app = app
+        self._wanted = None if login is None else b"Basic " + base64.b64encode(":".join(login).encode())
+
+    async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
+        """Pass a request on, or refuse it."""
+        if scope["type"] == "lifespan" or self._wanted is None:
+            return await self._app(scope, receive, send)
+        given = dict(scope["headers"]).get(b"authorization", b"")
+        if hmac.compare_digest(given, self._wanted):
+            return await self._app(scope, receive, send)
+        if scope["type"] == "websocket":
+            return await send({"type": "websocket.close", "code": 1008})
+        headers = [(b"www-authenticate", b'Basic realm="creativeml", charset="UTF-8"'), (b"content-length", b"0")]
+        await send({"type": "http.response.start", "status": 401, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+        return None

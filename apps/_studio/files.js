@@ -1,0 +1,113 @@
+// Kits, projects, patterns and recordings, in and out.
+
+async function busy(button, says, work) {
+  if (button.disabled) return;
+  button.disabled = true;
+  find(".dg-status").textContent = says;
+  try {
+    const told = await work();
+    hideError();
+    find(".dg-status").textContent = told || "";
+  } catch (error) {
+    find(".dg-status").textContent = "";
+    showError(error.message, () => busy(button, says, work));
+  } finally {
+    button.disabled = false;
+  }
+}
+
+async function download(file, type) {
+  saveBytes(await fetchFile(file), file.orig_name, type);
+  return `Saved ${file.orig_name}`;
+}
+
+const exportKit = () => busy(find(".st-export"), "Writing the kit …", async () => {
+  const [file] = await callServer("export_kit", [state.project, find(".st-format").value]);
+  return download(file, "application/octet-stream");
+});
+
+const saveProject = () => busy(find(".st-project"), "Writing the project …", async () => {
+  const [file] = await callServer("project_file", [state.project]);
+  return download(file, "application/zip");
+});
+
+const saveMidi = () => busy(find(".st-midi-file"), "Writing the pattern …", async () => {
+  const [file] = await callServer("midi", [state.project]);
+  return download(file, "audio/midi");
+});
+
+const renderPattern = () => busy(find(".st-render"), "Playing the pattern into a file …", async () => {
+  const [file] = await callServer("play_kit", [state.project, 2]);
+  return download(file, "audio/wav");
+});
+
+const saveSound = () => busy(find(".st-wav"), "Writing the sound …", async () => {
+  const [file] = await callServer("pad_file", [padAt(state.chosen)]);
+  return download(file, "audio/wav");
+});
+
+// ---- in ----
+
+// A file as Gradio's own upload route takes it; what comes back is its name on the server.
+async function sendUp(file) {
+  const limit = setup.uploadBytes;
+  if (file.size > limit) throw new ServerError(`${file.name} has ${Math.ceil(file.size / 1048576)} MB; at most ${Math.floor(limit / 1048576)} MB can be opened here.`);
+  const form = new FormData();
+  form.append("files", file, file.name);
+  let response;
+  try {
+    response = await fetch(`${apiBase()}/upload`, { method: "POST", body: form });
+  } catch {
+    throw new ServerError("The page's server does not answer. Is the window where it was started still open?");
+  }
+  if (!response.ok) throw new ServerError(`${file.name} was refused (${response.status}).`);
+  const [path] = await response.json();
+  return { path, orig_name: file.name };
+}
+
+const putOwn = (pad, file) => busy(find(".st-own"), `Reading ${file.name} …`, async () => {
+  const [found] = await callServer("own", [await sendUp(file)]);
+  choosePad(pad);
+  await putOn(pad, { sound: null, own: found.own, own_name: found.name, origin: "", distance: null, name: found.name, kind: found.kind, tune: 0, decay: 1 });
+  return [`${found.name} is on pad ${pad + 1}`, ...found.notes].join("; ");
+});
+
+// What the model makes of a recording: found in the model first, which takes some seconds.
+function likeOwn(button, wish) {
+  const pad = state.chosen, plan = padAt(pad);
+  const kind = wish === "as" ? find(".st-as").value : "";
+  return busy(button, "Looking for it in the model …", async () => {
+    const poll = setInterval(async () => {
+      const [stage] = await callServer("stage", []).catch(() => [""]);
+      if (stage) find(".dg-status").textContent = stage;
+    }, 700);
+    try {
+      const root = plan.root || plan.own;
+      const [found] = await callServer("like", [root, wish, kind, rollSeed()]);
+      await putOn(pad, { sound: null, own: found.own, root, own_name: found.name, origin: found.origin, distance: found.distance, name: found.name, kind: found.kind });
+      return `${found.name}: ${found.distance.toFixed(1)} dB from ${found.origin}${found.note ? `; ${found.note}` : ""}`;
+    } finally {
+      clearInterval(poll);
+    }
+  });
+}
+
+const openFile = (file) => busy(find(".st-open"), `Opening ${file.name} …`, async () => {
+  const [{ project, notes }] = await callServer("open_file", [await sendUp(file)]);
+  await exchange({ ...project, recent: state.project.recent }, `Opened ${file.name}`);
+  return [`Opened ${file.name}. Ctrl+Z brings the old kit back.`, ...notes].join(" ");
+});
+
+const isSound = (file) => /\.(wav|wave|flac|aiff?|ogg|oga|opus|mp3|au|caf)$/i.test(file.name);
+
+async function dropped(event) {
+  const files = [...event.dataTransfer.files];
+  if (!files.length) return;
+  const box = event.target.closest?.(".st-pad");
+  const first = box ? Number(box.dataset.pad) : state.chosen;
+  const sounds = files.filter(isSound);
+  // Several recordings go on pads one after the other.
+  for (let n = 0; n < sounds.length && first + n < PADS; n++) await putOwn(first + n, sounds[n]);
+  const other = files.find((file) => !isSound(file));
+  if (other) await openFile(other);
+}

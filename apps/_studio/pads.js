@@ -1,0 +1,184 @@
+// The sixteen pads: below left is the first, as on the machines that began it.
+
+const LETTERS = ["z", "x", "c", "v", "a", "s", "d", "f", "q", "w", "e", "r", "1", "2", "3", "4"];
+const CODES = ["KeyZ", "KeyX", "KeyC", "KeyV", "KeyA", "KeyS", "KeyD", "KeyF", "KeyQ", "KeyW", "KeyE", "KeyR", "Digit1", "Digit2", "Digit3", "Digit4"];
+const LOCK = svg('<rect x="5" y="11" width="14" height="9.500" rx="2.500"/><path class="dg-shackle" d="M8 11V7.500a4 4 0 0 1 8 0V11"/>');
+
+function buildPads() {
+  const order = [12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3];
+  find(".st-pads").replaceChildren(...order.map((pad) => {
+    const box = document.createElement("div");
+    box.className = "st-pad";
+    box.dataset.pad = pad;
+    box.innerHTML =
+      `<button type="button" class="st-hit"><span class="st-pad-icon"></span><span class="st-pad-name"></span><canvas aria-hidden="true"></canvas></button>` +
+      `<kbd aria-hidden="true">${LETTERS[pad].toUpperCase()}</kbd><button type="button" class="dg-icon st-lock" aria-pressed="false">${LOCK}</button>`;
+    return box;
+  }));
+}
+
+const boxOf = (pad) => find(`.st-pad[data-pad="${pad}"]`);
+
+function paint(target, kind) {
+  const own = hue(kind);
+  target.style.setProperty("--hue", own);
+  target.style.setProperty("--ink-day", inkOn(own, 0.78, 0.42));
+  target.style.setProperty("--ink-night", inkOn(own, 0.88, 0.6));
+}
+
+function showPads() {
+  state.project.pads.forEach((plan, pad) => {
+    const box = boxOf(pad), empty = isEmpty(plan);
+    paint(box, plan.kind);
+    box.classList.toggle("is-chosen", pad === state.chosen);
+    box.classList.toggle("is-empty", empty);
+    box.classList.toggle("is-loading", !empty && !mainTake(plan));
+    const drawn = `${plan.kind} ${plan.name}`;
+    if (box.dataset.drawn !== drawn) {
+      box.dataset.drawn = drawn;
+      box.querySelector(".st-pad-icon").innerHTML = empty ? "" : icon(plan.kind);
+      box.querySelector(".st-pad-name").textContent = plan.name || "empty";
+    }
+    box.querySelector(".st-hit").setAttribute("aria-label", `${plan.name || "Empty pad"}, note ${noteOf(pad)}, key ${LETTERS[pad]}`);
+    if (pad === state.chosen) box.querySelector(".st-hit").setAttribute("aria-current", "true");
+    else box.querySelector(".st-hit").removeAttribute("aria-current");
+    const lock = box.querySelector(".st-lock");
+    lock.setAttribute("aria-pressed", plan.locked);
+    lock.title = plan.locked ? "Locked: rerolls leave it as it is" : "Lock this pad";
+    lock.setAttribute("aria-label", `${lock.title}: ${plan.name || "pad"}`);
+    lock.disabled = empty;
+    drawPad(box, plan);
+  });
+}
+
+// Its outline, once for every sound.
+function drawPad(box, plan) {
+  const take = mainTake(plan), canvas = box.querySelector("canvas");
+  const mark = take ? `${soundKey(plan)} ${canvas.clientWidth}` : "";
+  if (canvas.dataset.mark === mark) return;
+  canvas.dataset.mark = mark;
+  const ratio = Math.min(2, window.devicePixelRatio || 1);
+  canvas.width = Math.max(8, canvas.clientWidth * ratio);
+  canvas.height = Math.max(8, canvas.clientHeight * ratio);
+  if (take) drawWave(canvas.getContext("2d"), take.samples, Math.max(1, Math.round(take.seconds * setup.sampleRate)), canvas.width, canvas.height, hue(plan.kind));
+}
+
+function choosePad(pad) {
+  if (state.chosen === pad) return;
+  state.chosen = pad;
+  state.what = "";
+  remember();
+  showPads();
+  showEditor();
+  showGridChoice();
+}
+
+function strike(pad, velocity = 100) {
+  const voice = rack.strike(pad, velocity);
+  flash(pad);
+  return voice;
+}
+
+function flash(pad) {
+  const box = boxOf(pad);
+  box.classList.remove("is-struck");
+  void box.offsetWidth; // so that the flash begins anew
+  box.classList.add("is-struck");
+}
+
+// ---- new sounds ----
+
+// Loads what the pads hold; of many, each is shown as it comes.
+async function loadPads() {
+  try {
+    await soundsOf(state.project.pads);
+    showAll();
+    await Promise.all(state.project.pads.map(layersOf));
+  } catch (error) {
+    showError(error.message, loadPads);
+  }
+}
+
+// Another sound for a pad; it is heard as soon as it is there.
+async function putOn(pad, fields, { play = true, what = "" } = {}) {
+  const plan = { ...padAt(pad), ...fields };
+  const asked = (state.asked = (state.asked || 0) + 1);
+  const began = performance.now();
+  try {
+    await soundsOf([plan]);
+  } catch (error) {
+    showError(error.message, () => putOn(pad, fields, { play, what }));
+    return;
+  }
+  // A slider that was moved on meanwhile wants another one.
+  if (asked !== state.asked) return;
+  changePad(pad, fields, what);
+  noteRecent(padAt(pad));
+  if (play) strike(pad);
+  hideError();
+  find(".dg-status").textContent = `${plan.name} in ${Math.round(performance.now() - began)} ms`;
+  element.dataset.wait = Math.round(performance.now() - began);
+  layersOf(padAt(pad)).catch((error) => showError(error.message));
+  measurePad(pad);
+}
+
+const nameFor = (kind, seed) => `${titleOf(kind)} ${seed}`;
+const freshSound = (kind, seed) => ({ kind, seed, truncation: 1, controls: {}, tuning: 0, vary: 0, take: 0 });
+
+function another(pad) {
+  const plan = padAt(pad), seed = rollSeed();
+  const sound = plan.sound ? { ...plan.sound, seed, vary: 0, take: 0 } : freshSound(plan.kind, seed);
+  return putOn(pad, { sound, own: "", own_name: "", name: nameFor(sound.kind, seed) });
+}
+
+// Every pad that is not locked: one change, undone at once.
+async function reroll() {
+  const pads = state.project.pads.map((plan) => {
+    if (plan.locked || plan.own || !plan.sound) return plan;
+    const seed = rollSeed();
+    return { ...plan, sound: { ...plan.sound, seed, vary: 0, take: 0 }, name: nameFor(plan.sound.kind, seed) };
+  });
+  await exchange({ ...state.project, pads }, "Rerolled");
+}
+
+async function newKit() {
+  const [fresh] = await callServer("fresh", [rollSeed()]);
+  const { favourites, recent, name, pattern } = state.project;
+  await exchange({ ...fresh, favourites, recent, name, pattern }, "A new kit");
+}
+
+async function exchange(next, says) {
+  find(".dg-status").textContent = "Making sounds …";
+  await soundsOf(next.pads);
+  change(next);
+  hideError();
+  find(".dg-status").textContent = `${says}. Ctrl+Z brings the old one back.`;
+  loadPads();
+}
+
+// ---- a MIDI keyboard ----
+
+async function openMidi() {
+  if (!navigator.requestMIDIAccess) return showError("This browser has no MIDI; Chrome, Edge and Firefox have.");
+  let access;
+  try {
+    access = await navigator.requestMIDIAccess();
+  } catch {
+    return showError("The browser did not allow MIDI. Allow it beside the address, then press MIDI again.");
+  }
+  const listen = () => {
+    const inputs = [...access.inputs.values()];
+    for (const input of inputs) input.onmidimessage = onMidi;
+    find(".st-midi").setAttribute("aria-pressed", inputs.length > 0);
+    find(".dg-status").textContent = inputs.length ? `MIDI: ${inputs.map((input) => input.name).join(", ")}` : "MIDI: no device is connected yet";
+  };
+  access.onstatechange = listen;
+  listen();
+}
+
+function onMidi({ data }) {
+  const [status, note, velocity] = data;
+  const pad = note - setup.firstNote;
+  if ((status & 0xf0) !== 0x90 || !velocity || pad < 0 || pad >= PADS) return;
+  strike(pad, velocity);
+}

@@ -1,0 +1,145 @@
+"""The studio: kit, map and style transfer in one place, and what is known of the model.
+
+Run it with `creativeml studio`, or by hand: `python apps/studio.py --help`.
+Programs use the same endpoints as the pages; those of the Kit page lie below `/kit/gradio_api`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import drum_generator
+from _shared import pages, serving
+from _shared.background import InBackground
+from _studio.patterns import presets
+
+from creativeml.errors import CreativeMLError, require
+from creativeml.kits.project import FIRST_PAD
+from creativeml.kits.store import ProjectStore, default_store
+from creativeml.memory import keep_large_blocks
+from creativeml.synthesis.catalog import ModelInfo, find_model
+
+if TYPE_CHECKING:
+    import gradio
+    from _studio.server import Server
+
+    from creativeml.synthesis.generate import Instrument
+
+PAGE = Path(__file__).resolve().parent / "_studio"
+SCRIPTS = tuple(serving.SHARED / name for name in ("sound.js", "picture.js", "icons.js", "parts.js")) + tuple(
+    PAGE / name for name in ("state.js", "rack.js", "pads.js", "editor.js", "sequencer.js", "files.js", "wiring.js")
+)
+STYLES = (serving.STYLE, PAGE / "kit.css")
+TITLES = (("/kit", "Kit"), ("/sounds", "Sounds"))
+MAX_UPLOAD_BYTES = 64 << 20
+VARIATIONS = 4
+FORMAT_TITLES = {"wav": "WAV (zip)", "sfz": "SFZ", "decentsampler": "DecentSampler", "hydrogen": "Hydrogen"}
+
+
+def build(server: Server, links: Sequence[dict[str, Any]]) -> gradio.Blocks:
+    """The Kit page, not yet served.
+
+    Args:
+        server: its functions.
+        links: to the other pages.
+    """
+    import gradio
+    from gradio.events import api
+
+    with gradio.Blocks(title="creativeml studio", analytics_enabled=False, delete_cache=(600, 3600)) as demo:
+        gradio.HTML(
+            html_template=(PAGE / "kit.html").read_text(encoding="utf-8"),
+            js_on_load="\n".join(p.read_text(encoding="utf-8") for p in SCRIPTS),
+            apply_default_css=False,
+            setup=json.dumps(page_setup(server.info, links)),
+            elem_id="studio-kit",
+        )
+        for name in ("fresh", "sounds", "layers", "export_kit", "play_kit", "pad_file", "own", "open_file"):
+            api(getattr(server, name), api_name=name, concurrency_id="model", concurrency_limit=1)
+        # Measuring and looking for a recording in the model take longer, and let no pad wait.
+        for name in ("measure", "region"):
+            api(getattr(server, name), api_name=name, concurrency_id="measure", concurrency_limit=1)
+        api(server.like, api_name="like", concurrency_id="like", concurrency_limit=1)
+        for name in ("save", "open", "stage", "midi", "project_file"):
+            api(getattr(server, name), api_name=name, concurrency_limit=4)
+    return demo
+
+
+def page_setup(info: ModelInfo, links: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What the page must know of the model and of the server."""
+    return {
+        **drum_generator.page_setup(info),
+        "pages": list(links),
+        "firstNote": FIRST_PAD,
+        "formats": [{"name": name, "title": title} for name, title in FORMAT_TITLES.items()],
+        "patterns": presets(),
+        "variations": VARIATIONS,
+        "uploadBytes": MAX_UPLOAD_BYTES,
+    }
+
+
+def studio_pages(info: ModelInfo, instrument: Callable[[], Instrument], folder: Path, store: ProjectStore) -> list[pages.Page]:
+    """All pages, the first one first."""
+    from _studio.server import Server
+
+    server = Server(info, instrument, folder, store)
+    generator = drum_generator.build(info, instrument, folder, pages.links(TITLES, "/sounds"))
+    return [
+        pages.Page("/kit", build(server, pages.links(TITLES, "/kit")), css_of(STYLES), f"{MAX_UPLOAD_BYTES}b"),
+        pages.Page("/sounds", generator, css_of(drum_generator.STYLES)),
+    ]
+
+
+def css_of(paths: Sequence[Path]) -> str:
+    """Style sheets in one."""
+    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
+
+
+def serve(
+    *,
+    model: str = "drums",
+    projects: Path | None = None,
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    auth: str | None = None,
+    browser: bool = True,
+) -> None:
+    """Open the studio: make a drum kit, write a beat, take both into a track. On this machine, without network.
+
+    Args:
+        model: a bundled model, a folder of a trained one, or user/name on the Hugging Face hub.
+        projects: folder in which kits are kept between two visits; by default the user's data folder.
+        host: address to listen on; any other than this machine's own needs --auth.
+        port: 1 to 65535; by default the first free one from 7860 on.
+        auth: user:password that the pages ask for.
+        browser: open the page in the browser (--no-browser only prints its address).
+    """
+    address = serving.Address(host, port, auth)
+    keep_large_blocks()
+    info = find_model(model)
+    store = ProjectStore(projects or default_store())
+    folder = serving.prepare_environment()
+    require("gradio", extra="apps")
+    instrument = InBackground(lambda: drum_generator.played(model))
+    made = studio_pages(info, instrument.get, folder, store)
+    pages.serve_pages(made, address, name="creativeml studio", browser=browser, when_up=instrument.start)
+
+
+def main() -> int:
+    """Command line of this script; the exit code is 1 after an error that the user can mend."""
+    import tyro
+
+    try:
+        tyro.cli(serve)
+    except CreativeMLError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

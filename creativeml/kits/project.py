@@ -1,0 +1,290 @@
+"""What a musician works on: sixteen pads, how each is made and played, and a pattern.
+
+A project holds no sounds but names them: a request to a model, or the hash of a recording that lies beside it. So it is
+small enough to be saved at every change, and with the same model and version it gives the same kit to the bit.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import creativeml
+from creativeml.config import ConfigError, from_dict, to_dict
+from creativeml.errors import CreativeMLError, quoted
+from creativeml.files import sha256_bytes
+from creativeml.kits.archive import read_archive, zip_bytes
+from creativeml.kits.kit import FIRST_PAD, MAX_LAYERS, PADS
+from creativeml.kits.midi import SHORTEST_SWING, Pattern
+from creativeml.synthesis.export import ModelRecord
+from creativeml.synthesis.request import Request
+
+if TYPE_CHECKING:
+    from creativeml.synthesis.generate import Instrument
+
+FORMAT = 1
+PROJECT = "project.json"
+SUFFIX = ".cmlproject"
+MOST_TAKES = 4
+MOST_FAVOURITES, MOST_RECENT = 64, 24
+MOST_BYTES = 2 << 20
+"""Of a project without its recordings; a full one has some 60 KiB."""
+
+LAYOUT: tuple[tuple[str, int], ...] = (
+    ("kick", 0), ("rim", 0), ("snare", 0), ("clap", 0),
+    ("snare", 0), ("tom", 0), ("hat_closed", 1), ("tom", 0),
+    ("hat_closed", 1), ("tom", 0), ("hat_open", 1), ("cowbell", 0),
+    ("perc", 0), ("crash", 0), ("perc", 0), ("ride", 0),
+)  # fmt: skip
+"""Kind and choke group of each pad, where General MIDI has them: 36 kick, 37 rim, 38 snare, 39 clap, 42 and 46 hats."""
+_TUNINGS = {5: -4.0, 9: 4.0}
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:  # NaN too
+        raise ValueError(f"{name} must be from {low:g} to {high:g}, got {value:g}")
+
+
+@dataclass(frozen=True)
+class PadPlan:
+    """One pad.
+
+    Attributes:
+        name: what it is called, up to 64 characters.
+        kind: of drum.
+        sound: how a model makes it; None for recordings and empty pads.
+        own: hash (SHA-256) of the recording that it plays; "" if a model makes it.
+        own_name: of the recording.
+        root: hash of the recording that `own` was made from, "" if from none.
+        origin: its name.
+        distance: of `own` from it in dB, None if unknown.
+        tune: in semitones, -24 to 24.
+        decay: share of its audible length in which it falls by 60 dB; 1 leaves it as it is.
+        pan: -1 to 1.
+        gain_db: -24 to 6.
+        choke: group, 0 for none.
+        locked: rerolls leave it as it is.
+        layers, takes: velocity layers, and sounds that take turns in each.
+    """
+
+    name: str = ""
+    kind: str = "perc"
+    sound: Request | None = None
+    own: str = ""
+    own_name: str = ""
+    root: str = ""
+    origin: str = ""
+    distance: float | None = None
+    tune: float = 0.0
+    decay: float = 1.0
+    pan: float = 0.0
+    gain_db: float = 0.0
+    choke: int = 0
+    locked: bool = False
+    layers: int = 1
+    takes: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("name", "own_name", "origin", "kind"):
+            if len(getattr(self, name)) > 64 or not getattr(self, name, "").isprintable():
+                raise ValueError(f"{name} must be up to 64 printable characters, got {quoted(getattr(self, name))}")
+        for name in ("own", "root"):
+            if getattr(self, name) and not _HASH.fullmatch(getattr(self, name)):
+                raise ValueError(f"{name} must be the hash of a recording, got {quoted(getattr(self, name))}")
+        if self.own and self.sound is not None:
+            raise ValueError("a pad plays a recording or a made sound, not both")
+        if self.distance is not None and not math.isfinite(self.distance):
+            raise ValueError("distance must be a finite number")
+        _within("tune", self.tune, -24, 24)
+        _within("decay", self.decay, 0.01, 1)
+        _within("pan", self.pan, -1, 1)
+        _within("gain_db", self.gain_db, -24, 6)
+        _within("choke", self.choke, 0, 16)
+        _within("layers", self.layers, 1, MAX_LAYERS)
+        _within("takes", self.takes, 1, MOST_TAKES)
+
+    @property
+    def empty(self) -> bool:
+        """Whether it plays nothing."""
+        return self.sound is None and not self.own
+
+
+@dataclass(frozen=True)
+class PatternPlan:
+    """A beat: of each pad the velocities (0 rests) of its steps.
+
+    Attributes:
+        steps: 16 or 32 sixteenths.
+        tempo: in quarters a minute, 40 to 300.
+        swing: share in per cent that the first of two sixteenths takes, 50 (straight) to 75.
+        lines: sixteen.
+    """
+
+    steps: int = 16
+    tempo: float = 120.0
+    swing: float = 50.0
+    lines: tuple[tuple[int, ...], ...] = ((0,) * 16,) * PADS
+
+    def __post_init__(self) -> None:
+        if self.steps not in (16, 32):
+            raise ValueError(f"steps must be 16 or 32, got {self.steps}")
+        _within("tempo", self.tempo, 40, 300)
+        _within("swing", self.swing, 50, 75)
+        if len(self.lines) != PADS or any(len(line) != self.steps for line in self.lines):
+            raise ValueError(f"lines must be {PADS} of {self.steps} velocities")
+        for line in self.lines:
+            for velocity in line:
+                _within("a velocity", velocity, 0, 127)
+
+
+@dataclass(frozen=True)
+class Project:
+    """Everything that is needed to build the kit again.
+
+    Attributes:
+        model: by which the sounds are made.
+        pads: sixteen, the first on note 36.
+        others: of each pad the version that is not played at present, None if there is one version only.
+        shown: whether the second version is the one that is played.
+        favourites, recent: sounds to come back to.
+        name: of the kit.
+        author: of the kit.
+        pattern: its beat.
+        version: of creativeml.
+    """
+
+    model: ModelRecord
+    pads: tuple[PadPlan, ...]
+    others: tuple[PadPlan | None, ...] = (None,) * PADS
+    shown: tuple[bool, ...] = (False,) * PADS
+    favourites: tuple[PadPlan, ...] = ()
+    recent: tuple[PadPlan, ...] = ()
+    name: str = "My kit"
+    author: str = ""
+    pattern: PatternPlan = PatternPlan()
+    version: str = creativeml.__version__
+    format: int = FORMAT
+
+    def __post_init__(self) -> None:
+        for name in ("pads", "others", "shown"):
+            if len(getattr(self, name)) != PADS:
+                raise ValueError(f"{name} must be {PADS}, got {len(getattr(self, name))}")
+        if len(self.favourites) > MOST_FAVOURITES or len(self.recent) > MOST_RECENT:
+            raise ValueError(f"at most {MOST_FAVOURITES} favourites and {MOST_RECENT} recent sounds")
+        if not 0 < len(self.name.strip()) <= 40 or not self.name.isprintable():
+            raise ValueError(f"name must be 1 to 40 printable characters, got {quoted(self.name)}")
+        if len(self.author) > 100 or not self.author.isprintable():
+            raise ValueError("author must be up to 100 printable characters")
+        if self.format != FORMAT:
+            raise ValueError(f"format {self.format} is of another version of creativeml; this one knows {FORMAT}")
+
+    @property
+    def recordings(self) -> tuple[str, ...]:
+        """Hashes of all recordings that it names, each once."""
+        plans = (*self.pads, *(plan for plan in self.others if plan), *self.favourites, *self.recent)
+        return tuple(dict.fromkeys(h for plan in plans for h in (plan.own, plan.root) if h))
+
+
+def fresh_project(instrument: Instrument, seed: int, name: str = "My kit") -> Project:
+    """A kit of sixteen made sounds; seeds count up from pad to pad, so two kits differ in all of them."""
+    record = ModelRecord(instrument.info.name, instrument.info.sha256, instrument.info.licence)
+    pads = []
+    for pad, (kind, choke) in enumerate(LAYOUT):
+        played = kind if kind in instrument.kinds else instrument.kinds[pad % len(instrument.kinds)]
+        number = (seed * PADS + pad) % 2**32
+        title = f"{_TITLES.get(played, played.replace('_', ' ').capitalize())} {number}"
+        pads.append(
+            PadPlan(title[:64], played, Request(played, number), tune=_TUNINGS.get(pad, 0.0), choke=choke)
+        )
+    return Project(record, tuple(pads), name=name)
+
+
+_TITLES = {"hat_closed": "Closed hat", "hat_open": "Open hat"}
+
+
+def pattern_of(project: Project) -> Pattern:
+    """The beat with the notes of the pads."""
+    plan = project.pattern
+    lines = {FIRST_PAD + pad: line for pad, line in enumerate(plan.lines) if any(line)}
+    return Pattern(lines=lines, steps=plan.steps, tempo=plan.tempo, swing=plan.swing)
+
+
+def project_from(values: Any, *, where: str = "project") -> Project:
+    """A project from JSON values, every one of which is checked.
+
+    Raises:
+        ConfigError: a value that does not fit.
+    """
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{where}: not a project")
+    return from_dict(Project, values, where=where)
+
+
+def project_file(project: Project, recording: Callable[[str], bytes]) -> bytes:
+    """A project with its recordings as one file: a zip of `project.json` and a wav for each.
+
+    Args:
+        project: what to write.
+        recording: hash → content of the wav.
+    """
+    text = json.dumps(to_dict(project), indent=1, ensure_ascii=False) + "\n"
+    files = {PROJECT: text.encode()}
+    files |= {f"recordings/{name}.wav": recording(name) for name in project.recordings}
+    return zip_bytes(files)
+
+
+def read_project_file(data: bytes, name: str) -> tuple[Project, dict[str, bytes]]:
+    """A project and its recordings by hash.
+
+    Args:
+        data: content of the file.
+        name: how errors name it.
+
+    Raises:
+        CreativeMLError: damaged, of another version, or without one of its recordings.
+    """
+    files = read_archive(data, name)
+    if PROJECT not in files:
+        raise CreativeMLError(f"{name}: holds no {PROJECT}; it is not a project of creativeml")
+    if len(files[PROJECT]) > MOST_BYTES:
+        raise CreativeMLError(f"{name}: its {PROJECT} is too large to be one")
+    try:
+        values = json.loads(files[PROJECT])
+    except (ValueError, RecursionError) as error:
+        raise CreativeMLError(f"{name}: its {PROJECT} is damaged; take another copy") from error
+    project = project_from(values, where=name)
+    found = {}
+    for wanted in project.recordings:
+        recording = files.get(f"recordings/{wanted}.wav")
+        if recording is None or sha256_bytes(recording) != wanted:
+            raise CreativeMLError(f"{name}: a recording is missing or damaged ({wanted[:12]}...); take another copy")
+        found[wanted] = recording
+    return project, found
+
+
+def without_missing(project: Project, there: Callable[[str], bool]) -> tuple[Project, int]:
+    """A project without the pads whose recordings are gone, and how many these were."""
+    gone = {name for name in project.recordings if not there(name)}
+    if not gone:
+        return project, 0
+
+    def kept(plan: PadPlan) -> PadPlan:
+        plan = replace(plan, root="", origin="", distance=None) if plan.root in gone else plan
+        return PadPlan(kind=plan.kind) if plan.own in gone else plan
+
+    lost = sum(plan.own in gone for plan in project.pads)
+    return (
+        replace(
+            project,
+            pads=tuple(map(kept, project.pads)),
+            others=tuple(plan and kept(plan) for plan in project.others),
+            favourites=tuple(plan for plan in map(kept, project.favourites) if not plan.empty),
+            recent=tuple(plan for plan in map(kept, project.recent) if not plan.empty),
+        ),
+        lost,
+    )
