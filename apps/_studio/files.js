@@ -83,7 +83,7 @@ function likeOwn(button, wish) {
     }, 700);
     try {
       const root = plan.root || plan.own;
-      const [found] = await callServer("like", [root, wish, kind, rollSeed()]);
+      const [found] = await callServer("like", [root, wish, kind, rollSeed(), plan.origin || plan.own_name]);
       await putOn(pad, { sound: null, own: found.own, root, own_name: found.name, origin: found.origin, distance: found.distance, name: found.name, kind: found.kind });
       return `${found.name}: ${found.distance.toFixed(1)} dB from ${found.origin}${found.note ? `; ${found.note}` : ""}`;
     } finally {

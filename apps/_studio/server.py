@@ -17,25 +17,24 @@ from creativeml.config import from_dict, to_dict
 from creativeml.errors import CreativeMLError, quoted
 from creativeml.files import sha256_bytes
 from creativeml.kits.formats import FORMATS, archive_name, read_kit, write_kit
-from creativeml.kits.kit import Kit
+from creativeml.kits.kit import FIRST_PAD, Kit
+from creativeml.kits.layout import LAST_KIT_SEED
 from creativeml.kits.midi import midi_bytes
 from creativeml.kits.naming import safe_name
 from creativeml.kits.play import play_pattern
 from creativeml.kits.project import (
-    FIRST_PAD,
     MOST_TAKES,
     PROJECT,
     SUFFIX,
     PadPlan,
     Project,
-    fresh_project,
     pattern_of,
     project_file,
     project_from,
     read_project_file,
     without_missing,
 )
-from creativeml.kits.rendering import pad_of, rendered
+from creativeml.kits.rendering import adopted, fresh_project, pad_of, rendered
 from creativeml.kits.store import ProjectStore
 from creativeml.synthesis import export
 from creativeml.synthesis.catalog import LAST_SEED, ModelInfo, check_controls, check_request, is_whole
@@ -72,14 +71,14 @@ class Server:
         """A new kit.
 
         Args:
-            seed: 0 to 4294967295; two seeds differ on every pad.
+            seed: 0 to 268435454; two seeds differ on every pad.
 
         Returns:
             A project.
         """
         with serving.shown_errors():
-            if not is_whole(seed) or not 0 <= seed <= LAST_SEED:
-                raise CreativeMLError(f"seed must be a whole number from 0 to {LAST_SEED}, got {quoted(seed)}")
+            if not is_whole(seed) or not 0 <= seed <= LAST_KIT_SEED:
+                raise CreativeMLError(f"seed must be a whole number from 0 to {LAST_KIT_SEED}, got {quoted(seed)}")
             return to_dict(fresh_project(self._instrument(), seed))
 
     def save(self, name: str, project: dict) -> str:
@@ -292,7 +291,9 @@ class Server:
                     self._store.keep(recording)
                 project, notes = self._opened(project)
             else:
-                project, notes = self._project_of(read_kit(data, name))
+                reading = read_kit(data, name)
+                project, notes = adopted(reading.kit, self._instrument(), self._store.keep)
+                notes = [*notes, *reading.notes]
             return {"project": to_dict(project), "notes": notes}
 
     # ---- inside ----
@@ -311,13 +312,6 @@ class Server:
             notes.append(f"It was made with other weights ('{project.model.name}'), so its sounds differ.")
         model = export.ModelRecord(self.info.name, self.info.sha256, self.info.licence)
         return self._project(to_dict(replace(project, model=model))), notes
-
-    def _project_of(self, kit: Kit) -> tuple[Project, list[str]]:
-        """A project that plays a kit's sounds as recordings: of each pad the loudest layer's first."""
-        from creativeml.kits.adopt import adopted
-
-        base = fresh_project(self._instrument(), 0, name=kit.name[:40])
-        return adopted(kit, base, self._store.keep)
 
     def _rendered(self, project: Project) -> Kit:
         return rendered(project, self._instrument(), self._store.recording, self._sounds.record)

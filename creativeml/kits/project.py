@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import creativeml
 from creativeml.config import ConfigError, from_dict, to_dict
@@ -19,12 +19,9 @@ from creativeml.errors import CreativeMLError, quoted
 from creativeml.files import sha256_bytes
 from creativeml.kits.archive import read_archive, zip_bytes
 from creativeml.kits.kit import FIRST_PAD, MAX_LAYERS, PADS
-from creativeml.kits.midi import SHORTEST_SWING, Pattern
+from creativeml.kits.midi import Pattern
 from creativeml.synthesis.export import ModelRecord
 from creativeml.synthesis.request import Request
-
-if TYPE_CHECKING:
-    from creativeml.synthesis.generate import Instrument
 
 FORMAT = 1
 PROJECT = "project.json"
@@ -34,14 +31,6 @@ MOST_FAVOURITES, MOST_RECENT = 64, 24
 MOST_BYTES = 2 << 20
 """Of a project without its recordings; a full one has some 60 KiB."""
 
-LAYOUT: tuple[tuple[str, int], ...] = (
-    ("kick", 0), ("rim", 0), ("snare", 0), ("clap", 0),
-    ("snare", 0), ("tom", 0), ("hat_closed", 1), ("tom", 0),
-    ("hat_closed", 1), ("tom", 0), ("hat_open", 1), ("cowbell", 0),
-    ("perc", 0), ("crash", 0), ("perc", 0), ("ride", 0),
-)  # fmt: skip
-"""Kind and choke group of each pad, where General MIDI has them: 36 kick, 37 rim, 38 snare, 39 clap, 42 and 46 hats."""
-_TUNINGS = {5: -4.0, 9: 4.0}
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -188,23 +177,6 @@ class Project:
         """Hashes of all recordings that it names, each once."""
         plans = (*self.pads, *(plan for plan in self.others if plan), *self.favourites, *self.recent)
         return tuple(dict.fromkeys(h for plan in plans for h in (plan.own, plan.root) if h))
-
-
-def fresh_project(instrument: Instrument, seed: int, name: str = "My kit") -> Project:
-    """A kit of sixteen made sounds; seeds count up from pad to pad, so two kits differ in all of them."""
-    record = ModelRecord(instrument.info.name, instrument.info.sha256, instrument.info.licence)
-    pads = []
-    for pad, (kind, choke) in enumerate(LAYOUT):
-        played = kind if kind in instrument.kinds else instrument.kinds[pad % len(instrument.kinds)]
-        number = (seed * PADS + pad) % 2**32
-        title = f"{_TITLES.get(played, played.replace('_', ' ').capitalize())} {number}"
-        pads.append(
-            PadPlan(title[:64], played, Request(played, number), tune=_TUNINGS.get(pad, 0.0), choke=choke)
-        )
-    return Project(record, tuple(pads), name=name)
-
-
-_TITLES = {"hat_closed": "Closed hat", "hat_open": "Open hat"}
 
 
 def pattern_of(project: Project) -> Pattern:
