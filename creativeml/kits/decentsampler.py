@@ -27,6 +27,8 @@ from creativeml.kits.xml_text import child, number, parsed, xml_bytes
 SAMPLES = "Samples/"
 SUFFIX = ".dspreset"
 _CHOKE = "choke"
+# No attack, no decay, and a release so long that the end of a note does not cut a stroke short.
+_ENVELOPE = {"attack": "0", "decay": "0", "sustain": "1", "release": "60"}
 
 
 def files(kit: Kit) -> dict[str, bytes]:
@@ -44,7 +46,7 @@ def write(kit: Kit) -> bytes:
 def preset_xml(kit: Kit) -> bytes:
     """The kit as a `.dspreset`."""
     root = ElementTree.Element("DecentSampler", {"minVersion": "1.0.0"})
-    groups = ElementTree.SubElement(root, "groups", {"attack": "0", "release": "0.3", "ampVelTrack": "1"})
+    groups = ElementTree.SubElement(root, "groups", _ENVELOPE)
     names = sample_names(kit)
     for pad in kit.pads:
         group = ElementTree.SubElement(groups, "group", _group(pad))
@@ -87,7 +89,7 @@ def read(files: Mapping[str, bytes], where: str = "kit") -> Reading:
 
 
 def _group(pad: Pad) -> dict[str, str]:
-    about = {"name": pad.name, "volume": f"{pad.gain_db:g}dB", "pan": f"{100 * pad.pan:.6g}"}
+    about = {"name": pad.name, "volume": f"{pad.gain_db:g}dB", "pan": f"{100 * pad.pan:.6g}", "ampVelTrack": "1"}
     if pad.choke:
         tag = f"{_CHOKE}{pad.choke}"
         about |= {"tags": tag, "silencedByTags": tag, "silencingMode": "fast"}
