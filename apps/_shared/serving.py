@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from creativeml.data.folders import printable
 from creativeml.errors import CreativeMLError
+from creativeml.files import sha256_bytes
 
 if TYPE_CHECKING:
     import gradio
@@ -111,7 +112,9 @@ class FileShelf:
         """Write a file, as the newest, and give what an endpoint returns for it; the oldest beyond the limit go."""
         import gradio
 
-        path = self.folder / name
+        # By its content: two people's files of one name do not meet.
+        path = self.folder / sha256_bytes(data)[:16] / name
+        path.parent.mkdir(exist_ok=True)
         # Renamed into place, as somebody may be reading the same file; not flushed to the disk, as it is temporary.
         part = path.with_suffix(".part")
         part.write_bytes(data)
@@ -120,7 +123,10 @@ class FileShelf:
             self._paths[path] = None
             self._paths.move_to_end(path)
             while len(self._paths) > self._limit:
-                self._paths.popitem(last=False)[0].unlink(missing_ok=True)
+                oldest = self._paths.popitem(last=False)[0]
+                oldest.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # another name of the same content may lie there
+                    oldest.parent.rmdir()
         return dict(gradio.FileData(path=str(path), orig_name=name))
 
 

@@ -1,6 +1,6 @@
 // The pattern: a grid to write it, and a clock to play it. Times are the audio clock's own: a timer only looks ahead.
 
-const AHEAD_S = 0.12, LOOK_MS = 25, HIDDEN_AHEAD_S = 1.3; // hidden pages are woken once a second
+const AHEAD_S = 0.3, LOOK_MS = 25, HIDDEN_AHEAD_S = 1.3; // hidden pages are woken once a second
 const USUAL = 100, ACCENT = 127, GHOST = 45;
 
 const patternNow = () => state.project.pattern;
@@ -167,6 +167,7 @@ let drawing = null;
 
 function gridPress(event, cell) {
   const pad = Number(cell.dataset.pad), step = Number(cell.dataset.step), old = stepAt(pad, step);
+  choosePad(pad);
   const fresh = event.shiftKey ? ACCENT : event.altKey ? GHOST : USUAL;
   drawing = { pad, step, y: event.clientY, old, velocity: old ? 0 : fresh, shaped: false, what: `draw ${performance.now()}` };
   if (!old) {
@@ -174,7 +175,6 @@ function gridPress(event, cell) {
     if (!state.playing) strike(pad, fresh);
   }
   moveCell(pad, step);
-  choosePad(pad);
 }
 
 function gridMove(event) {

@@ -19,9 +19,9 @@ from creativeml.files import sha256_bytes
 from creativeml.kits.formats import FORMATS, archive_name, read_kit, write_kit
 from creativeml.kits.kit import FIRST_PAD, Kit
 from creativeml.kits.layout import LAST_KIT_SEED
-from creativeml.kits.midi import midi_bytes
+from creativeml.kits.midi import write_midi
 from creativeml.kits.naming import safe_name
-from creativeml.kits.play import play_pattern
+from creativeml.kits.play import render_wav
 from creativeml.kits.project import (
     MOST_TAKES,
     PROJECT,
@@ -242,7 +242,7 @@ class Server:
         """The pattern of a project as a MIDI file: channel 10, 480 ticks a quarter."""
         with serving.shown_errors():
             found = self._project(project)
-            return self._shelf.place(f"{safe_name(found.name)}.mid", midi_bytes(pattern_of(found), name=found.name))
+            return self._shelf.place(f"{safe_name(found.name)}.mid", write_midi(pattern_of(found), name=found.name))
 
     def play_kit(self, project: dict, bars: int = 2) -> dict:
         """The pattern of a project, played by its kit: a stereo wav.
@@ -258,7 +258,7 @@ class Server:
             pattern = pattern_of(found)
             if not pattern.lines:
                 raise CreativeMLError("the pattern is empty; write some steps first")
-            data = play_pattern(self._rendered(found), pattern, repeats=bars)
+            data = render_wav(pattern, self._rendered(found), bars)
             return self._shelf.place(f"{safe_name(found.name)}_beat.wav", data)
 
     def pad_file(self, plan: dict) -> dict:

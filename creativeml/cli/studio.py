@@ -1,9 +1,10 @@
-"""`creativeml studio`: open the drum generator in the browser."""
+"""`creativeml studio`: open the studio in the browser."""
 
 from __future__ import annotations
 
 import importlib
 import sys
+from pathlib import Path
 from typing import Any
 
 from creativeml.files import project_folder
@@ -12,21 +13,23 @@ from creativeml.files import project_folder
 def studio(
     *,
     model: str = "drums",
+    projects: Path | None = None,
     host: str = "127.0.0.1",
     port: int | None = None,
     auth: str | None = None,
     browser: bool = True,
 ) -> int:
-    """Open the studio: a page that makes drum sounds, on this machine, without network.
+    """Open the studio: make a drum kit, write a beat, take both into a track. On this machine, without network.
 
     Args:
         model: a bundled model, a folder of a trained one, or user/name on the Hugging Face hub.
+        projects: folder in which kits are kept between two visits; by default the user's data folder.
         host: address to listen on; any other than this machine's own needs --auth.
         port: 1 to 65535; by default the first free one from 7860 on.
-        auth: user:password that the page asks for.
+        auth: user:password that the pages ask for.
         browser: open the page in the browser (--no-browser only prints its address).
     """
-    open_app("drum_generator").serve(model=model, host=host, port=port, auth=auth, browser=browser)
+    open_app("studio").serve(model=model, projects=projects, host=host, port=port, auth=auth, browser=browser)
     return 0
 
 

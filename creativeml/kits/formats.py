@@ -59,8 +59,9 @@ def write_kit(kit: Kit, form: str) -> bytes:
 
 
 def archive_name(kit: Kit, form: str) -> str:
-    """What the archive may be called: `My_Kit.h2drumkit`."""
-    return safe_name(kit.name) + format_named(form).suffix
+    """What the archive may be called: `My_Kit.h2drumkit`, or where the ending says little, `My_Kit_SFZ.zip`."""
+    suffix = format_named(form).suffix
+    return safe_name(kit.name) + (f"_{form.upper()}" if suffix == ".zip" else "") + suffix
 
 
 def save_kit(kit: Kit, form: str, path: str | Path, *, overwrite: bool = False) -> list[Path]:

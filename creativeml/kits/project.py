@@ -183,7 +183,7 @@ def pattern_of(project: Project) -> Pattern:
     """The beat with the notes of the pads."""
     plan = project.pattern
     lines = {FIRST_PAD + pad: line for pad, line in enumerate(plan.lines) if any(line)}
-    return Pattern(lines=lines, steps=plan.steps, tempo=plan.tempo, swing=plan.swing)
+    return Pattern(lines, plan.tempo, plan.swing / 100, plan.steps)
 
 
 def project_from(values: Any, *, where: str = "project") -> Project:

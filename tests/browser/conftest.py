@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -81,17 +82,29 @@ class Studio:
     """`creativeml studio`, or another verb that serves a page, as a user starts it."""
 
     def __init__(
-        self, model: str = MODEL, *, verb: str = "studio", options: Sequence[str] = (), **variables: str
+        self,
+        model: str = MODEL,
+        *,
+        verb: str = "studio",
+        path: str = "/sounds",
+        options: Sequence[str] = (),
+        **variables: str,
     ) -> None:
+        # Where the page lies at its address.
+        self._path = path if verb == "studio" else ""
         program = [sys.executable, "-m", "creativeml", verb, "--no-browser", "--model", model, *options]
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1", **variables}
+        # Nothing of a test stays with the person who runs it.
+        self._projects = tempfile.TemporaryDirectory()
+        own = {"PYTHONUNBUFFERED": "1", "CREATIVEML_PROJECTS": self._projects.name}
+        environment = {**os.environ, **own, **variables}
         # The first free port from 7860 on: what two people on one machine rely on.
         self.process = subprocess.Popen(
             program, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
         )
         self._lines: Queue[str] = Queue()
         threading.Thread(target=self._read, daemon=True).start()
-        self.url = self._wait_for_url()
+        self.base = self._wait_for_base()
+        self.url = self.base + self._path
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -99,7 +112,7 @@ class Studio:
             self._lines.put(line)
         self._lines.put("")
 
-    def _wait_for_url(self) -> str:
+    def _wait_for_base(self) -> str:
         said = ""
         while True:
             try:
@@ -107,13 +120,15 @@ class Studio:
             except Empty:
                 raise AssertionError(f"no address after {START_S} s; the studio said: {said}") from None
             said += line
-            if address := re.search(r"(?:Drum generator|Latent explorer): (http://127\.0\.0\.1:\d+)/", line):
+            if address := re.search(r"(?:creativeml studio|Latent explorer): (http://127\.0\.0\.1:\d+)/", line):
                 return address[1]
             assert line, f"the studio ended before it was up: {said}"
 
     def close(self) -> int:
         self.process.terminate()
-        return self.process.wait(timeout=60)
+        code = self.process.wait(timeout=60)
+        self._projects.cleanup()
+        return code
 
 
 @pytest.fixture(scope="session")
