@@ -24,6 +24,7 @@ VERBS: dict[str, Verb] = {
     "studio": Verb("creativeml.cli.studio:studio", "open the drum generator in the browser"),
     "explore": Verb("creativeml.cli.explore:explore", "open the map of sounds in the browser"),
     "generate": Verb("creativeml.cli.generate:generate", "make drum sounds as wav files"),
+    "kit": Verb("creativeml.cli.kit:kit", "make a drum kit for samplers: wavs, SFZ, DecentSampler, Hydrogen"),
     "resynthesize": Verb("creativeml.cli.resynthesize:resynthesize", "make a drum of your own again, varied, changed"),
     "transfer": Verb("creativeml.cli.transfer:transfer", "play a sound in the style of another"),
     "describe": Verb("creativeml.cli.describe:describe", "measure sounds: brightness, depth, decay time, ..."),

@@ -80,11 +80,9 @@ def save_kit(kit: Kit, form: str, path: str | Path, *, overwrite: bool = False) 
         CreativeMLError: something is there already, or it cannot be written.
     """
     path, chosen = Path(path), format_named(form)
-    packed = path.suffix.lower() in ARCHIVES
-    if not overwrite and path.exists() and (packed or not path.is_dir() or any(path.iterdir())):
-        raise CreativeMLError(f"{path}: is there already; give another --out, or --overwrite to replace it")
+    check_free(path, overwrite=overwrite)
     try:
-        if packed:
+        if path.suffix.lower() in ARCHIVES:
             atomic_write_bytes(path, chosen.write(kit))
             return [path]
         files = chosen.files(kit)
@@ -92,6 +90,13 @@ def save_kit(kit: Kit, form: str, path: str | Path, *, overwrite: bool = False) 
         return [path.joinpath(*PurePosixPath(name).parts) for name in files]
     except OSError as error:
         raise CreativeMLError(f"{path}: cannot be written ({error.strerror or error}); choose another --out") from error
+
+
+def check_free(path: Path, *, overwrite: bool = False) -> None:
+    """Refuse a path where something is already; an empty folder is nothing, and `overwrite` allows all."""
+    taken = path.exists() and (path.suffix.lower() in ARCHIVES or not path.is_dir() or any(path.iterdir()))
+    if taken and not overwrite:
+        raise CreativeMLError(f"{path}: is there already; give another --out, or --overwrite to replace it")
 
 
 def read_kit(

@@ -44,11 +44,15 @@ Make = Callable[[Request], tuple[bytes, SoundRecord]]
 
 @dataclass(frozen=True)
 class Heard:
-    """What is measured of a take: the two softened descriptors in points, and the loudness in LUFS."""
+    """What is measured of a take: the two softened descriptors in points, and the loudness in LUFS.
+
+    `quick` is the hardness by its fast face, which takes a fifteenth of the time and is right to a point or two.
+    """
 
     brightness: float
     hardness: float
     loudness: float
+    quick: float
 
     def below(self, other: Heard, points: float) -> bool:
         """Whether both descriptors are at least so many points below those of another."""
@@ -145,11 +149,20 @@ def remade(instrument: Instrument, record: SoundRecord, shaping: Shaping, name: 
 
 def measured(take: Take) -> Heard:
     """What is measured of a take."""
+    brightness, quick = _quickly(take)
     with threads(1):
-        sound = torch.from_numpy(take.samples)[None]
-        values = describe(sound, take.sample_rate, SOFTENED)
-    loudness = integrated_loudness(take.samples, take.sample_rate)
-    return Heard(float(values["brightness"]), float(values["hardness"]), loudness)
+        hardness = float(describe(_sound(take), take.sample_rate, ("hardness",))["hardness"])
+    return Heard(brightness, hardness, integrated_loudness(take.samples, take.sample_rate), quick)
+
+
+def _quickly(take: Take) -> tuple[float, float]:
+    with threads(1):
+        values = describe(_sound(take), take.sample_rate, SOFTENED, smooth=True)
+    return float(values["brightness"]), float(values["hardness"])
+
+
+def _sound(take: Take) -> torch.Tensor:
+    return torch.from_numpy(take.samples)[None]
 
 
 def _check_takes(takes: int) -> None:
@@ -195,17 +208,17 @@ def _filtered(
         if shaping.cutoff_hz and cutoff >= shaping.cutoff_hz:
             continue
         take = _take(made, name, replace(shaping, cutoff_hz=round(cutoff, 1)))
+        brightness, quick = _quickly(take)
+        if brightness > above.brightness - least or quick > above.quick - _LEAST_DROP:
+            continue
         heard = measured(take)
-        if heard.below(best[1], 0.0):
-            best = take, heard
-        if heard.brightness <= above.brightness - least and heard.hardness <= above.hardness - _LEAST_DROP:
+        if heard.below(above, _LEAST_DROP):
             return take, heard
+        best = (take, heard) if heard.below(best[1], 0.0) else best
     return best
 
 
-def _turned_down(
-    made: tuple[bytes, SoundRecord | None], take: Take, heard: Heard, most: float
-) -> tuple[Take, Heard | None]:
+def _turned_down(made: tuple[bytes, SoundRecord | None], take: Take, heard: Heard, most: float) -> tuple[Take, Heard]:
     """A take that is no louder than `most` LUFS."""
     over = heard.loudness - most
     if not math.isfinite(over) or over <= 0:
@@ -213,7 +226,7 @@ def _turned_down(
     # Up to a hundredth: a number that a person can read says it in full.
     gain = max(-120.0, round(take.shaping.gain_db - math.ceil(over * 100) / 100, 2))
     turned = _take(made, take.name, replace(take.shaping, gain_db=gain))
-    return turned, measured(turned)
+    return turned, replace(heard, loudness=heard.loudness + gain - take.shaping.gain_db)
 
 
 def _no_louder(made: tuple[bytes, SoundRecord], name: str, shaping: Shaping, first: Heard | None) -> Take:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from typing import NoReturn
 from xml.etree import ElementTree
 from xml.parsers import expat
 
@@ -49,7 +50,7 @@ def parsed(data: bytes, where: str) -> ElementTree.Element:
         depth -= 1
         builder.end(name.split(":")[-1])
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object) -> NoReturn:
         raise CreativeMLError(f"{where}: defines a document type, which a kit has no use for; it is refused")
 
     parser.StartElementHandler, parser.EndElementHandler = start, end
