@@ -202,7 +202,8 @@ def _unzipped(data: bytes, counted: _Counted) -> dict[str, bytes]:
 def _untarred(data: bytes, counted: _Counted) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     # As a stream: its headers are counted too, however many there are.
-    with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream, tarfile.open(fileobj=_Metered(stream, counted)) as bundle:
+    metered = _Metered(gzip.GzipFile(fileobj=io.BytesIO(data)), counted)
+    with tarfile.open(fileobj=metered) as bundle:
         for entry in bundle:
             counted.begin(entry.name, files)
             if entry.isdir():
@@ -211,6 +212,9 @@ def _untarred(data: bytes, counted: _Counted) -> dict[str, bytes]:
             if content is None or entry.issparse():
                 raise CreativeMLError(f"{counted.name}: holds a link or device, {entry.name[:80]!r}; it is refused")
             files[PurePosixPath(entry.name).as_posix()] = content.read()
+    # To the end: there is the checksum of everything.
+    while metered.read(_BLOCK):
+        pass
     return files
 
 

@@ -136,7 +136,8 @@ def read_midi(data: bytes, where: str = "pattern.mid") -> Pattern:
         struck = [(tick * 4 / division, e[1], e[2]) for tick, kind, e in events if kind & 0xF0 == 0x90 and e[2]]
     tempo = next((int.from_bytes(e[2:5], "big") for _, kind, e in events if kind == 0xFF and e[1] == 0x51), 500_000)
     told = next((t for t in (_told(e) for _, kind, e in events if kind == 0xFF and e[1] == 0x01) if t), {})
-    struck = [(time, note, velocity) for time, note, velocity in struck if round(time) < LENGTHS[-1]]
+    # The last off-beat may swing by half a step.
+    struck = [(time, note, velocity) for time, note, velocity in struck if time < LENGTHS[-1] - 0.25]
     if not struck:
         raise CreativeMLError(f"{where}: has no stroke in its first two bars")
     return _pattern(struck, 60e6 / max(tempo, 1), told)

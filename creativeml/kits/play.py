@@ -112,8 +112,8 @@ def render_wav(pattern: Pattern, kit: Kit, repeats: int = 1, *, tail: bool = Tru
 
 
 def onset(pattern: Pattern, steps: float, sample_rate: int) -> int:
-    """The sample at which a time in steps (sixteenths) lies."""
-    return round(steps * 15.0 / pattern.tempo_bpm * sample_rate)
+    """The sample at which a time in steps (sixteenths) lies: the nearest one, of two the later."""
+    return math.floor(steps * 15.0 / pattern.tempo_bpm * sample_rate + 0.5)
 
 
 def _choked(strokes: list[Played], groups: list[int], sample_rate: int, loop: int) -> list[Played]:

@@ -29,8 +29,9 @@ _SEMITONES = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 _LEVELS = ("control", "global", "master", "group", "region")
 _OPCODE = re.compile(r"(\w{1,64})=(.*)")
 _MOST_DEFINED = 256
+_KEYS = {"lokey": "0", "hikey": "127", "pitch_keycenter": "60"}
 _UNDERSTOOD = {
-    "sample", "key", "lokey", "hikey", "pitch_keycenter", "lovel", "hivel", "seq_length", "seq_position", "lorand",
+    "sample", "lokey", "hikey", "pitch_keycenter", "lovel", "hivel", "seq_length", "seq_position", "lorand",
     "hirand", "volume", "pan", "group", "off_by", "off_mode", "loop_mode", "group_label", "region_label",
     "default_path", "master_label", "global_label", "amp_veltrack", "amp_velcurve_1", "amp_velcurve_127", "polyphony",
 }  # fmt: skip
@@ -108,6 +109,9 @@ def _pad(note: int, regions: list[dict[str, str]], folder: PurePosixPath, sample
         struck.append(Struck(min(low, high), high, take, order, _number(region, "volume", 0.0)))
     first = regions[-1]
     name = first.get("group_label") or first.get("region_label") or PurePosixPath(first["sample"]).stem
+    told = samples.pad_entry(note)
+    # Characters that SFZ has no way to write.
+    name = told.name if told is not None and _one_line(told.name) == name else name
     gain = max(s.gain_db for s in struck)
     kept = min(6.0, max(-60.0, gain))
     if kept != gain:
@@ -176,7 +180,10 @@ def _opcodes(content: str) -> dict[str, str]:
                 found[key] = opcode.group(2)
             elif key:
                 found[key] += word
-    return {key: value.strip() for key, value in found.items()}
+    found = {key: value.strip() for key, value in found.items()}
+    # `key` stands for these three, and so overrides those of the headers above.
+    key = found.pop("key", "")
+    return {**dict.fromkeys(_KEYS, key), **found} if key else found
 
 
 def _uncommented(text: str) -> str:
@@ -193,7 +200,7 @@ def _note_of(region: dict[str, str], samples: Samples) -> int | None:
     """The note at which a region sounds as recorded, or the lowest that it has; None if it has none."""
     if region["sample"].startswith("*"):
         raise CreativeMLError(f"{samples.where}: plays {region['sample'][:20]!r}, a wave that is not a sample")
-    low, high, centre = (_key(region.get(k, region.get("key", o))) for k, o in _KEYS)
+    low, high, centre = (_key(region.get(key, otherwise)) for key, otherwise in _KEYS.items())
     if low is None or high is None or low > high or high < 0:
         samples.note(f"{region['sample'][:60]}: is played on no note, it is left out")
         return None
@@ -202,9 +209,6 @@ def _note_of(region: dict[str, str], samples: Samples) -> int | None:
     if low != high:
         samples.note(f"{region['sample'][:60]}: was played on notes {low} to {high}, now on {note}")
     return note
-
-
-_KEYS = (("lokey", "0"), ("hikey", "127"), ("pitch_keycenter", "60"))
 
 
 def _key(text: str) -> int | None:
