@@ -58,9 +58,11 @@ def build(server: Server, links: Sequence[dict[str, Any]]) -> gradio.Blocks:
             setup=json.dumps(page_setup(server.info, links)),
             elem_id="studio-kit",
         )
-        for name in ("fresh", "sounds", "layers", "export_kit", "play_kit", "pad_file", "own", "open_file"):
+        for name in ("fresh", "sounds", "pad_file", "own"):
             api(getattr(server, name), api_name=name, concurrency_id="model", concurrency_limit=1)
-        # Measuring and looking for a recording in the model take longer, and let no pad wait.
+        # What takes longer lets no pad wait: its sounds are still made one at a time, between those of others.
+        for name in ("layers", "export_kit", "play_kit", "open_file"):
+            api(getattr(server, name), api_name=name, concurrency_id="files", concurrency_limit=1)
         for name in ("measure", "region"):
             api(getattr(server, name), api_name=name, concurrency_id="measure", concurrency_limit=1)
         api(server.like, api_name="like", concurrency_id="like", concurrency_limit=1)

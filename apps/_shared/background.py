@@ -7,7 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from threading import Condition, Thread
+from threading import Condition, Lock, Thread
 from typing import Generic, TypeVar
 
 from creativeml.errors import CreativeMLError
@@ -33,10 +33,12 @@ class InBackground(Generic[T]):
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
         self._made: Future[T] = Future()
+        self._begun = Lock()
 
     def start(self) -> None:
-        """Begin to make it."""
-        Thread(target=self._run, daemon=True).start()
+        """Begin to make it; once, however often this is called."""
+        if self._begun.acquire(blocking=False):
+            Thread(target=self._run, daemon=True).start()
 
     def get(self) -> T:
         """The thing, as soon as it is there. Raises what kept it from being made."""

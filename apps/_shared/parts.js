@@ -18,7 +18,17 @@ function hideError() {
   find(".dg-error").hidden = true;
 }
 
+// All pages share one choice of dark or light; where none was made, the system's holds.
+const THEME = "creativeml.theme";
+let themeRead = false;
+
 function showTheme() {
+  try {
+    const chosen = themeRead ? null : localStorage.getItem(THEME);
+    if (chosen) state.dark = chosen === "dark";
+    else if (state.dark !== null) localStorage.setItem(THEME, state.dark ? "dark" : "light");
+  } catch { /* a private window */ }
+  themeRead = true;
   if (state.dark !== null) document.body.classList.toggle("dark", state.dark);
 }
 

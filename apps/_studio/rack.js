@@ -75,7 +75,7 @@ function takeAt(plan, velocity) {
   return layer.takes[turn % layer.takes.length];
 }
 
-// The level of a strike: as a host plays it: 127 as it is, half of that 6 dB softer.
+// The level of a strike, as hosts play it: 127 as it is, half of that 6 dB softer.
 const levelOf = (velocity) => velocity / 127;
 
 class Rack {
@@ -85,8 +85,8 @@ class Rack {
 
   get context() { return deck.open(); }
 
-  // `when` is in the context's seconds; 0 is at once.
-  strike(pad, velocity = 100, when = 0) {
+  // `when` is in the context's seconds; 0 is at once. What is planned can be taken back.
+  strike(pad, velocity = 100, when = 0, planned = false) {
     const plan = padAt(pad);
     const take = takeAt(plan, velocity);
     if (!take) return null;
@@ -96,7 +96,7 @@ class Rack {
     const rate = 2 ** (plan.tune / 12);
     ring.buffer = take.buffer;
     ring.playbackRate.value = rate;
-    gain.gain.setValueAtTime(levelOf(velocity) * 10 ** (plan.gain_db / 20), at);
+    gain.gain.value = levelOf(velocity) * 10 ** (plan.gain_db / 20);
     pan.pan.value = plan.pan;
     let after = take.buffer.duration / rate;
     let last = ring;
@@ -110,7 +110,7 @@ class Rack {
       last = ring.connect(fall);
     }
     last.connect(gain).connect(pan).connect(deck.master);
-    const voice = { pad, choke: plan.choke, ring, gain, at, until: at + after, take };
+    const voice = { pad, choke: plan.choke, ring, gain, at, planned, until: at + after, silenced: Infinity };
     ring.onended = () => this.voices.delete(voice);
     ring.start(when ? at : 0);
     ring.stop(at + after + 0.01);
@@ -122,8 +122,26 @@ class Rack {
   silence(which, at) {
     for (const voice of this.voices) {
       if (voice.at > at || !which(voice)) continue;
+      if (voice.silenced <= at) continue;
+      voice.silenced = at;
+      voice.gain.gain.cancelScheduledValues(0);
       voice.gain.gain.setTargetAtTime(0, at, 0.003);
       voice.ring.stop(at + 0.03);
+    }
+  }
+
+  // Takes back what is planned after a time, and lets ring what it would have silenced.
+  forget(after) {
+    for (const voice of this.voices) {
+      if (voice.planned && voice.at > after) {
+        voice.ring.stop();
+        voice.ring.disconnect();
+        this.voices.delete(voice);
+      } else if (voice.silenced !== Infinity && voice.silenced > after) {
+        voice.silenced = Infinity;
+        voice.gain.gain.cancelScheduledValues(0);
+        voice.ring.stop(voice.until + 0.01);
+      }
     }
   }
 

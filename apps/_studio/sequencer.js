@@ -1,6 +1,8 @@
 // The pattern: a grid to write it, and a clock to play it. Times are the audio clock's own: a timer only looks ahead.
 
-const AHEAD_S = 0.3, LOOK_MS = 25, HIDDEN_AHEAD_S = 1.3; // hidden pages are woken once a second
+// So far ahead that a busy machine, and a page that is hidden and woken once a second, loses no beat. What is changed
+// is heard at once all the same: then what was planned is taken back (`replan`).
+const AHEAD_S = 1.3, LOOK_MS = 50, SOON_S = 0.03;
 const USUAL = 100, ACCENT = 127, GHOST = 45;
 
 const patternNow = () => state.project.pattern;
@@ -39,7 +41,7 @@ function stop() {
 // Hands to the audio clock all steps that begin soon. A tempo that changes takes effect at the next step.
 function look() {
   const context = rack.context, pattern = patternNow();
-  const until = context.currentTime + (document.hidden ? HIDDEN_AHEAD_S : AHEAD_S);
+  const until = context.currentTime + AHEAD_S;
   for (;;) {
     const step = clock.next % pattern.steps;
     // `start` is where the first step of this round lies.
@@ -49,12 +51,27 @@ function look() {
     if (when >= context.currentTime - 0.02) {
       for (let pad = 0; pad < PADS; pad++) {
         const velocity = stepAt(pad, step);
-        if (velocity) rack.strike(pad, velocity, Math.max(when, context.currentTime));
+        if (velocity) rack.strike(pad, velocity, Math.max(when, context.currentTime), true);
       }
       clock.shown.push({ step, when });
     }
     clock.next += 1;
     if (clock.next % pattern.steps === 0) clock.start += timeOfStep(pattern.steps, pattern);
+  }
+}
+
+// Takes back what is planned and has not begun, for `look` to plan it anew.
+function replan() {
+  if (!state.playing) return;
+  const soon = rack.context.currentTime + SOON_S, pattern = patternNow();
+  rack.forget(soon);
+  clock.shown = clock.shown.filter(({ when }) => when <= soon);
+  while (clock.next > 0) {
+    const before = clock.next - 1, wraps = clock.next % pattern.steps === 0;
+    const start = clock.start - (wraps ? timeOfStep(pattern.steps, pattern) : 0);
+    if (start + timeOfStep(before % pattern.steps, pattern) <= soon) break;
+    clock.next = before;
+    clock.start = start;
   }
 }
 
@@ -71,21 +88,20 @@ function follow() {
   requestAnimationFrame(follow);
 }
 
-// When the tempo or the swing changes, the step that comes next stays where it is.
-function retime(fields) {
-  if (!state.playing) return changePattern(fields, Object.keys(fields)[0]);
+// When the tempo, the swing or the length changes, the step that comes next stays where it is.
+function retime(fields, what = "") {
+  replan();
   const before = patternNow(), step = clock.next % before.steps;
   const due = clock.start + timeOfStep(step, before);
-  changePattern(fields, Object.keys(fields)[0]);
-  clock.start = due - timeOfStep(step, patternNow());
+  const after = { ...before, ...fields };
+  clock.next = step % after.steps;
+  clock.start = due - timeOfStep(clock.next, after);
+  change({ ...state.project, pattern: after }, what, true);
 }
 
 function setSteps(steps) {
   const lines = patternNow().lines.map((line) => Array.from({ length: steps }, (_, n) => line[n % line.length] || 0));
-  const at = clock.next % patternNow().steps;
-  changePattern({ steps, lines });
-  clock.next = at % steps;
-  buildGrid();
+  retime({ steps, lines });
 }
 
 // ---- the grid ----
@@ -232,5 +248,5 @@ function takePreset(name) {
     const pad = state.project.pads.findIndex((plan) => plan.kind === kind);
     if (pad >= 0) lines[pad] = line;
   }
-  changePattern({ steps: preset.steps, tempo: preset.tempo, lines });
+  retime({ steps: preset.steps, tempo: preset.tempo, lines });
 }

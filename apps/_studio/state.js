@@ -41,8 +41,9 @@ function recall() {
 // ---- changes ----
 
 // A changed copy of the project becomes the project. Changes with the same `what` in a row, as of a slider that is being
-// moved, are undone at once.
-function change(next, what = "") {
+// moved, are undone at once. `planned` says that the sequencer has been told already.
+function change(next, what = "", planned = false) {
+  if (!planned) replan();
   if (!what || state.what !== what) {
     state.past.push(state.project);
     if (state.past.length > MOST_UNDO) state.past.shift();
@@ -50,6 +51,7 @@ function change(next, what = "") {
   state.what = what;
   state.future = [];
   state.project = next;
+  if (state.playing) look();
   save();
   showAll();
 }
@@ -68,8 +70,10 @@ function changePattern(fields, what = "") {
 
 function travel(from, to) {
   if (!from.length) return;
+  replan();
   to.push(state.project);
   state.project = from.pop();
+  if (state.playing) look();
   state.what = "";
   save();
   showAll();

@@ -89,7 +89,7 @@ element.addEventListener("input", ({ target }) => {
   if (!state.project) return;
   const slider = target.closest(".st-slider"), mixer = target.closest(".st-mixer");
   if (target.matches(".dg-volume-range")) { state.volume = Number(target.value); deck.setVolume(state.volume); remember(); }
-  else if (target.matches(".st-swing")) retime({ swing: Number(target.value) });
+  else if (target.matches(".st-swing")) retime({ swing: Number(target.value) }, "swing");
   else if (target.closest(".st-amount")) target.nextSibling.textContent = `${Math.round(target.value * 100)} %`;
   else if (slider) {
     const plan = padAt(state.chosen), control = setup.controls.find((c) => c.name === slider.dataset.control);

@@ -52,8 +52,8 @@ def kit(
         name: of the kit.
         author: of the kit.
         licence: of its sounds; they are yours.
-        from_: a kit in any of the formats, or a kit.json without its sounds, which are then made again; the flags of
-            what to make are then not looked at.
+        from_: a kit in any of the formats, a project of the studio, or a kit.json without its sounds, which are then
+            made again; the flags of what to make are then not looked at.
         overwrite: replace what is there.
         json: print the result as JSON instead of words.
     """
@@ -121,9 +121,12 @@ def _read(path: Path, model: str) -> tuple[Kit, tuple[str, ...]]:
     """The kit of a file; of a kit.json whose sounds are not beside it, made again."""
     from creativeml.kits.formats import read_kit
     from creativeml.kits.layout import remake_kit
+    from creativeml.kits.project import SUFFIX
     from creativeml.kits.provenance import read_kit_json
     from creativeml.synthesis.generate import load
 
+    if path.suffix.lower() == SUFFIX:
+        return _of_project(path, model)
     if path.suffix.lower() != ".json":
         return read_kit(path)
     if not path.is_file():
@@ -133,6 +136,21 @@ def _read(path: Path, model: str) -> tuple[Kit, tuple[str, ...]]:
         return read_kit(path, form="wav")
     with _progress(len(entry.pads)) as bar:
         return remake_kit(entry, load(model), on_pad=lambda _: bar.update()), ()
+
+
+def _of_project(path: Path, model: str) -> tuple[Kit, tuple[str, ...]]:
+    from creativeml.kits.project import read_project_file
+    from creativeml.kits.rendering import rendered
+    from creativeml.synthesis.generate import load
+
+    if not path.is_file():
+        raise CreativeMLError(f"{path}: there is no such file; check its name")
+    project, recordings = read_project_file(path.read_bytes(), str(path))
+    instrument = load(model)
+    other = project.model.sha256 != instrument.info.sha256
+    notes = (f"the project's sounds are by other weights ('{project.model.name}'), so these differ",) if other else ()
+    with _progress(len(project.pads)) as bar:
+        return rendered(project, instrument, recordings.__getitem__, on_pad=lambda _: bar.update()), notes
 
 
 def _told(made: Kit, files: list[Path], out: Path, form: str, notes: tuple[str, ...]) -> dict:

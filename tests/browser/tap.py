@@ -66,14 +66,15 @@ def recorded(page: Any) -> np.ndarray:
     return np.frombuffer(base64.b64decode(found[1]), np.float32)
 
 
-def onsets(sound: np.ndarray, pattern: np.ndarray, count: int) -> np.ndarray:
-    """Where a sound that is known begins, in samples: the highest peaks of the correlation with its beginning."""
+def onsets(sound: np.ndarray, pattern: np.ndarray) -> np.ndarray:
+    """Where a sound that is known begins, in samples: the peaks of the correlation with its beginning."""
     head = pattern[:2048].astype(np.float64)
     size = 1 << (len(sound) + len(head)).bit_length()
     likeness = np.fft.irfft(np.fft.rfft(sound, size) * np.conj(np.fft.rfft(head, size)), size)[: len(sound)]
+    least = 0.5 * likeness.max()
     found: list[int] = []
-    while len(found) < count:
+    while likeness.max() > least:
         place = int(likeness.argmax())
         found.append(place)
-        likeness[max(0, place - 2048) : place + 2048] = -np.inf
+        likeness[max(0, place - 2048) : place + 2048] = 0
     return np.sort(np.array(found))

@@ -217,7 +217,7 @@ def test_tune_and_decay_of_the_file_are_those_that_are_heard(kit, tmp_path):
     kit.wait_for_timeout(800)
     level = np.sqrt(0.5)  # one channel of a sound in the middle
     length = min(len(heard), len(file), 8000)
-    lag = int(onsets(heard, file, 1)[0])
+    lag = int(onsets(heard, file)[0])
     heard, file = heard[lag : lag + length], level * file[:length]
     error = np.sqrt(np.mean((heard - file[: len(heard)]) ** 2) / np.mean(file**2))
     assert error < 0.2
@@ -276,7 +276,8 @@ def test_steps_are_written_and_played_to_the_sample(kit, tmp_path):
     kit.keyboard.press("Space")
     sound = recorded(kit)
     beat = 60 / 180 * 44100
-    found = onsets(sound, kick, 12)
+    found = onsets(sound, kick)
+    assert len(found) in (19, 20)
     assert np.abs(np.diff(found) - beat).max() <= 44.1  # a millisecond
     # Swing brings every second sixteenth later.
     kit.click(".st-clear")
@@ -289,7 +290,8 @@ def test_steps_are_written_and_played_to_the_sample(kit, tmp_path):
     kit.click(".st-play")
     kit.wait_for_timeout(1000)
     kit.click(".st-play")
-    pair = onsets(recorded(kit), kick, 2)
+    pair = onsets(recorded(kit), kick)
+    assert len(pair) == 2
     assert np.diff(pair)[0] == pytest.approx(0.66 * 2 * 15 / 180 * 44100, abs=44.1)
 
 
