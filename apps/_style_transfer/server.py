@@ -17,6 +17,7 @@ from creativeml.audio.io import read_audio, wav_bytes
 from creativeml.config import from_dict
 from creativeml.errors import CreativeMLError, quoted
 from creativeml.files import sha256_bytes
+from creativeml.memory import give_back
 from creativeml.synthesis.catalog import is_whole
 
 if TYPE_CHECKING:
@@ -134,6 +135,7 @@ class Server:
                 return self._shown(self._sounds.add_file(path, name or "Own sound"))
             finally:
                 path.unlink(missing_ok=True)
+                give_back()
 
     def start(self, content: str, style: str, settings: dict) -> dict:
         """Begin a transfer.
@@ -169,7 +171,7 @@ class Server:
         Returns:
             "id", "content" and "style" as `examples` has them, but their "file" is None if it has gone; "settings",
             "file": a 24-bit wav; "gains": of content and result at each twentieth of a blend; "figures": "style_before"
-            and "style", distances from the style, and "onsets", the F-measure of the content's; "work_s".
+            and "style", distances from the style, "onsets", the F-measure of the content's, and "louder_db"; "work_s".
         """
         with serving.shown_errors():
             made = self._found(result)
@@ -242,7 +244,10 @@ class Server:
 
         played = self._sounds.samples(content, "content")
         given = self._sounds.samples(style, "style")
-        made = perform(job, played, content.sample_rate, given, style.sample_rate, settings)
+        try:
+            made = perform(job, played, content.sample_rate, given, style.sample_rate, settings)
+        finally:
+            give_back()
         words = f"{ascii_word(content.name, 24)}_as_{ascii_word(style.name, 24)}"
         name = f"{words}_{settings.method}{round(100 * settings.strength)}_{key[:4]}.wav"
         result = Result(key, content, style, settings, name, made.gains, made.figures, round(made.seconds, 2))

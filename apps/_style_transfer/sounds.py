@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from _shared.serving import FileShelf
 
-from creativeml.audio.io import AudioFileError, AudioLimits, AudioTooLongError, read_audio, wav_bytes
+from creativeml.audio.io import AudioFileError, AudioLimits, read_audio, wav_bytes
 from creativeml.data.patterns import Pattern, written_patterns
 from creativeml.errors import CreativeMLError
 from creativeml.files import sha256_bytes
@@ -35,7 +35,7 @@ _LIMITS = AudioLimits(
     max_channels=2,
     min_rate_hz=_RATES_HZ[0],
     max_rate_hz=_RATES_HZ[1],
-    max_values=1 << 28,
+    max_values=1 << 26,
 )
 # Name, rhythm, which of its bars, quarters a minute, seed of the choice of recordings.
 LOOPS = (
@@ -116,10 +116,10 @@ class Sounds:
         try:
             audio = read_audio(path, limits=_LIMITS)
             checked_sound("sound", torch.from_numpy(audio.samples), audio.sample_rate)
-        except AudioTooLongError as error:
-            raise CreativeMLError(f"{name}: {error.reason}; cut out the part that you want") from error
         except AudioFileError as error:
-            raise CreativeMLError(f"{name}: {error.reason}; {error.remedy}") from error
+            # Single sounds are what a library wants.
+            remedy = error.remedy.replace("cut it into single sounds", "cut out the part that you want")
+            raise CreativeMLError(f"{name}: {error.reason}; {remedy}") from error
         except CreativeMLError as error:
             raise CreativeMLError(f"{name}: {error}") from error
         samples, notes = audio.samples, ()

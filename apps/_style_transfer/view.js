@@ -52,7 +52,7 @@ const RESULT_FOOT =
   `<div class="st-ab" role="group" aria-label="Compare at the same place">` +
   `<button type="button" data-heard="content" aria-pressed="false" title="Hear the content (A)"><kbd>A</kbd>Content</button>` +
   `<button type="button" data-heard="result" aria-pressed="true" title="Hear the result (B)"><kbd>B</kbd>Result</button></div>` +
-  `<label class="st-blend-label" title="From the content to the result, always as loud"><span>Blend</span><input type="range" class="st-blend" min="0" step="1" aria-label="Blend of content and result"><output></output></label>`;
+  `<label class="st-blend-label" title="From the content to the result"><span>Blend</span><input type="range" class="st-blend" min="0" step="1" aria-label="Blend of content and result"><output></output></label>`;
 
 function showExamples() {
   for (const select of element.querySelectorAll(".st-example")) {

@@ -123,9 +123,12 @@ function resultText({ content, style, settings, work_s: seconds }) {
   return `${content.name} in the style of ${style.name} · ${METHODS[settings.method].title.toLowerCase()} ${shareText(settings.strength)} · made in ${seconds.toFixed(1)} s`;
 }
 
-function figuresText({ style_before: before, style, onsets }) {
+// A result whose peaks stand out more cannot be as loud within full scale.
+function figuresText({ style_before: before, style, onsets, louder_db: louder }) {
   const nearer = before > 0 ? 1 - style / before : 0;
-  return `${nearer >= 0 ? `${shareText(nearer)} nearer to` : `${shareText(-nearer)} farther from`} the style · ${shareText(onsets)} of the hits kept`;
+  const way = `${nearer >= 0 ? `${shareText(nearer)} nearer to` : `${shareText(-nearer)} farther from`} the style`;
+  const level = Math.abs(louder) < 0.5 ? "" : ` · ${Math.abs(louder).toFixed(1)} dB ${louder < 0 ? "softer" : "louder"}`;
+  return `${way} · ${shareText(onsets)} of the hits kept${level}`;
 }
 
 // ---- hearing ----

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from _style_transfer.sounds import BLENDS
 from creativeml.errors import CreativeMLError, quoted
 from creativeml.evaluation.style import onsets_kept, style_distance
 from creativeml.synthesis.catalog import LAST_SEED, is_whole
-from creativeml.synthesis.style_transfer.checks import PEAK, at_rate, check_share
+from creativeml.synthesis.style_transfer.checks import PEAK, at_rate, check_share, loudness
 from creativeml.synthesis.style_transfer.engine import METHODS, Method, transfer
 
 HEARD_S = 20.0
@@ -58,7 +59,8 @@ class Made:
     Attributes:
         samples: `(channels, samples)`, within full scale.
         gains: of content and result at each step of the blend.
-        figures: "style" and "style_before": distances from the style; "onsets": share of the content's that stayed.
+        figures: "style" and "style_before": distances from the style; "onsets": share of the content's that stayed;
+            "louder_db": loudness beside the content's.
         seconds: of work.
     """
 
@@ -135,18 +137,22 @@ def warm_up(job: Job) -> None:
 
 
 def even_gains(content: Tensor, result: Tensor) -> tuple[tuple[float, float], ...]:
-    """Gains of content and result from the one to the other, so that the blend is as loud as either.
+    """Gains of content and result from the one to the other, so that the level goes straight from that of the one to
+    that of the other.
 
-    What they have in common adds up, what they have not does not, so the gains depend on how alike they are. A blend
-    that would exceed full scale is lowered.
+    What they have in common adds up, what they have not does not, so plain shares would sink in between: the gains
+    depend on how alike they are. A blend that would exceed full scale is lowered.
     """
-    power = float((content.square().sum() * result.square().sum()).sqrt())
-    alike = min(1.0, max(0.0, float((content * result).sum()) / power)) if power > 0 else 1.0
+    own, other = (float(sound.double().square().mean().sqrt()) for sound in (content, result))
+    alike = float((content.double() * result).mean()) / max(own * other, 1e-20)
+    alike = min(1.0, max(0.0, alike))
     gains = []
     for step in range(BLENDS + 1):
-        own = 1 - step / BLENDS
-        norm = (own**2 + (1 - own) ** 2 + 2 * own * (1 - own) * alike) ** 0.5
-        pair = own / norm, (1 - own) / norm
+        share = step / BLENDS
+        first, second = (1 - share) * own, share * other
+        power = first**2 + second**2 + 2 * first * second * alike
+        norm = (first + second) / max(power, 1e-20) ** 0.5
+        pair = (1 - share) * norm, share * norm
         peak = float((pair[0] * content + pair[1] * result).abs().max())
         fit = PEAK / peak if peak > 1.0 else 1.0
         gains.append((pair[0] * fit, pair[1] * fit))
@@ -164,4 +170,6 @@ def _figures(content: Tensor, rate: int, style: Tensor, style_rate: int, made: T
     aim = at_rate(style[:, : round(HEARD_S * style_rate)], style_rate, rate)
     before, after = (style_distance(sound[:, :heard], aim, rate) for sound in (content, made))
     kept = onsets_kept(content[:, :heard], made[:, :heard], rate)
-    return {"style_before": before, "style": after, "onsets": kept}
+    levels = [loudness(sound[:, :heard], rate) for sound in (made, content)]
+    louder = levels[0] - levels[1] if all(map(math.isfinite, levels)) else 0.0
+    return {"style_before": before, "style": after, "onsets": kept, "louder_db": louder}

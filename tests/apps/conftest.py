@@ -38,3 +38,8 @@ def background(apps_folder) -> ModuleType:
 @pytest.fixture(scope="session")
 def latent_explorer(apps_folder) -> ModuleType:
     return importlib.import_module("latent_explorer")
+
+
+@pytest.fixture(scope="session")
+def style_transfer(apps_folder) -> ModuleType:
+    return importlib.import_module("style_transfer")
