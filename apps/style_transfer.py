@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from _shared import serving
 from _shared.background import InBackground
-from _style_transfer.server import MAX_HISTORY, PACES, Server
+from _style_transfer.server import MAX_HISTORY, PACES, Server, kept_in
 from _style_transfer.sounds import BLENDS, LICENCE, LONGEST_S, MAX_BYTES_UPLOAD, MAX_UPLOAD, Sounds
 
 from creativeml.errors import CreativeMLError, require
@@ -33,12 +33,13 @@ SCRIPTS = tuple(serving.SHARED / name for name in ("sound.js", "picture.js", "ic
 STYLES = (serving.STYLE, PAGE / "page.css", PAGE / "bar.css")
 
 
-def build(server: Server, info: ModelInfo) -> gradio.Blocks:
+def build(server: Server, info: ModelInfo, links: Sequence[Mapping[str, Any]] = ()) -> gradio.Blocks:
     """The page, not yet served.
 
     Args:
         server: answers it.
         info: of the model that the method *latent* plays.
+        links: to other pages, where it is one of several.
     """
     import gradio
     from gradio.events import api
@@ -48,7 +49,7 @@ def build(server: Server, info: ModelInfo) -> gradio.Blocks:
             html_template=(PAGE / "page.html").read_text(encoding="utf-8"),
             js_on_load="\n".join(p.read_text(encoding="utf-8") for p in SCRIPTS),
             apply_default_css=False,
-            setup=json.dumps(page_setup(info)),
+            setup=json.dumps({**page_setup(info), "pages": list(links)}),
             elem_id="style-transfer",
         )
         # None of these waits for a transfer: that has a worker of its own.
@@ -75,7 +76,7 @@ def page_setup(info: ModelInfo) -> dict[str, Any]:
 
 def prepared(folder: Path, info: ModelInfo) -> tuple[Server, Callable[[], None]]:
     """The server of a page, and what is to be called once it can be reached: it makes the examples."""
-    sounds = Sounds(folder)
+    sounds = Sounds(kept_in(folder))
     examples = InBackground(sounds.add_examples)
     server = Server(examples.get, sounds, folder, info.version)
 

@@ -98,86 +98,52 @@ class FileShelf:
     Args:
         folder: made if missing.
         limit: files kept.
-        max_bytes: of all of them together, though the newest always stays; None for any.
     """
 
-    def __init__(self, folder: Path, limit: int, max_bytes: int | None = None) -> None:
+    def __init__(self, folder: Path, limit: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self._limit, self._max_bytes = limit, max_bytes
-        self._sizes: OrderedDict[Path, int] = OrderedDict()
+        self._limit = limit
+        self._paths: OrderedDict[Path, None] = OrderedDict()
         self._lock = threading.Lock()
 
     def place(self, name: str, data: bytes) -> dict:
         """Write a file, as the newest, and give what an endpoint returns for it; the oldest beyond the limit go."""
+        import gradio
+
         path = self.folder / name
         # Renamed into place, as somebody may be reading the same file; not flushed to the disk, as it is temporary.
         part = path.with_suffix(".part")
         part.write_bytes(data)
         part.replace(path)
         with self._lock:
-            self._sizes[path] = len(data)
-            self._sizes.move_to_end(path)
-            while len(self._sizes) > self._limit or self._too_large():
-                self._sizes.popitem(last=False)[0].unlink(missing_ok=True)
-        return _as_answer(path)
-
-    def find(self, name: str) -> dict | None:
-        """A file that is still there, as the newest from now on."""
-        path = self.folder / name
-        with self._lock:
-            if path not in self._sizes or not path.is_file():
-                return None
-            self._sizes.move_to_end(path)
-        return _as_answer(path)
-
-    def drop(self, name: str) -> None:
-        """Remove a file; one that is not there is no matter."""
-        path = self.folder / name
-        with self._lock:
-            if self._sizes.pop(path, None) is not None:
-                path.unlink(missing_ok=True)
-
-    def _too_large(self) -> bool:
-        return self._max_bytes is not None and len(self._sizes) > 1 and sum(self._sizes.values()) > self._max_bytes
+            self._paths[path] = None
+            self._paths.move_to_end(path)
+            while len(self._paths) > self._limit:
+                self._paths.popitem(last=False)[0].unlink(missing_ok=True)
+        return dict(gradio.FileData(path=str(path), orig_name=name))
 
 
-def _as_answer(path: Path) -> dict:
-    import gradio
+def uploaded(file: Any, folder: Path, ours: Path) -> tuple[Path, str]:
+    """Where an uploaded file lies and what it is called: only what Gradio put into our own folder is touched.
 
-    return dict(gradio.FileData(path=str(path), orig_name=path.name))
+    Args:
+        file: what an endpoint was given for it.
+        folder: that uploads lie in.
+        ours: below it, where no upload lies.
 
-
-@dataclass(frozen=True)
-class Uploads:
-    """What Gradio's own route has taken in: nothing else on this machine can be named by a page.
-
-    Attributes:
-        folder: Gradio's temporary folder.
-        own: folders within it that hold what the server itself wrote.
-        wanted: what is said if something else came.
-        lost: what is said if the file has gone.
+    Raises:
+        CreativeMLError: it is none, or is gone.
     """
-
-    folder: Path
-    own: tuple[Path, ...]
-    wanted: str
-    lost: str
-
-    def find(self, file: Any) -> tuple[Path, str]:
-        """Where an uploaded file lies and what its owner calls it, "" if he has not said.
-
-        Raises:
-            CreativeMLError: what came is no uploaded file, or it has gone.
-        """
-        given = file.get("path") if isinstance(file, dict) else None
-        path = Path(given).resolve() if isinstance(given, str) and 0 < len(given) < 1000 and "\0" not in given else None
-        if path is None or not path.is_relative_to(self.folder) or any(own in path.parents for own in self.own):
-            raise CreativeMLError(self.wanted)
-        if not path.is_file():
-            raise CreativeMLError(self.lost)
-        name = file.get("orig_name")
-        return path, printable(Path(name).name)[-80:] if isinstance(name, str) else ""
+    given = file.get("path") if isinstance(file, dict) else None
+    path = Path(given).resolve() if isinstance(given, str) and 0 < len(given) < 1000 and "\0" not in given else None
+    if path is None or not path.is_relative_to(folder) or ours in path.parents:
+        raise CreativeMLError("give a file; what came is none")
+    if not path.is_file():
+        raise CreativeMLError("the file is no longer there; give it again")
+    name = file.get("orig_name")
+    shown = printable(Path(name).name)[-80:] if isinstance(name, str) else ""
+    return path, shown or path.name
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from _shared import serving
 from _shared.jobs import Job, Jobs
+from _shared.store import FileStore
 
 from _style_transfer.sounds import BIT_DEPTH, BLENDS, LICENCE, Sound, Sounds, ascii_word
 from creativeml.audio.io import read_audio, wav_bytes
@@ -40,7 +41,7 @@ class Result:
         id: of its sounds and settings.
         content, style: what it was made of.
         settings: how.
-        file: name on the shelf.
+        file: name in the store.
         gains: see `work.Made`.
         figures, work_s: see there.
     """
@@ -58,6 +59,11 @@ class Result:
     def title(self) -> str:
         """What people read."""
         return f"{self.content.name} in the style of {self.style.name}"
+
+
+def kept_in(folder: Path) -> Path:
+    """Where in Gradio's temporary folder the server's own files lie, which no upload may name."""
+    return folder.resolve() / "transfer"
 
 
 class Server:
@@ -79,17 +85,10 @@ class Server:
         version: str,
         jobs: Jobs | None = None,
     ) -> None:
-        folder = folder.resolve()
+        self._folder = folder.resolve()
+        self._store = FileStore(kept_in(self._folder) / "results", KEPT_RESULTS, MAX_BYTES)
+        self._blends = FileStore(kept_in(self._folder) / "blends", KEPT_BLENDS, MAX_BYTES)
         self._examples, self._sounds, self._version = examples, sounds, version
-        self._shelf = serving.FileShelf(folder / "results", KEPT_RESULTS, MAX_BYTES)
-        self._blends = serving.FileShelf(folder / "blends", KEPT_BLENDS, MAX_BYTES)
-        own = (self._shelf, self._blends, *sounds.shelves)
-        self._files = serving.Uploads(
-            folder,
-            tuple(shelf.folder for shelf in own),
-            wanted="give a sound file; what came is none",
-            lost="the file is no longer there; add it again",
-        )
         self._jobs = jobs or Jobs()
         self._results: OrderedDict[str, Result] = OrderedDict()
         self._paces = dict(PACES)
@@ -130,9 +129,9 @@ class Server:
             As one of `examples`, of the group "own", with "notes": what was done to it.
         """
         with serving.shown_errors():
-            path, name = self._files.find(file)
+            path, name = serving.uploaded(file, self._folder, kept_in(self._folder))
             try:
-                return self._shown(self._sounds.add_file(path, name or "Own sound"))
+                return self._shown(self._sounds.add_file(path, name))
             finally:
                 path.unlink(missing_ok=True)
                 give_back()
@@ -224,7 +223,7 @@ class Server:
             return False
         with self._lock:
             self._results.pop(made.id, None)
-        self._shelf.drop(made.file)
+        self._store.drop(made.file)
         return True
 
     def warm_up(self) -> None:
@@ -251,7 +250,7 @@ class Server:
         words = f"{ascii_word(content.name, 24)}_as_{ascii_word(style.name, 24)}"
         name = f"{words}_{settings.method}{round(100 * settings.strength)}_{key[:4]}.wav"
         result = Result(key, content, style, settings, name, made.gains, made.figures, round(made.seconds, 2))
-        self._shelf.place(name, self._wav(made.samples, result, len(made.gains) - 1))
+        self._store.place(name, self._wav(made.samples, result, len(made.gains) - 1))
         with self._lock:
             self._results[key] = result
             while len(self._results) > KEPT_RESULTS:
@@ -270,7 +269,7 @@ class Server:
     def _known(self, name: Any) -> Result | None:
         with self._lock:
             made = self._results.get(name) if isinstance(name, str) else None
-        return made if made is not None and self._shelf.find(made.file) is not None else None
+        return made if made is not None and self._store.find(made.file) is not None else None
 
     def _found(self, name: Any) -> Result:
         made = self._known(name)
@@ -279,7 +278,7 @@ class Server:
         return made
 
     def _file(self, made: Result) -> dict:
-        file = self._shelf.find(made.file)
+        file = self._store.find(made.file)
         if file is None:
             raise CreativeMLError("the sound of this result has gone; restore its settings and press Transfer")
         return file

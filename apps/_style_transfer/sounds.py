@@ -10,7 +10,7 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-from _shared.serving import FileShelf
+from _shared.store import FileStore
 
 from creativeml.audio.io import AudioFileError, AudioLimits, read_audio, wav_bytes
 from creativeml.data.patterns import Pattern, written_patterns
@@ -64,7 +64,7 @@ class Sound:
     Attributes:
         id: of its content.
         name: what people read.
-        file: name on its shelf.
+        file: name in its store.
         seconds, sample_rate, channels: of the sound.
         group: "loop" or "texture" of the examples, "own" otherwise.
         notes: what was done to it.
@@ -92,9 +92,9 @@ class Sounds:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.shelves = (
-            FileShelf(folder / "examples", len(LOOPS) + len(TEXTURES)),
-            FileShelf(folder / "sounds", KEPT_SOUNDS, MAX_BYTES),
+        self._stores = (
+            FileStore(folder / "examples", len(LOOPS) + len(TEXTURES)),
+            FileStore(folder / "sounds", KEPT_SOUNDS, MAX_BYTES),
         )
         self._known: OrderedDict[str, Sound] = OrderedDict()
         self._lock = Lock()
@@ -161,7 +161,7 @@ class Sounds:
 
     def file(self, sound: Sound) -> dict | None:
         """The wav as an endpoint returns it, None if it has gone."""
-        return self.shelves[sound.group == "own"].find(sound.file)
+        return self._stores[sound.group == "own"].find(sound.file)
 
     def samples(self, sound: Sound, what: str) -> np.ndarray:
         """`(channels, samples)` float32."""
@@ -183,7 +183,7 @@ class Sounds:
             group=group,
             notes=notes,
         )
-        self.shelves[group == "own"].place(sound.file, data)
+        self._stores[group == "own"].place(sound.file, data)
         with self._lock:
             self._known[sound.id] = sound
             own = [known for known in self._known.values() if known.group == "own"]

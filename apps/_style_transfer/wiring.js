@@ -184,6 +184,7 @@ buildCards();
 buildBar();
 paint(element.firstElementChild, HUES_OF.result);
 showModel();
+if (typeof showPages === "function") showPages();
 showTheme();
 player.setVolume(state.volume);
 find(".dg-volume-range").value = state.volume;

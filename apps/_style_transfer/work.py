@@ -131,7 +131,8 @@ def warm_up(job: Job) -> None:
     """Load what the first transfer would load, so that no musician waits for it."""
     noise = 0.1 * torch.randn(1, 22050, generator=torch.Generator().manual_seed(0))
     noise[:, ::5000] = 0.9
-    for method in METHODS:
+    methods: tuple[Method, ...] = ("texture", "latent", "spectral")
+    for method in methods:
         job.check()
         perform(job, noise.numpy(), 44100, noise.flip(1).numpy(), 44100, Settings(method))
 

@@ -46,21 +46,6 @@ def test_the_shelf_keeps_the_newest(serving, tmp_path):
     assert sorted(p.name for p in shelf.folder.iterdir()) == ["a.wav", "c.wav"]
 
 
-def test_the_shelf_keeps_within_its_bytes(serving, tmp_path):
-    shelf = serving.FileShelf(tmp_path / "shelf", 9, max_bytes=250)
-    for name in "abc":
-        shelf.place(f"{name}.wav", bytes(100))
-    assert sorted(p.name for p in shelf.folder.iterdir()) == ["b.wav", "c.wav"]
-    assert shelf.find("a.wav") is None and shelf.find("b.wav")["orig_name"] == "b.wav"
-    shelf.place("d.wav", bytes(100))  # b was asked for last, so c goes
-    assert sorted(p.name for p in shelf.folder.iterdir()) == ["b.wav", "d.wav"]
-    shelf.place("large.wav", bytes(1000))  # the newest always stays
-    shelf.drop("../shelf/large.wav")
-    assert [p.name for p in shelf.folder.iterdir()] == ["large.wav"]
-    shelf.drop("large.wav")
-    assert not list(shelf.folder.iterdir())
-
-
 def test_errors_for_the_user_reach_the_page(serving):
     with pytest.raises(gradio.Error, match="too loud"), serving.shown_errors():
         raise CreativeMLError("too loud")

@@ -51,13 +51,13 @@ def rain() -> np.ndarray:
 
 @pytest.fixture
 def server(parts, tmp_path):
-    sounds = parts.sounds.Sounds(tmp_path / "up")
+    sounds = parts.sounds.Sounds(parts.server.kept_in(tmp_path / "up"))
     return parts.server.Server(lambda: [], sounds, tmp_path / "up", "1.2.3")
 
 
 def put(server, samples: np.ndarray, rate: int = RATE, name: str = "beat.wav", **options) -> dict:
     """A sound as an upload; samples (n,) or (n, channels)."""
-    target = server._files.folder / "abc123" / name
+    target = server._folder / "abc123" / name
     target.parent.mkdir(exist_ok=True)
     soundfile.write(target, samples, rate, **options)
     return server.add(uploaded(target))
@@ -297,14 +297,14 @@ REFUSED = {
 
 @pytest.mark.parametrize("kind", REFUSED)
 def test_bad_files_get_one_line_and_leave_nothing(server, beat, tmp_path, kind):
-    folder = server._files.folder / "abc123"
+    folder = server._folder / "abc123"
     folder.mkdir()
     path = broken(kind, folder, beat)
     with pytest.raises(gradio.Error, match=f"^.{REFUSED[kind]}") as caught:
         server.add(uploaded(path))
     text = caught.value.message
     assert "\n" not in text and str(folder) not in text and text.count(path.name) == 1
-    assert not path.exists() and not [p for p in server._files.folder.rglob("*") if p.is_file()]
+    assert not path.exists() and not [p for p in server._folder.rglob("*") if p.is_file()]
     put(server, beat)  # it goes on
 
 
@@ -332,7 +332,7 @@ def test_what_is_beyond_full_scale_is_lowered_and_said(server, beat):
     ],
 )
 def test_only_what_was_uploaded_is_opened(server, file):
-    with pytest.raises(gradio.Error, match="give a sound file; what came is none"):
+    with pytest.raises(gradio.Error, match="give a file; what came is none"):
         server.add(file)
 
 
@@ -343,9 +343,9 @@ def test_the_servers_own_files_and_lost_ones_cannot_be_added(server, beat):
     assert Path(sound["file"]["path"]).is_file()
     for way in ("abc123/../../../etc/passwd", "../outside.wav"):
         with pytest.raises(gradio.Error, match="what came is none"):
-            server.add({"path": str(server._files.folder / way)})
-    with pytest.raises(gradio.Error, match="no longer there; add it again"):
-        server.add({"path": str(server._files.folder / "abc123" / "gone.wav")})
+            server.add({"path": str(server._folder / way)})
+    with pytest.raises(gradio.Error, match="no longer there; give it again"):
+        server.add({"path": str(server._folder / "abc123" / "gone.wav")})
 
 
 @pytest.mark.parametrize(
@@ -407,7 +407,9 @@ def test_a_content_without_hits_is_said_by_the_job(server, rain):
 
 def test_a_full_queue_is_said(parts, beat, tmp_path):
     queue = importlib.import_module("_shared.jobs").Jobs(most_waiting=0)
-    server = parts.server.Server(lambda: [], parts.sounds.Sounds(tmp_path / "up"), tmp_path / "up", "1", queue)
+    server = parts.server.Server(
+        lambda: [], parts.sounds.Sounds(parts.server.kept_in(tmp_path / "up")), tmp_path / "up", "1", queue
+    )
     sound = put(server, beat)
     with pytest.raises(gradio.Error, match="busy: 0 wait already; try again"):
         server.start(sound["id"], sound["id"], {})
@@ -474,7 +476,7 @@ def test_a_long_file_leaves_no_memory_behind(server, beat):
     before = held_mb()
     put(server, np.tile(beat, 100), name="long.wav")
     assert held_mb() - before < 40  # its samples alone are 20 MB, and it is held thrice while it is taken in
-    shutil.rmtree(server._files.folder / "abc123")
+    shutil.rmtree(server._folder / "abc123")
 
 
 def test_errors_are_those_of_the_package(parts):

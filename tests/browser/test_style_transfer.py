@@ -325,7 +325,7 @@ def test_everything_has_a_name_and_the_order_is_that_of_the_page(page):
     [
         ("start", ["../../etc/passwd", "x", {}], "no longer there"),
         ("start", [None, {}, []], "settings"),
-        ("add", [{"path": "/etc/passwd"}], "give a sound file"),
+        ("add", [{"path": "/etc/passwd"}], "give a file"),
         ("result", ["nothing"], "has gone"),
         ("download", ["nothing", 1e300], "has gone"),
         ("known", ["x"], "list of up to"),
