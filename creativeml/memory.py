@@ -29,3 +29,15 @@ def keep_large_blocks() -> bool:
     mallopt = ctypes.CDLL(None).mallopt
     settings = ((_M_MMAP_THRESHOLD, _MAX_INT), (_M_TRIM_THRESHOLD, _MAX_INT), (_M_TOP_PAD, 64 << 20))
     return all([mallopt(name, value) == 1 for name, value in settings])
+
+
+def give_back() -> bool:
+    """Return freed memory to the system, also what `keep_large_blocks` has kept: after work that comes rarely.
+
+    Returns:
+        Whether the C library took the wish; others than glibc return memory as they see fit.
+    """
+    if platform.system() != "Linux" or platform.libc_ver()[0] != "glibc":
+        return False
+    ctypes.CDLL(None).malloc_trim(0)
+    return True

@@ -68,21 +68,36 @@ let sharedSpectrum = null;
 
 // Spectrogram of the first `seconds` as an image of columns x rows pixels, top row = highest frequency.
 function spectrogram(samples, sampleRate, seconds, columns, rows) {
-  sharedSpectrum = sharedSpectrum || new Spectrum(PICTURE.fftSize);
   const image = new ImageData(columns, rows);
-  const bin = (hz) => (hz * PICTURE.fftSize) / sampleRate;
-  const edges = Float32Array.from({ length: rows + 1 }, (_, r) => bin(frequencyAt(r / rows)));
+  const levels = new Uint8Array(rows), edges = edgesOf(sampleRate, rows);
   for (let x = 0; x < columns; x++) {
-    const magnitude = sharedSpectrum.at(samples, Math.round(((x + 0.5) / columns) * seconds * sampleRate));
-    for (let r = 0; r < rows; r++) {
-      const db = 20 * Math.log10(peakBetween(magnitude, edges[r], edges[r + 1]) + 1e-9);
-      const level = Math.max(0, Math.min(1, (db - PICTURE.floorDb) / (PICTURE.topDb - PICTURE.floorDb)));
-      const from = 3 * Math.round(255 * level), to = 4 * ((rows - 1 - r) * columns + x);
-      image.data[to] = HEAT[from]; image.data[to + 1] = HEAT[from + 1]; image.data[to + 2] = HEAT[from + 2];
-      image.data[to + 3] = 255;
-    }
+    levels.fill(0);
+    addLevels(levels, samples, Math.round(((x + 0.5) / columns) * seconds * sampleRate), edges);
+    for (let r = 0; r < rows; r++) paintLevel(image, x, rows - 1 - r, levels[r]);
   }
   return image;
+}
+
+// Frequencies between the rows, in bins.
+const edgesOf = (sampleRate, rows) =>
+  Float32Array.from({ length: rows + 1 }, (_, r) => (frequencyAt(r / rows) * PICTURE.fftSize) / sampleRate);
+
+// Raises `levels`, 0 to 255 from lowest frequency to highest, to those of the spectrum around a sample.
+function addLevels(levels, samples, centre, edges) {
+  sharedSpectrum = sharedSpectrum || new Spectrum(PICTURE.fftSize);
+  const magnitude = sharedSpectrum.at(samples, centre);
+  for (let r = 0; r < levels.length; r++) {
+    if (edges[r] > PICTURE.fftSize / 2) return; // beyond what the sample rate can hold
+    const db = 20 * Math.log10(peakBetween(magnitude, edges[r], edges[r + 1]) + 1e-9);
+    const level = Math.round(255 * Math.max(0, Math.min(1, (db - PICTURE.floorDb) / (PICTURE.topDb - PICTURE.floorDb))));
+    if (level > levels[r]) levels[r] = level;
+  }
+}
+
+function paintLevel(image, x, y, level) {
+  const to = 4 * (y * image.width + x);
+  for (let c = 0; c < 3; c++) image.data[to + c] = HEAT[3 * level + c];
+  image.data[to + 3] = 255;
 }
 
 // The strongest bin that a row covers; where rows are finer than bins, the straight line between two bins.
@@ -150,16 +165,84 @@ function drawScale(pen, width, height, wave, seconds, ratio) {
     pen.fillStyle = "rgba(255,255,255,0.62)";
     pen.fillText(text, width - 4 * ratio, y - 6 * ratio); // on the right, where drums have faded
   }
-  const step = seconds > 0.8 ? 0.5 : seconds > 0.4 ? 0.2 : seconds > 0.2 ? 0.1 : 0.05;
+  const usual = seconds > 0.8 ? 0.5 : seconds > 0.4 ? 0.2 : seconds > 0.2 ? 0.1 : 0.05;
+  const step = seconds <= 3 ? usual : [1, 2, 5, 10, 20, 30, 60, 120].find((s) => seconds / s <= 7) || 300;
   pen.textAlign = "center";
   for (let n = 1; n * step < seconds - 1e-6; n++) {
     const x = Math.round(((n * step) / seconds) * width);
     pen.fillStyle = "rgba(255,255,255,0.16)";
     pen.fillRect(x, wave, 1, height - wave);
     pen.fillStyle = "rgba(255,255,255,0.62)";
-    pen.fillText(`${+(n * step).toFixed(2)} s`, x, height - 7 * ratio);
+    pen.fillText(clockText(n * step), x, height - 7 * ratio);
   }
   pen.textAlign = "start";
   pen.fillStyle = "rgba(255,255,255,0.16)";
   pen.fillRect(0, wave, width, 1);
+}
+
+const clockText = (seconds) =>
+  seconds < 60 ? `${+seconds.toFixed(2)} s` : `${Math.floor(seconds / 60)}:${String(Math.round(seconds % 60)).padStart(2, "0")}`;
+
+// ---- sounds of any length ----
+
+const OVERVIEW = { columns: 480, rows: 128, mostFrames: 6, atOnce: 40 };
+
+// What a picture of the first `seconds` needs, of bounded size however long the sound: the range of all channels and the
+// strongest levels of their mean, column by column. Made in pieces, so that the page stays awake; null if `wanted()` has
+// become false meanwhile.
+async function overviewOf(channels, sampleRate, seconds, wanted = () => true) {
+  const { columns, rows, mostFrames, atOnce } = OVERVIEW, length = channels[0].length;
+  const made = { seconds, columns, rows, low: new Float32Array(columns), high: new Float32Array(columns), levels: new Uint8Array(columns * rows) };
+  const edges = edgesOf(sampleRate, rows), half = PICTURE.fftSize / 2;
+  const column = (seconds * sampleRate) / columns, frames = Math.max(1, Math.min(mostFrames, Math.round(column / half)));
+  const mean = new Float32Array(PICTURE.fftSize);
+  for (let x = 0; x < columns; x++) {
+    const from = Math.floor(x * column), to = Math.min(length, Math.max(from + 1, Math.floor((x + 1) * column)));
+    if (from >= length) break;
+    for (const samples of channels) {
+      for (let i = from; i < to; i++) {
+        if (samples[i] < made.low[x]) made.low[x] = samples[i];
+        if (samples[i] > made.high[x]) made.high[x] = samples[i];
+      }
+    }
+    const levels = made.levels.subarray(x * rows, (x + 1) * rows);
+    for (let f = 0; f < frames; f++) {
+      const first = Math.round((x + (f + 0.5) / frames) * column) - half;
+      for (let i = 0; i < mean.length; i++) {
+        const n = first + i;
+        mean[i] = n >= 0 && n < length ? channels.reduce((sum, samples) => sum + samples[n], 0) / channels.length : 0;
+      }
+      addLevels(levels, mean, half, edges);
+    }
+    if (x % atOnce === atOnce - 1) {
+      await new Promise((resolve) => setTimeout(resolve));
+      if (!wanted()) return null;
+    }
+  }
+  return made;
+}
+
+// As `drawSound`, from an overview.
+function drawOverview(canvas, overview, hue) {
+  const ratio = Math.min(2, window.devicePixelRatio || 1);
+  const width = Math.max(40, Math.round(canvas.clientWidth * ratio)), height = Math.max(40, Math.round(canvas.clientHeight * ratio));
+  canvas.width = width; canvas.height = height;
+  const pen = canvas.getContext("2d"), wave = Math.round(height * 0.34), { columns, rows, low, high, levels } = overview;
+  pen.fillStyle = "#0a0b14";
+  pen.fillRect(0, 0, width, height);
+  const small = document.createElement("canvas");
+  small.width = columns; small.height = rows;
+  const image = new ImageData(columns, rows);
+  for (let x = 0; x < columns; x++) for (let r = 0; r < rows; r++) paintLevel(image, x, rows - 1 - r, levels[x * rows + r]);
+  small.getContext("2d").putImageData(image, 0, 0);
+  pen.drawImage(small, 0, wave, width, height - wave);
+  const middle = wave / 2;
+  pen.fillStyle = "rgba(255,255,255,0.10)";
+  pen.fillRect(0, Math.round(middle), width, 1);
+  pen.fillStyle = `hsl(${hue} 85% 66%)`;
+  for (let x = 0; x < columns; x++) {
+    const left = Math.round((x / columns) * width), right = Math.round(((x + 1) / columns) * width);
+    pen.fillRect(left, middle - high[x] * middle, Math.max(1, right - left), Math.max(1, (high[x] - low[x]) * middle));
+  }
+  drawScale(pen, width, height, wave, overview.seconds, ratio);
 }

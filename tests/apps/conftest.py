@@ -43,3 +43,8 @@ def latent_explorer(apps_folder) -> ModuleType:
 @pytest.fixture(scope="session")
 def studio_app(apps_folder) -> ModuleType:
     return importlib.import_module("studio")
+
+
+@pytest.fixture(scope="session")
+def style_transfer(apps_folder) -> ModuleType:
+    return importlib.import_module("style_transfer")

@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from creativeml.files import project_folder
+
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -25,6 +27,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--autoplay-policy=no-user-gesture-required",
+    # A microphone that beeps; pages still have to be allowed to listen.
+    "--use-fake-device-for-media-stream",
 ]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 PLACES = (
@@ -34,6 +38,7 @@ PLACES = (
     "C:/Program Files (x86)/Microsoft/Edge/Application/msedge.exe",
 )
 START_S = 180
+PAGE_NAMES = "Drum generator|Latent explorer|Style transfer"
 # The tests are for the model that is shipped; a developer may let them drive another one.
 MODEL = os.environ.get("CREATIVEML_BROWSER_MODEL", "drums")
 
@@ -79,20 +84,24 @@ def browser() -> Iterator[Any]:
 
 
 class Studio:
-    """`creativeml studio`, or another verb that serves a page, as a user starts it."""
+    """`creativeml studio`, another verb that serves a page, or the script of an app, as a user starts it."""
 
     def __init__(
         self,
         model: str = MODEL,
         *,
         verb: str = "studio",
+        script: str = "",
         path: str = "/sounds",
         options: Sequence[str] = (),
         **variables: str,
     ) -> None:
         # Where the page lies at its address.
-        self._path = path if verb == "studio" else ""
-        program = [sys.executable, "-m", "creativeml", verb, "--no-browser", "--model", model, *options]
+        self._path = path if verb == "studio" and not script else ""
+        how = ["-m", "creativeml", verb, "--model", model]
+        if script:
+            how = [str(project_folder("apps") / f"{script}.py")]
+        program = [sys.executable, *how, "--no-browser", *options]
         # Nothing of a test stays with the person who runs it.
         self._projects = tempfile.TemporaryDirectory()
         own = {"PYTHONUNBUFFERED": "1", "CREATIVEML_PROJECTS": self._projects.name}
@@ -120,7 +129,9 @@ class Studio:
             except Empty:
                 raise AssertionError(f"no address after {START_S} s; the studio said: {said}") from None
             said += line
-            if address := re.search(r"(?:creativeml studio|Latent explorer): (http://127\.0\.0\.1:\d+)/", line):
+            if address := re.search(
+                r"(?:creativeml studio|Latent explorer|Style transfer): (http://127\.0\.0\.1:\d+)/", line
+            ):
                 return address[1]
             assert line, f"the studio ended before it was up: {said}"
 
