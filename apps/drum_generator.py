@@ -96,7 +96,7 @@ class Server:
     def __init__(self, info: ModelInfo, instrument: Callable[[], Instrument], folder: Path) -> None:
         self.info = info
         self._instrument = instrument
-        self._shelf = serving.FileShelf(folder / "sounds", KEPT_FILES)
+        self._shelf = serving.FileShelf(folder / "generator", KEPT_FILES)
         self._made = Made(instrument)
 
     def generate(

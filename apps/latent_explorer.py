@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -41,8 +41,13 @@ SCRIPTS = tuple(serving.SHARED / name for name in ("sound.js", "picture.js", "ic
 STYLES = (serving.STYLE, PAGE / "page.css")
 
 
-def build(server: Server) -> gradio.Blocks:
-    """The page, not yet served."""
+def build(server: Server, links: Sequence[Mapping[str, Any]] = ()) -> gradio.Blocks:
+    """The page, not yet served.
+
+    Args:
+        server: answers it.
+        links: to other pages, where it is one of several.
+    """
     import gradio
     from gradio.events import api
 
@@ -51,7 +56,7 @@ def build(server: Server) -> gradio.Blocks:
             html_template=(PAGE / "page.html").read_text(encoding="utf-8"),
             js_on_load="\n".join([component.script(), *(p.read_text(encoding="utf-8") for p in SCRIPTS)]),
             apply_default_css=False,
-            setup=json.dumps(page_setup(server.info)),
+            setup=json.dumps({**page_setup(server.info), "pages": list(links)}),
             elem_id="latent-explorer",
         )
         # To ask how far it is, and to arrange anew, waits for no sound and lets none wait.
@@ -60,6 +65,11 @@ def build(server: Server) -> gradio.Blocks:
         for name in ("sounds", "walk", "morph", "near", "add", "bundle", "row"):
             api(getattr(server, name), api_name=name, concurrency_id="model", concurrency_limit=1)
     return demo
+
+
+def css() -> str:
+    """Style sheet of the page."""
+    return "\n".join([component.style(), *(path.read_text(encoding="utf-8") for path in STYLES)])
 
 
 def page_setup(info: ModelInfo) -> dict[str, Any]:
@@ -176,9 +186,8 @@ def serve(
     progress = wishes.Progress()
     atlas = InBackground(lambda: gathering(info, sources, progress))
     demo = build(Server(info, atlas.get, progress, folder))
-    css = "\n".join([component.style(), *(path.read_text(encoding="utf-8") for path in STYLES)])
     serving.serve(
-        demo, address, name="Latent explorer", css=css, browser=browser, when_up=atlas.start, max_upload=MAX_UPLOAD
+        demo, address, name="Latent explorer", css=css(), browser=browser, when_up=atlas.start, max_upload=MAX_UPLOAD
     )
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import drum_generator
+import latent_explorer
+import style_transfer
 from _shared import pages, serving
 from _shared.background import InBackground
 from _studio.patterns import presets
@@ -34,7 +36,7 @@ SCRIPTS = tuple(serving.SHARED / name for name in ("sound.js", "picture.js", "ic
     PAGE / name for name in ("state.js", "rack.js", "pads.js", "editor.js", "sequencer.js", "files.js", "wiring.js")
 )
 STYLES = (serving.STYLE, PAGE / "kit.css")
-TITLES = (("/kit", "Kit"), ("/sounds", "Sounds"))
+TITLES = (("/kit", "Kit"), ("/sounds", "Sounds"), ("/explore", "Explore"), ("/transfer", "Transfer"))
 MAX_UPLOAD_BYTES = 64 << 20
 VARIATIONS = 4
 FORMAT_TITLES = {"wav": "WAV (zip)", "sfz": "SFZ", "decentsampler": "DecentSampler", "hydrogen": "Hydrogen"}
@@ -84,16 +86,57 @@ def page_setup(info: ModelInfo, links: Sequence[dict[str, Any]]) -> dict[str, An
     }
 
 
-def studio_pages(info: ModelInfo, instrument: Callable[[], Instrument], folder: Path, store: ProjectStore) -> list[pages.Page]:
-    """All pages, the first one first."""
+def studio_pages(
+    info: ModelInfo,
+    instrument: Callable[[], Instrument],
+    folder: Path,
+    store: ProjectStore,
+    sources: latent_explorer.Sources,
+) -> list[pages.Page]:
+    """All pages, the first one first.
+
+    Args:
+        info: the model.
+        instrument: gives it loaded.
+        folder: for files on their way to the pages.
+        store: of projects.
+        sources: of the map.
+    """
     from _studio.server import Server
 
     server = Server(info, instrument, folder, store)
-    generator = drum_generator.build(info, instrument, folder, pages.links(TITLES, "/sounds"))
+    to = {path: pages.links(TITLES, path) for path, _ in TITLES}
+    explorer = _explorer(info, folder, sources, to["/explore"])
+    transfer, begin = style_transfer.prepared(folder, info)
+    transferring = style_transfer.build(transfer, info, to["/transfer"])
+    _at_first_visit(transferring, begin)
+    generator = drum_generator.build(info, instrument, folder, to["/sounds"])
     return [
-        pages.Page("/kit", build(server, pages.links(TITLES, "/kit")), css_of(STYLES), f"{MAX_UPLOAD_BYTES}b"),
+        pages.Page("/kit", build(server, to["/kit"]), css_of(STYLES), f"{MAX_UPLOAD_BYTES}b"),
         pages.Page("/sounds", generator, css_of(drum_generator.STYLES)),
+        pages.Page("/explore", explorer, latent_explorer.css(), latent_explorer.MAX_UPLOAD),
+        pages.Page("/transfer", transferring, css_of(style_transfer.STYLES), style_transfer.MAX_UPLOAD),
     ]
+
+
+def _explorer(
+    info: ModelInfo, folder: Path, sources: latent_explorer.Sources, links: Sequence[dict[str, Any]]
+) -> gradio.Blocks:
+    from _latent_explorer import wishes
+    from _latent_explorer.server import Server
+
+    progress = wishes.Progress()
+    atlas = InBackground(lambda: latent_explorer.gathering(info, sources, progress))
+    demo = latent_explorer.build(Server(info, atlas.get, progress, folder), links)
+    _at_first_visit(demo, atlas.start)
+    return demo
+
+
+def _at_first_visit(demo: gradio.Blocks, begin: Callable[[], None]) -> None:
+    """Compute for a page once somebody looks at it: until then the kit has the machine for itself."""
+    begun = InBackground(begin)
+    with demo:
+        demo.load(begun.start, api_visibility="private", queue=False, show_progress="hidden")
 
 
 def css_of(paths: Sequence[Path]) -> str:
@@ -104,6 +147,7 @@ def css_of(paths: Sequence[Path]) -> str:
 def serve(
     *,
     model: str = "drums",
+    data: Path | None = None,
     projects: Path | None = None,
     host: str = "127.0.0.1",
     port: int | None = None,
@@ -114,6 +158,7 @@ def serve(
 
     Args:
         model: a bundled model, a folder of a trained one, or user/name on the Hugging Face hub.
+        data: a dataset that `creativeml prepare` made, whose recordings are on the map too.
         projects: folder in which kits are kept between two visits; by default the user's data folder.
         host: address to listen on; any other than this machine's own needs --auth.
         port: 1 to 65535; by default the first free one from 7860 on.
@@ -121,13 +166,14 @@ def serve(
         browser: open the page in the browser (--no-browser only prints its address).
     """
     address = serving.Address(host, port, auth)
+    sources = latent_explorer.Sources(model, data)
     keep_large_blocks()
     info = find_model(model)
     store = ProjectStore(projects or default_store())
     folder = serving.prepare_environment()
     require("gradio", extra="apps")
     instrument = InBackground(lambda: drum_generator.played(model))
-    made = studio_pages(info, instrument.get, folder, store)
+    made = studio_pages(info, instrument.get, folder, store, sources)
     pages.serve_pages(made, address, name="creativeml studio", browser=browser, when_up=instrument.start)
 
 

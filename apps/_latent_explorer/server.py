@@ -25,7 +25,6 @@ from _latent_explorer.wishes import (
     Progress,
     Wish,
 )
-from creativeml.data.folders import printable
 from creativeml.errors import CreativeMLError, quoted
 from creativeml.files import sha256_bytes
 from creativeml.synthesis.catalog import ModelInfo, is_number, is_whole
@@ -60,7 +59,7 @@ class Server:
     def __init__(self, info: ModelInfo, atlas: Callable[[], Atlas], progress: Progress, folder: Path) -> None:
         self.info, self._atlas, self._progress = info, atlas, progress
         self._uploads = folder.resolve()
-        self._shelf = serving.FileShelf(self._uploads / "sounds", KEPT_FILES)
+        self._shelf = serving.FileShelf(self._uploads / "explorer", KEPT_FILES)
         self._rendered = Rendered(info, atlas)
         self._charts: OrderedDict[str, Chart] = OrderedDict()
         self._lock = Lock()
@@ -189,7 +188,7 @@ class Server:
         """
         with serving.shown_errors():
             on = self._chart(chart)
-            path, name = self._uploaded(file)
+            path, name = serving.uploaded(file, self._uploads, "drop it on the map again")
             try:
                 sound, notes = self._atlas().add(path, name)
             except CreativeMLError as error:
@@ -272,18 +271,6 @@ class Server:
         order = np.argsort(distances, kind="stable")[:NEAR]
         near = [{"id": ids[here[n]], "distance": round(float(distances[n]), 2)} for n in order]
         return near, layout.place_among(places[here], distances)
-
-    def _uploaded(self, file: Any) -> tuple[Path, str]:
-        """Where an uploaded file lies and what it is called: only what Gradio put into our own folder is touched."""
-        given = file.get("path") if isinstance(file, dict) else None
-        path = Path(given).resolve() if isinstance(given, str) and 0 < len(given) < 1000 and "\0" not in given else None
-        if path is None or not path.is_relative_to(self._uploads) or self._shelf.folder in path.parents:
-            raise CreativeMLError("drop a sound file on the map; what came is none")
-        if not path.is_file():
-            raise CreativeMLError("the file is no longer there; drop it on the map again")
-        name = file.get("orig_name")
-        shown = printable(Path(name).name)[-80:] if isinstance(name, str) else ""
-        return path, shown or "Own sound"
 
 
 def _point(sound: Sound, place: list[float], group: int | None) -> dict[str, Any]:

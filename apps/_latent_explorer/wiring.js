@@ -148,5 +148,6 @@ showSlots();
 showPath();
 showPad();
 showModel();
+showPages();
 tell("Loading the model …");
 follow();

@@ -130,23 +130,25 @@ class FileShelf:
         return dict(gradio.FileData(path=str(path), orig_name=name))
 
 
-def uploaded(file: Any, folder: Path, ours: Path) -> tuple[Path, str]:
+def uploaded(file: Any, folder: Path, remedy: str = "give it again") -> tuple[Path, str]:
     """Where an uploaded file lies and what it is called: only what Gradio put into our own folder is touched.
+
+    Gradio puts each into a folder of its own there. Files that pages have made lie deeper, and are no uploads.
 
     Args:
         file: what an endpoint was given for it.
         folder: that uploads lie in.
-        ours: below it, where no upload lies.
+        remedy: what to do if it is gone.
 
     Raises:
         CreativeMLError: it is none, or is gone.
     """
     given = file.get("path") if isinstance(file, dict) else None
     path = Path(given).resolve() if isinstance(given, str) and 0 < len(given) < 1000 and "\0" not in given else None
-    if path is None or not path.is_relative_to(folder) or ours in path.parents:
+    if path is None or path.parent.parent != folder:
         raise CreativeMLError("give a file; what came is none")
     if not path.is_file():
-        raise CreativeMLError("the file is no longer there; give it again")
+        raise CreativeMLError(f"the file is no longer there; {remedy}")
     name = file.get("orig_name")
     shown = printable(Path(name).name)[-80:] if isinstance(name, str) else ""
     return path, shown or path.name

@@ -104,7 +104,9 @@ class Finder:
                 sound, note = self._made(found, wish, seed)
             finally:
                 self.stage = ""
-        word = {"similar": f"like {name}", "as": f"{name} as {found.kind.replace('_', ' ')}"}.get(wish, f"{wish} {name}")
+        word = {"similar": f"like {name}", "as": f"{name} as {found.kind.replace('_', ' ')}"}.get(
+            wish, f"{wish} {name}"
+        )
         rate = instrument.sample_rate
         return Like(
             wav_of(_without_silence(sound.numpy(), rate), rate),

@@ -23,9 +23,7 @@ def presets() -> list[dict[str, Any]]:
         number = counts[pattern.style]
         if pattern.steps not in (16, 32):
             continue
-        lines = {
-            INSTEAD.get(name, name): [VELOCITIES[mark] for mark in line] for name, line in pattern.lines.items()
-        }
+        lines = {INSTEAD.get(name, name): [VELOCITIES[mark] for mark in line] for name, line in pattern.lines.items()}
         title = pattern.style.replace("_", " ").capitalize()
         found.append(
             {

@@ -10,9 +10,7 @@ from creativeml.synthesis.generate import Instrument
 _HALVINGS = 7
 
 
-def open_regions(
-    instrument: Instrument, kind: str, controls: Mapping[str, float]
-) -> dict[str, tuple[float, float]]:
+def open_regions(instrument: Instrument, kind: str, controls: Mapping[str, float]) -> dict[str, tuple[float, float]]:
     """Of each control the lowest and the highest value that occurs in recordings of a kind with all else that is asked.
 
     Found by halving: from the value that goes with the others outwards, as far as nothing has to give way.

@@ -57,7 +57,9 @@ class Server:
         store: where projects and recordings are kept.
     """
 
-    def __init__(self, info: ModelInfo, instrument: Callable[[], Instrument], folder: Path, store: ProjectStore) -> None:
+    def __init__(
+        self, info: ModelInfo, instrument: Callable[[], Instrument], folder: Path, store: ProjectStore
+    ) -> None:
         self.info, self._instrument, self._store = info, instrument, store
         self._uploads = folder.resolve()
         self._shelf = serving.FileShelf(self._uploads / "kit", KEPT_FILES)
@@ -345,10 +347,13 @@ class Server:
             return {"file": self._shelf.place(f"{source.own[:24]}.wav", data), "record": {}}
         data, record = self._sounds.record(source.sound)
         note = self._instrument().feasible(source.sound.kind, source.sound.controls).message
-        return {"file": self._shelf.place(record.file, data), "record": {**export.plain_record(to_dict(record)), "note": note}}
+        return {
+            "file": self._shelf.place(record.file, data),
+            "record": {**export.plain_record(to_dict(record)), "note": note},
+        }
 
     def _uploaded(self, file: Any) -> tuple[Path, str]:
-        return serving.uploaded(file, self._uploads, self._shelf.folder)
+        return serving.uploaded(file, self._uploads)
 
 
 def _holds_project(data: bytes, name: str) -> bool:
@@ -360,5 +365,3 @@ def _holds_project(data: bytes, name: str) -> bool:
             return PROJECT in bundle.namelist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
         return False
-
-

@@ -129,7 +129,7 @@ class Server:
             As one of `examples`, of the group "own", with "notes": what was done to it.
         """
         with serving.shown_errors():
-            path, name = serving.uploaded(file, self._folder, kept_in(self._folder))
+            path, name = serving.uploaded(file, self._folder)
             try:
                 return self._shown(self._sounds.add_file(path, name))
             finally:

@@ -184,6 +184,7 @@ buildCards();
 buildBar();
 paint(element.firstElementChild, HUES_OF.result);
 showModel();
+showPages();
 if (typeof showPages === "function") showPages();
 showTheme();
 player.setVolume(state.volume);

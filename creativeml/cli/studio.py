@@ -13,6 +13,7 @@ from creativeml.files import project_folder
 def studio(
     *,
     model: str = "drums",
+    data: Path | None = None,
     projects: Path | None = None,
     host: str = "127.0.0.1",
     port: int | None = None,
@@ -23,13 +24,16 @@ def studio(
 
     Args:
         model: a bundled model, a folder of a trained one, or user/name on the Hugging Face hub.
+        data: a dataset that `creativeml prepare` made, whose recordings are on the map too.
         projects: folder in which kits are kept between two visits; by default the user's data folder.
         host: address to listen on; any other than this machine's own needs --auth.
         port: 1 to 65535; by default the first free one from 7860 on.
         auth: user:password that the pages ask for.
         browser: open the page in the browser (--no-browser only prints its address).
     """
-    open_app("studio").serve(model=model, projects=projects, host=host, port=port, auth=auth, browser=browser)
+    open_app("studio").serve(
+        model=model, data=data, projects=projects, host=host, port=port, auth=auth, browser=browser
+    )
     return 0
 
 

@@ -42,9 +42,7 @@ def fresh_project(instrument: Instrument, seed: int, name: str = "My kit") -> Pr
     return Project(ModelRecord(info.name, info.sha256, info.licence), tuple(pads), name=name)
 
 
-def pad_of(
-    note: int, plan: PadPlan, instrument: Instrument, recording: Recording, make: Make | None = None
-) -> Pad:
+def pad_of(note: int, plan: PadPlan, instrument: Instrument, recording: Recording, make: Make | None = None) -> Pad:
     """One pad with all its layers and takes.
 
     Args:

@@ -98,7 +98,9 @@ class ProjectStore:
         if path.is_file():
             return name
         if self._bytes + len(data) > MOST_STORED:
-            raise CreativeMLError(f"{self.folder}: more than {MOST_STORED >> 30} GiB of recordings; remove old ones there")
+            raise CreativeMLError(
+                f"{self.folder}: more than {MOST_STORED >> 30} GiB of recordings; remove old ones there"
+            )
         try:
             atomic_write_bytes(path, data)
         except OSError as error:

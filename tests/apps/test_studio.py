@@ -148,9 +148,7 @@ def test_a_recording_is_kept_and_made_anew(server, store, instrument):
     near = server.like(found["own"], "as", "kick", 0, "bd_808")
     bright = server.like(found["own"], "brighter", "", 0, "bd_808")
     assert near["distance"] < far["distance"] and near["kind"] == "kick"
-    levels = [
-        server.measure({"own": own})["brightness"] for own in (found["own"], near["own"], bright["own"])
-    ]
+    levels = [server.measure({"own": own})["brightness"] for own in (found["own"], near["own"], bright["own"])]
     assert levels[2] > levels[1] + 1  # hardly any kick as deep is brighter
     assert server.stage() == ""
     one, two = (server.like(found["own"], "similar", "", seed, "bd_808")["own"] for seed in (1, 2))
@@ -197,7 +195,10 @@ def test_a_project_file_holds_its_recordings(server, project, tmp_path, instrume
     (tmp_path / "mine.cmlproject").write_bytes(data)
     opened = elsewhere.open_file(upload(elsewhere, tmp_path / "mine.cmlproject"))
     assert opened["notes"] == []
-    kits = [Path(s.export_kit(p, "hydrogen")["path"]).read_bytes() for s, p in ((server, mine), (elsewhere, opened["project"]))]
+    kits = [
+        Path(s.export_kit(p, "hydrogen")["path"]).read_bytes()
+        for s, p in ((server, mine), (elsewhere, opened["project"]))
+    ]
     assert kits[0] == kits[1]
 
 
@@ -234,18 +235,52 @@ def test_no_foreign_file_is_touched(server, file):
 
 def test_values_of_a_stranger_are_refused_in_a_line(server, project):
     sound = project["pads"][0]["sound"]
-    for sources in (None, [], "x", [{}], [{"sound": sound, "own": "0" * 64}], [{"own": "../x"}], [{"sound": sound}] * 65):
+    for sources in (
+        None,
+        [],
+        "x",
+        [{}],
+        [{"sound": sound, "own": "0" * 64}],
+        [{"own": "../x"}],
+        [{"sound": sound}] * 65,
+    ):
         refused(server.sounds, sources)
-    for wrong in ({"kind": "piano"}, {"seed": -1}, {"seed": 1e40}, {"truncation": float("nan")}, {"controls": {"x": 1}}, {"vary": 2}, {"take": -1}, {"evil": 1}):
+    for wrong in (
+        {"kind": "piano"},
+        {"seed": -1},
+        {"seed": 1e40},
+        {"truncation": float("nan")},
+        {"controls": {"x": 1}},
+        {"vary": 2},
+        {"take": -1},
+        {"evil": 1},
+    ):
         refused(server.sounds, [{"sound": {**sound, **wrong}}])
     for layers, takes in ((0, 1), (9, 1), (True, 1), (1, 5), ("2", 1)):
         refused(server.layers, {"sound": sound}, layers, takes)
     for name in ("", "../x", "0" * 31, None, 7, "G" * 32):
         refused(server.save, name, project)
         refused(server.open, name)
-    for wrong in ({"pads": []}, {"name": ""}, {"name": "x" * 41}, {"format": 2}, {"pattern": {"steps": 17}}, {"favourites": [{}] * 65}, {"others": [None]}):
+    for wrong in (
+        {"pads": []},
+        {"name": ""},
+        {"name": "x" * 41},
+        {"format": 2},
+        {"pattern": {"steps": 17}},
+        {"favourites": [{}] * 65},
+        {"others": [None]},
+    ):
         refused(server.save, NAME, {**project, **wrong})
-    for field, value in (("tune", 25), ("tune", float("nan")), ("decay", 0), ("pan", 2), ("gain_db", 99), ("layers", 9), ("name", "a\nb"), ("own", "x")):
+    for field, value in (
+        ("tune", 25),
+        ("tune", float("nan")),
+        ("decay", 0),
+        ("pan", 2),
+        ("gain_db", 99),
+        ("layers", 9),
+        ("name", "a\nb"),
+        ("own", "x"),
+    ):
         refused(server.pad_file, {**project["pads"][0], field: value})
     for bars in (0, 17, "2", None):
         refused(server.play_kit, {**project, "pattern": pattern_of_kicks(0)}, bars)
