@@ -27,6 +27,7 @@ function buildCards() {
     card.dataset.slot = slot;
     card.innerHTML =
       `<header><kbd>${slot + 1}</kbd><span class="dg-name"></span><span class="dg-length"></span>` +
+      (setup.pages?.length ? `<button type="button" class="dg-icon dg-to-pad" aria-label="Put it on the pad that is chosen in the kit" title="Put it on the pad that is chosen in the kit">${TO_PAD}</button>` : "") +
       `<button type="button" class="dg-icon dg-star" aria-pressed="false">${STAR}</button>` +
       `<a class="dg-icon dg-save">${SAVE}</a></header>` +
       `<p class="dg-card-measures" hidden></p>` +
@@ -141,6 +142,18 @@ function showBusy(busy) {
   find(".dg-generate").classList.toggle("is-busy", busy);
 }
 
+async function onPad(made) {
+  if (!made) return;
+  const { request } = made;
+  try {
+    const number = await toPad({ name: nameOf(request).slice(0, 64), kind: request.kind, sound: { ...forServer(request), vary: 0, take: 0 } });
+    find(".dg-status").textContent = `${nameOf(request)} is on pad ${number} of the kit`;
+    hideError();
+  } catch (error) {
+    showError(error.message, () => onPad(made));
+  }
+}
+
 // ---- wiring ----
 
 function choose(kind) {
@@ -172,6 +185,7 @@ const CLICKS = [
   [".dg-lock", keepSeed],
   [".dg-back", () => step(-1)],
   [".dg-forward", () => step(1)],
+  [".dg-to-pad", (b) => onPad(state.row[b.closest(".dg-card").dataset.slot])],
   [".dg-star", (b) => state.row.length && toggleKept(state.row[b.closest(".dg-card").dataset.slot].request)],
   [".dg-all", (b) => saveZip(state.row.map((s) => s.request), b)],
   [".dg-kept-zip", (b) => saveZip(state.kept, b)],

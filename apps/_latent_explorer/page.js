@@ -268,12 +268,7 @@ async function addFiles(files) {
   for (const file of some) {
     tell(`Adding ${file.name} …`);
     try {
-      const form = new FormData();
-      form.append("files", file);
-      const sent = await fetch(`${apiBase()}/upload`, { method: "POST", body: form });
-      if (!sent.ok) throw new ServerError(sent.status === 413 ? `${file.name} is too large; cut out a single hit.` : `${file.name} was refused (${sent.status}).`);
-      const [path] = await sent.json();
-      const [{ point, near, notes }] = await callServer("add", [state.chart, { path, orig_name: file.name, meta: { _type: "gradio.FileData" } }]);
+      const [{ point, near, notes }] = await callServer("add", [state.chart, await sendFile(file)]);
       if (!map.point(point.id)) map.addPoint(shownAs(point));
       state.added = { id: point.id, near };
       map.select(point.id);

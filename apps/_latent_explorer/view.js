@@ -86,6 +86,7 @@ function showName(point) {
   find(".le-name").textContent = find(".le-name").title = point.label;
   find(".le-length").textContent = "";
   find(".le-star").disabled = false;
+  find(".le-to-pad").disabled = true;
   find(".le-pad").disabled = false;
   showStar();
 }
@@ -102,6 +103,7 @@ function showSound() {
   save.title = `Save ${shown.name}`;
   save.setAttribute("aria-label", save.title);
   find(".le-sound").dataset.key = shown.key;
+  find(".le-to-pad").disabled = false;
   state.span = [0.125, 0.25, 0.5, 0.75, 1].find((s) => s >= shown.seconds) || setup.lengthSamples / setup.sampleRate;
   requestAnimationFrame(() => {
     if (state.shown !== shown) return;

@@ -20,6 +20,8 @@ function build() {
   find(".le-steps").max = setup.maxRow;
   find(".le-star").innerHTML = STAR;
   find(".le-save").innerHTML = SAVE;
+  find(".le-to-pad").innerHTML = TO_PAD;
+  find(".le-to-pad").hidden = !setup.pages?.length;
   find(".dg-volume-range").value = state.volume;
   find(".le-meanings").replaceChildren(...setup.measures.flatMap((m) => {
     const dt = document.createElement("dt"), dd = document.createElement("dd");
@@ -35,6 +37,7 @@ const CLICKS = [
   [".le-add", () => find(".le-file").click()],
   [".le-pad", () => state.shown && play(state.shown.shares)],
   [".le-star", () => toggleKept()],
+  [".le-to-pad", () => state.shown && onPad(state.shown)],
   [".le-near button", (b) => map.select(b.dataset.id)],
   [".le-slot", (b, event) => (event.shiftKey ? fillSlot(b.dataset.slot) : playSlot(b.dataset.slot))],
   [".le-toggle", toggleSlots],
@@ -55,6 +58,16 @@ const CLICKS = [
   [".dg-dismiss", hideError],
   [".dg-theme", () => { state.dark = !document.body.classList.contains("dark"); showTheme(); remember(); setTimeout(repaint); }],
 ];
+
+async function onPad({ label, kind, blob }) {
+  try {
+    const bytes = await blob.arrayBuffer();
+    const number = await toPad({ name: label.slice(0, 40), kind: setup.kinds.includes(kind) ? kind : setup.kinds[0], bytes });
+    tell(`${label} is on pad ${number} of the kit`);
+  } catch (error) {
+    showError(error.message);
+  }
+}
 
 // What has colours of the map in it, after these have changed.
 function repaint() {

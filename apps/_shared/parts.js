@@ -55,3 +55,26 @@ function showPages() {
   }));
   find(".dg-top h1").after(nav);
 }
+
+const TO_PAD = svg('<rect x="3.500" y="9.500" width="17" height="11" rx="2.500"/><path d="M12 2v10.500M8 9l4 4 4-4"/>');
+
+// In the studio: puts a sound on the pad that is chosen on the Kit page. `sound` is a request to the model or null, then
+// `bytes` of a wav are kept as a recording. Gives the number of the pad.
+async function toPad({ name, kind, sound = null, bytes = null }) {
+  const base = new URL("../kit/gradio_api", window.location.href).pathname;
+  const key = `creativeml.studio.${setup.model.sha256.slice(0, 12)}`;
+  let known = {};
+  try { known = JSON.parse(localStorage.getItem(key) || "{}") || {}; } catch { /* unreadable: as if there were none */ }
+  const [project] = known.id ? await callServer("open", [known.id], base) : [null];
+  if (!project) throw new ServerError("There is no kit yet: open the page Kit once.");
+  const pad = known.chosen || 0;
+  let fields = { name, kind, sound, own: "", own_name: "", root: "", origin: "", distance: null, layers: 1, takes: 1 };
+  if (bytes) {
+    const file = new File([bytes], `${name}.wav`, { type: "audio/wav" });
+    const [found] = await callServer("own", [await sendFile(file, base)], base);
+    fields = { ...fields, sound: null, own: found.own, own_name: name };
+  }
+  const pads = project.pads.map((plan, n) => (n === pad ? { ...plan, ...fields, tune: 0, decay: 1 } : plan));
+  await callServer("save", [known.id, { ...project, pads }], base);
+  return pad + 1;
+}

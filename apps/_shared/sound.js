@@ -8,12 +8,13 @@ const apiBase = () => {
 
 class ServerError extends Error {}
 
-// Calls an endpoint by its name; gives the list of its outputs. Throws ServerError with a line for the user.
-async function callServer(name, inputs) {
+// Calls an endpoint by its name; gives the list of its outputs. Throws ServerError with a line for the user. `base` is
+// where the endpoints of another page lie.
+async function callServer(name, inputs, base = apiBase()) {
   const silent = "The page's server does not answer. Is the window where it was started still open?";
   let response;
   try {
-    response = await fetch(`${apiBase()}/call/${name}`, {
+    response = await fetch(`${base}/call/${name}`, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ data: inputs }),
@@ -27,7 +28,7 @@ async function callServer(name, inputs) {
   const { event_id: id } = await response.json();
   let stream;
   try {
-    stream = await fetch(`${apiBase()}/call/${name}/${id}`);
+    stream = await fetch(`${base}/call/${name}/${id}`);
     return await readOutcome(stream);
   } catch (error) {
     if (error instanceof ServerError) throw error;
@@ -59,6 +60,22 @@ async function readOutcome(response) {
       throw new ServerError(reason || "Something went wrong; the window where the server runs says what.");
     }
   }
+}
+
+// A file on its way to the server, as Gradio's own upload route takes it; gives what endpoints know it by.
+async function sendFile(file, base = apiBase()) {
+  const form = new FormData();
+  form.append("files", file, file.name);
+  let response;
+  try {
+    response = await fetch(`${base}/upload`, { method: "POST", body: form });
+  } catch {
+    throw new ServerError("The page's server does not answer. Is the window where it was started still open?");
+  }
+  if (response.status === 413) throw new ServerError(`${file.name}: too large; cut out the part that you want.`);
+  if (!response.ok) throw new ServerError(`${file.name}: the server refused it (${response.status}); try again.`);
+  const [path] = await response.json();
+  return { path, orig_name: file.name, meta: { _type: "gradio.FileData" } };
 }
 
 // Bytes of a file that an endpoint returned.

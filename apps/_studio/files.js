@@ -48,21 +48,10 @@ const saveSound = () => busy(find(".st-wav"), "Writing the sound …", async () 
 
 // ---- in ----
 
-// A file as Gradio's own upload route takes it; what comes back is its name on the server.
-async function sendUp(file) {
+function sendUp(file) {
   const limit = setup.uploadBytes;
   if (file.size > limit) throw new ServerError(`${file.name} has ${Math.ceil(file.size / 1048576)} MB; at most ${Math.floor(limit / 1048576)} MB can be opened here.`);
-  const form = new FormData();
-  form.append("files", file, file.name);
-  let response;
-  try {
-    response = await fetch(`${apiBase()}/upload`, { method: "POST", body: form });
-  } catch {
-    throw new ServerError("The page's server does not answer. Is the window where it was started still open?");
-  }
-  if (!response.ok) throw new ServerError(`${file.name} was refused (${response.status}).`);
-  const [path] = await response.json();
-  return { path, orig_name: file.name };
+  return sendFile(file);
 }
 
 const putOwn = (pad, file) => busy(find(".st-own"), `Reading ${file.name} …`, async () => {

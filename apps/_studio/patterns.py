@@ -9,9 +9,17 @@ from creativeml.data.patterns import written_patterns
 VELOCITIES = {"x": 100, "X": 127, "o": 45, ".": 0}
 INSTEAD = {"shaker": "hat_closed", "kick_low": "kick"}
 TEMPI = {
-    "rock": 116, "half_time": 84, "disco": 118, "house": 124, "bossa_nova": 132, "samba": 104, "hip_hop": 90, "breakbeat": 128,
-    "funk": 104, "reggae": 76, "fill": 110,
-}  # fmt: skip
+    "rock": 116,
+    "half_time": 84,
+    "disco": 118,
+    "house": 124,
+    "bossa_nova": 132,
+    "samba": 104,
+    "funk": 104,
+    "breakbeat": 128,
+    "hip_hop": 90,
+    "reggae": 76,
+}
 USUAL_TEMPO = 110
 
 

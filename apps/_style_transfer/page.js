@@ -128,6 +128,21 @@ async function addFile(role, file) {
   }
   showBusyInput(role, `Reading ${file.name} …`);
   try {
+    const [record] = await callServer("add", [await sendFile(file)]);
+    await put(role, record);
+    hideError();
+  } catch (error) {
+    showError(error.message, () => choose(role, record));
+  }
+}
+
+async function addFile(role, file) {
+  if (file.size > setup.maxBytes) {
+    const size = `${Math.ceil(file.size / 2 ** 20)} MiB, at most ${setup.maxBytes / 2 ** 20} MiB`;
+    return showError(`${file.name}: too large (${size}); cut out the part that you want.`);
+  }
+  showBusyInput(role, `Reading ${file.name} …`);
+  try {
     const form = new FormData();
     form.append("files", file);
     let sent;

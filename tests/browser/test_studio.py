@@ -147,7 +147,8 @@ def test_a_slider_asks_and_the_answer_is_measured(kit):
     row = kit.locator('.st-slider[data-control="brightness"]')
     kit.wait_for_function(
         """() => { const row = document.querySelector('.st-slider[data-control="brightness"]');
-                   return row.classList.contains('is-fixed') && /^\\d+$/.test(row.querySelector('.st-measured').textContent); }"""
+                   const measured = row.querySelector('.st-measured').textContent;
+                   return row.classList.contains('is-fixed') && /^\\d+$/.test(measured); }"""
     )
     asked, measured = (float(row.locator(f".st-{which}").inner_text()) for which in ("asked", "measured"))
     assert before != "170" and abs(asked - measured) < 12
@@ -465,6 +466,52 @@ def test_the_kit_survives_a_reload_and_a_restart_of_the_server(browser, tmp_path
         server.close()
 
 
+# ---- the other pages ----
+
+
+def test_a_sound_of_the_generator_goes_on_a_pad(kit, tmp_path):
+    kit.click(f"{pad(3)} .st-hit")
+    saved(kit)
+    kit.click(".st-nav >> text=Sounds")
+    kit.wait_for_selector(".dg-kind")
+    kit.click('.dg-kind[data-kind="cowbell"]')
+    kit.wait_for_selector('.dg-row[data-made="1"][aria-busy="false"]')
+    file = download(kit, '.dg-card[data-slot="2"] .dg-save', tmp_path)
+    kit.click('.dg-card[data-slot="2"] .dg-to-pad')
+    status(kit, "is on pad 4 of the kit")
+    kit.click(".st-nav >> text=Kit")
+    ready(kit)
+    assert names(kit)[3].startswith("Cowbell") and title(kit) == names(kit)[3]
+    own = samples_of(kit, 3, tmp_path)
+    assert np.array_equal(own, soundfile.read(file, dtype="float32")[0])
+
+
+def test_a_place_on_the_map_goes_on_a_pad(kit, tmp_path):
+    kit.click(f"{pad(4)} .st-hit")
+    saved(kit)
+    kit.click(".st-nav >> text=Explore")
+    kit.wait_for_selector(".le-sound")
+    kit.wait_for_selector('.le-progress[data-gathering=""]', state="attached", timeout=240_000)
+    kit.wait_for_timeout(500)
+    kit.keyboard.press("ArrowRight")
+    kit.wait_for_selector(".le-to-pad:not([disabled])")
+    label = kit.text_content(".le-name")
+    kit.click(".le-to-pad")
+    status(kit, "is on pad 5 of the kit")
+    kit.click(".st-nav >> text=Kit")
+    ready(kit)
+    assert names(kit)[4] == label and kit.locator(".st-like").is_visible()
+
+
+def test_dark_or_light_holds_on_all_pages(kit):
+    dark = kit.evaluate("document.body.classList.contains('dark')")
+    kit.click(".dg-theme")
+    for name, selector in (("Sounds", ".dg-kind"), ("Transfer", ".dg-top"), ("Kit", ".st-pad")):
+        kit.click(f".st-nav >> text={name}")
+        kit.wait_for_selector(selector)
+        assert kit.evaluate("document.body.classList.contains('dark')") is not dark
+
+
 # ---- everybody ----
 
 
@@ -487,7 +534,8 @@ def test_all_is_on_one_screen_and_reachable_on_a_tablet(browser, studio):
     with at_the_kit(browser, studio.base, 820, 1180) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= 820
         small = page.evaluate(
-            """() => [...document.querySelectorAll('.st button, .st select')].filter((b) => b.offsetParent
-                    && b.getBoundingClientRect().height < 24 && !b.matches('.st-switch, .st-line-name, .st-step')).map((b) => b.className)"""
+            """() => [...document.querySelectorAll('.st button, .st select')]
+                     .filter((b) => b.offsetParent && b.getBoundingClientRect().height < 24)
+                     .filter((b) => !b.matches('.st-switch, .st-line-name, .st-step')).map((b) => b.className)"""
         )
         assert small == []
