@@ -192,7 +192,7 @@ function drawEditor(plan, take) {
 }
 
 function showFacts(plan, take) {
-  const facts = [];
+  const facts = isEmpty(plan) ? ["Choose a kind, press T, or drop a recording here"] : [];
   if (take) {
     facts.push(`${take.seconds.toFixed(2)} s`);
     if (plan.own) facts.push(plan.origin ? `made from ${plan.origin}` : "your recording");

@@ -10,6 +10,7 @@ function buildPads() {
     const box = document.createElement("div");
     box.className = "st-pad";
     box.dataset.pad = pad;
+    box.draggable = true;
     box.innerHTML =
       `<button type="button" class="st-hit"><span class="st-pad-icon"></span><span class="st-pad-name"></span><canvas aria-hidden="true"></canvas></button>` +
       `<kbd aria-hidden="true">${LETTERS[pad].toUpperCase()}</kbd><button type="button" class="dg-icon st-lock" aria-pressed="false">${LOCK}</button>`;
@@ -154,6 +155,33 @@ async function exchange(next, says) {
   hideError();
   find(".dg-status").textContent = `${says}. Ctrl+Z brings the old one back.`;
   loadPads();
+}
+
+// ---- moving sounds between pads ----
+
+const EMPTY = {
+  name: "", sound: null, own: "", own_name: "", root: "", origin: "", distance: null, tune: 0, decay: 1, pan: 0, gain_db: 0, choke: 0, locked: false, layers: 1, takes: 1,
+};
+
+const clearPad = () => changePad(state.chosen, EMPTY);
+
+function copyPad() {
+  state.copied = padAt(state.chosen);
+  find(".dg-status").textContent = `Copied ${state.copied.name || "an empty pad"}`;
+}
+
+function pastePad() {
+  if (!state.copied) return;
+  changePad(state.chosen, { ...state.copied, locked: false });
+  loadPads();
+}
+
+// The two change places, and their lines of the pattern with them.
+function swapPads(a, b) {
+  const swapped = (list) => list.map((old, n) => (n === a ? list[b] : n === b ? list[a] : old));
+  const { pads, others, shown: versions, pattern } = state.project;
+  change({ ...state.project, pads: swapped(pads), others: swapped(others), shown: swapped(versions), pattern: { ...pattern, lines: swapped(pattern.lines) } });
+  choosePad(b);
 }
 
 // ---- a MIDI keyboard ----

@@ -123,16 +123,30 @@ element.addEventListener("dblclick", ({ target }) => {
   if (mixer) changePad(state.chosen, { [mixer.field]: mixer.rest });
 });
 
-// ---- files dropped on the page ----
+// ---- pads dragged on pads, files dropped on the page ----
+
+element.addEventListener("dragstart", (event) => {
+  const box = event.target.closest?.(".st-pad");
+  if (!box) return;
+  event.dataTransfer.setData("text/x-pad", box.dataset.pad);
+  event.dataTransfer.effectAllowed = "move";
+});
 
 element.addEventListener("dragover", (event) => {
-  if (![...event.dataTransfer.types].includes("Files")) return;
+  const types = [...event.dataTransfer.types];
+  if (!types.includes("Files") && !types.includes("text/x-pad")) return;
   event.preventDefault();
-  find(".st-drop").hidden = false;
+  find(".st-drop").hidden = !types.includes("Files");
   for (const box of all(".st-pad")) box.classList.toggle("is-target", box.contains(event.target));
 });
 element.addEventListener("dragleave", (event) => { if (!element.contains(event.relatedTarget)) endDrag(); });
-element.addEventListener("drop", (event) => { event.preventDefault(); endDrag(); dropped(event); });
+element.addEventListener("drop", (event) => {
+  event.preventDefault();
+  endDrag();
+  const from = event.dataTransfer.getData("text/x-pad"), box = event.target.closest?.(".st-pad");
+  if (!from) dropped(event);
+  else if (box && box.dataset.pad !== from) swapPads(Number(from), Number(box.dataset.pad));
+});
 
 function endDrag() {
   find(".st-drop").hidden = true;
@@ -142,11 +156,13 @@ function endDrag() {
 // ---- keys ----
 
 const KEYS = {
+  delete: clearPad, backspace: clearPad,
   t: () => another(state.chosen), b: switchVersion, g: toggleFavourite, l: () => toggleLock(state.chosen), n: safely(reroll), "?": () => find(".st-help").showModal(),
 };
 const SAYS = [
   ["Z X C V … 1 2 3 4", "strike the pads; with Shift hard, with Alt soft"], ["Space", "play and stop"], ["T", "another sound on this pad"],
   ["N", "reroll all that are not locked"], ["L", "lock this pad"], ["B", "the other version of this pad"], ["G", "keep this sound"], ["Ctrl Z, Ctrl Shift Z", "undo, redo"],
+  ["Ctrl C, Ctrl V", "copy this pad, put it on the chosen one"], ["Delete", "empty this pad"],
 ];
 
 function onKey(event) {
@@ -155,8 +171,9 @@ function onKey(event) {
   if (!state.project || find(".st-help").open) return;
   if (target.matches?.('input:not([type="range"]), select, textarea')) { if (key === "Enter") target.blur(); return; }
   if (event.ctrlKey || event.metaKey) {
-    if (key.toLowerCase() !== "z" && key.toLowerCase() !== "y") return;
-    (event.shiftKey || key.toLowerCase() === "y" ? redo : undo)();
+    const act = { z: event.shiftKey ? redo : undo, y: redo, c: copyPad, v: pastePad }[key.toLowerCase()];
+    if (!act) return;
+    act();
   } else if (target.closest?.(".st-step") && gridKey(event, target.closest(".st-step"))) {
     return;
   } else if (CODES.includes(event.code)) {

@@ -224,6 +224,25 @@ def test_tune_and_decay_of_the_file_are_those_that_are_heard(kit, tmp_path):
     assert error < 0.2
 
 
+def test_pads_change_places_are_copied_and_emptied(kit):
+    old = names(kit)
+    kit.click(f'.st-step[data-pad="{KICK}"][data-step="0"]')
+    kit.drag_and_drop(f"{pad(KICK)} .st-hit", f"{pad(CRASH)} .st-hit")
+    assert names(kit)[CRASH] == old[KICK] and names(kit)[KICK] == old[CRASH]
+    assert kit.locator(f'.st-line[data-pad="{CRASH}"] .st-step.is-on').count() == 1
+    kit.keyboard.press("Control+c")
+    kit.click(f"{pad(SNARE)} .st-hit")
+    kit.keyboard.press("Control+v")
+    assert names(kit)[SNARE] == old[KICK]
+    kit.keyboard.press("Delete")
+    assert names(kit)[SNARE] == "empty" and "Choose a kind" in kit.text_content(".st-facts")
+    kit.select_option(".st-kind", "clap")
+    kit.wait_for_function("document.querySelector('.st-pad-title').textContent.startsWith('Clap')")
+    for _ in range(4):
+        kit.keyboard.press("Control+z")
+    assert names(kit) == old
+
+
 def test_a_midi_keyboard_plays_the_pads(browser, studio):
     # No machine of a test has one: this stands for the browser's own, and sends what a keyboard sends.
     keyboard = """
@@ -466,6 +485,48 @@ def test_the_kit_survives_a_reload_and_a_restart_of_the_server(browser, tmp_path
         server.close()
 
 
+def test_a_new_user_makes_a_kit_and_a_beat_and_takes_both_away(browser, tmp_path):
+    """The way of somebody who has never seen it: nothing fails, nothing is a dead end."""
+    server = Studio(path="")
+    try:
+        with at_the_kit(browser, server.base) as page:
+            # Eight pads: the first eight, the others are emptied.
+            for number in range(8, 16):
+                page.click(f"{pad(number)} .st-hit")
+                page.keyboard.press("Delete")
+            assert names(page).count("empty") == 8
+            page.click(f"{pad(1)} .st-hit")
+            page.click(".st-dice")
+            page.click(f"{pad(7)} .st-hit")
+            page.set_input_files(
+                ".st-own-file", STARTER / "perc" / sorted(p.name for p in (STARTER / "perc").iterdir())[0]
+            )
+            status(page, "is on pad 8")
+            page.select_option(".st-preset", "funk_1")
+            page.fill(".st-tempo", "98")
+            page.fill(".st-name", "First kit")
+            page.keyboard.press("Enter")
+            page.click('.st-step[data-pad="7"][data-step="14"]')
+            page.keyboard.press("Space")
+            page.wait_for_selector(".st-step.is-now")
+            page.keyboard.press("Space")
+            page.select_option(".st-format", "hydrogen")
+            path = download(page, ".st-export", tmp_path)
+            assert path.name == "First_kit.h2drumkit"
+            assert len(read_kit(path.read_bytes(), path.name).kit.pads) == 8
+            saved(page)
+            old, count = names(page), page.locator(".st-step.is-on").count()
+            page.reload()
+            page.wait_for_selector('[data-ready="8"]')
+            assert names(page) == old and page.locator(".st-step.is-on").count() == count
+            page.set_input_files(".st-file", path)
+            status(page, "Opened First_kit.h2drumkit")
+            assert [name for name in names(page) if name != "empty"] == [name for name in old if name != "empty"]
+            assert page.locator(".dg-error").is_hidden()
+    finally:
+        server.close()
+
+
 # ---- the other pages ----
 
 
@@ -492,8 +553,8 @@ def test_a_place_on_the_map_goes_on_a_pad(kit, tmp_path):
     kit.click(".st-nav >> text=Explore")
     kit.wait_for_selector(".le-sound")
     kit.wait_for_selector('.le-progress[data-gathering=""]', state="attached", timeout=240_000)
-    kit.wait_for_timeout(500)
-    kit.keyboard.press("ArrowRight")
+    kit.wait_for_function("document.querySelector('.le-map').map?.point('snare:3')", timeout=120_000)
+    kit.evaluate("document.querySelector('.le-map').map.select('snare:3')")
     kit.wait_for_selector(".le-to-pad:not([disabled])")
     label = kit.text_content(".le-name")
     kit.click(".le-to-pad")
