@@ -32,7 +32,9 @@ FIRST_PAD, PADS = 36, 16
 OWN_LICENCE = "The sounds belong to whoever made this kit"
 """What a kit says of its sounds unless it is told otherwise; the licence of a model is about its weights."""
 
-_RATES = (8_000, 192_000)
+RATES = (8_000, 192_000)
+"""Of a kit, in Hz."""
+
 _TEXTS = {"author": 200, "info": 4_000, "licence": 200, "version": 40}
 
 
@@ -80,6 +82,8 @@ class Take:
     def __post_init__(self) -> None:
         _check_text("a take's name", self.name, MAX_NAME)
         _check_text("a take's source", self.own, 200, empty=True)
+        if self.record is not None:
+            _check_record(self.record)
         object.__setattr__(self, "data", plain_wav(self.data, name=self.name))
 
     @property
@@ -192,7 +196,9 @@ class Kit:
         _check_text("a kit's name", self.name, MAX_NAME)
         for name, most in _TEXTS.items():
             _check_text(f"the kit's {name}", getattr(self, name), most, empty=True, lines=name == "info")
-        _check_whole("the kit's sample rate", self.sample_rate, *_RATES)
+        _check_whole("the kit's sample rate", self.sample_rate, *RATES)
+        for text in (self.model.name, self.model.sha256, self.model.licence) if self.model else ():
+            _check_text("what the kit says of its model", text, 200, empty=True)
         if not 1 <= len(self.pads) <= LOUDEST + 1:
             raise CreativeMLError(f"a kit has 1 to {LOUDEST + 1} pads, not {len(self.pads)}")
         for pad, following in pairwise(self.pads):
@@ -224,6 +230,18 @@ def spans_of(layers: int) -> tuple[tuple[int, int], ...]:
     _check_whole("the number of layers", layers, 1, MAX_LAYERS)
     ends = [round(LOUDEST * i / layers - 0.001) for i in range(layers + 1)]
     return tuple((low + 1, high) for low, high in pairwise(ends))
+
+
+def _check_record(record: SoundRecord) -> None:
+    # A record may come from a file of others; what it says goes into every export.
+    descriptors = {**record.controls, **record.given, **record.measured}
+    for text in (record.file, record.kind, record.sha256, *descriptors):
+        _check_text("a text of a sound's record", text, 200, empty=True)
+    numbers = (record.truncation, record.peak, record.duration_s, record.vary)
+    for mapping in (record.controls, record.given, record.measured):
+        numbers += tuple(mapping.values())
+    for value in numbers:
+        _check_number("a number of a sound's record", value, -1e12, 1e12)
 
 
 def _check_number(name: str, value: float, least: float, most: float) -> None:

@@ -16,13 +16,15 @@ from creativeml.config import ConfigError
 from creativeml.data.recipes.naming import kind_of_name
 from creativeml.errors import CreativeMLError
 from creativeml.files import sha256_bytes
-from creativeml.kits.kit import LOUDEST, MAX_LAYERS, MAX_TAKES, Kit, Layer, Pad, Shaping, Take
+from creativeml.kits.kit import LOUDEST, MAX_LAYERS, MAX_TAKES, RATES, Kit, Layer, Pad, Shaping, Take
 from creativeml.kits.naming import clean_lines, clean_name, safe_name
 from creativeml.kits.provenance import KIT_FILE, KitEntry, PadEntry, TakeEntry, read_kit_json
 from creativeml.kits.wave import wav_of
 
 LIMITS = AudioLimits(max_bytes=64 << 20, max_seconds=60.0, max_channels=8, min_rate_hz=8_000, max_rate_hz=192_000)
 MAX_SOUNDS = 2048
+MAX_SAMPLES = 1 << 27
+"""Of all sounds of a kit together: 50 minutes at 44.1 kHz."""
 
 
 class Reading(NamedTuple):
@@ -53,7 +55,12 @@ class Samples:
     """
 
     def __init__(self, files: Mapping[str, bytes], where: str, sample_rate: int | None = None) -> None:
+        if sample_rate is not None and not RATES[0] <= sample_rate <= RATES[1]:
+            raise CreativeMLError(
+                f"{where}: its sample rate of {sample_rate:.12g} Hz is not from {RATES[0]} to {RATES[1]}"
+            )
         self._files, self.where, self.sample_rate = files, where, sample_rate
+        self._samples_read = 0
         # Kits come from systems that do not tell capitals apart.
         self._spelt = {path.lower(): path for path in files}
         self._takes: dict[str, Take] = {}
@@ -134,7 +141,7 @@ class Samples:
         inside = posixpath.normpath(path.replace("\\", "/"))
         if inside.startswith(("/", "../")) or inside == ".." or ":" in inside.split("/")[0]:
             raise CreativeMLError(f"{self.where}: plays {path[:80]!r}, which lies outside of it; it is refused")
-        found = self._spelt.get(inside.lower())
+        found = inside if inside in self._files else self._spelt.get(inside.lower())
         if found is None:
             raise CreativeMLError(f"{self.where}: plays {path[:80]!r}, which is not in it; add the file")
         return found
@@ -159,6 +166,12 @@ class Samples:
         if len(samples) > 1:
             self.note(f"{path}: {len(samples)} channels, of which the mean is kept")
         mono = samples.mean(0)
+        # Hours of silence fit into a few bytes of FLAC.
+        self._samples_read += round(len(mono) * max(1.0, self.sample_rate / audio.sample_rate))
+        if self._samples_read > MAX_SAMPLES:
+            raise CreativeMLError(
+                f"{self.where}: its sounds are longer than {MAX_SAMPLES} samples together; shorten them"
+            )
         if audio.sample_rate != self.sample_rate:
             self.note(f"{path}: brought from {audio.sample_rate} to {self.sample_rate} Hz")
             mono = resample(mono, audio.sample_rate, self.sample_rate)

@@ -6,6 +6,8 @@ import struct
 import tarfile
 import zipfile
 from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -145,6 +147,21 @@ def test_a_drumkit_of_hydrogen_before_layers_had_components():
     assert [(x.low, x.high) for x in kick.layers] == [(1, 63), (64, 127)] and (hat.note, hat.choke) == (38, 3)
     assert [t.name for t in hat.takes] == ["c", "a"] and (found.kit.name, found.kit.licence) == ("Old", "GPL")
     assert any("Empty: plays no sample" in n for n in found.notes)
+
+
+@pytest.mark.parametrize("name", ["GMRockKit", "TR808EmulationKit"])
+def test_kits_that_come_with_hydrogen(name):
+    folder = Path("/usr/share/hydrogen/data/drumkits") / name
+    if not folder.is_dir():
+        pytest.skip("needs the kits of Hydrogen: apt install hydrogen-data")
+    found = read_kit(folder)
+    space = f"{{{hydrogen.NAMESPACE}}}"
+    instruments = ElementTree.parse(folder / "drumkit.xml").iter(f"{space}instrument")
+    expected = {(int(e.findtext(f"{space}midiOutNote")), e.findtext(f"{space}name")) for e in instruments}
+    assert {(pad.note, pad.name) for pad in found.kit.pads} == expected
+    assert {"kick", "snare", "hat_closed", "hat_open"} <= {pad.kind for pad in found.kit.pads}
+    for form in FORMATS:
+        assert read_kit(write_kit(found.kit, form)).kit == found.kit
 
 
 def test_a_kit_from_one_seed(drums):

@@ -8,7 +8,9 @@ import tarfile
 import time
 import zipfile
 
+import numpy as np
 import pytest
+import soundfile
 
 from creativeml.errors import CreativeMLError
 from creativeml.kits import decentsampler, hydrogen, sfz, wav_files
@@ -160,12 +162,37 @@ def test_sfz_that_means_harm(text, word, kit):
     assert "\n" not in str(caught.value) and time.perf_counter() - before < 5
 
 
+def hurt(pad: dict, name: str, value: object) -> dict:
+    """A pad of kit.json whose first sound's record says something else."""
+    pad = json.loads(json.dumps(pad))
+    pad["layers"][0]["takes"][0]["record"][name] = value
+    return pad
+
+
+def test_hours_of_silence_in_little_files(monkeypatch):
+    # As a whole kit may have 50 minutes, reading so much would take its time here.
+    monkeypatch.setattr("creativeml.kits.samples.MAX_SAMPLES", 10_000_000)
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.zeros(59 * 48000), 48000, format="FLAC")
+    files = {f"{i}.flac": buffer.getvalue() for i in range(128)}
+    text = "".join(f"<region> key={i} sample={i}.flac\n" for i in range(128))
+    with pytest.raises(CreativeMLError, match="longer than"):
+        sfz.read({"a.sfz": text.encode(), **files})
+    many = tarred(*((f"d{i}", b"") for i in range(120)), kind=tarfile.DIRTYPE)
+    refused(many, "more than 40 files", max_files=40)
+
+
 def test_descriptions_that_do_not_fit(kit):
     good = wav_files.files(kit)
     told = json.loads(good["kit.json"])
     for change in (
         {"pads": []},
         {"sample_rate": 1},
+        {"sample_rate": 10**12},
+        {"pads": [hurt(told["pads"][0], "truncation", 1e999)]},
+        {"pads": [hurt(told["pads"][0], "kind", "\ud800")]},
+        {"pads": [hurt(told["pads"][0], "controls", {"\n": 1.0})]},
+        {"model": {"name": "\ud800", "sha256": ""}},
         {"sample_rate": "many"},
         {"format": 9},
         {"name": "../up\n"},

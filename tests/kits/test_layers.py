@@ -28,13 +28,15 @@ def rows(layers: tuple[Layer, ...]) -> list[tuple[float, float, float]]:
     return found
 
 
-@pytest.mark.parametrize("kind", ["kick", "hat_closed", "ride"])
-def test_harder_strokes_are_brighter_harder_and_louder(drums, made, kind):
-    layers = model_layers(drums, Request(kind, 7), kind, 3, make=made)
-    for softer, harder in pairwise(rows(layers)):
+@pytest.mark.parametrize(("kind", "count"), [("kick", 3), ("hat_closed", 2), ("ride", 2)])
+def test_harder_strokes_are_brighter_harder_and_louder(drums, made, kind, count):
+    layers = model_layers(drums, Request(kind, 7), kind, count, make=made)
+    found = rows(layers)
+    for softer, harder in pairwise(found):
         assert all(a < b for a, b in zip(softer, harder, strict=True)), (softer, harder)
     # Hosts play at v / 127: at no velocity does a stroke get quieter than at the one before.
-    levels = [20 * np.log10(level_of(v)) + rows((layer,))[0][2] for layer in layers for v in (layer.low, layer.high)]
+    pairs = [(layer, own[2]) for layer, own in zip(layers, found, strict=True)]
+    levels = [20 * np.log10(level_of(v)) + loudness for layer, loudness in pairs for v in (layer.low, layer.high)]
     assert all(a < b for a, b in pairwise(levels))
     # Of a kick the model knows softer strokes itself.
     assert kind != "kick" or all(not layer.takes[0].shaping.cutoff_hz for layer in layers)
