@@ -101,12 +101,12 @@ class Rack {
     let after = take.buffer.duration / rate;
     let last = ring;
     if (plan.decay < 1) {
-      // Straight down in decibels, 60 of them in this share of the audible length.
-      const fall = context.createGain(), ends = Math.max(0.005, (plan.decay * take.seconds) / rate);
+      // Straight down in decibels, so that the audible length becomes this share of it: as in the files.
+      const fall = context.createGain(), power = (3 * (1 / plan.decay - 1) * rate) / take.seconds; // of ten, a second
+      const ends = Math.min(after, 4.5 / power);
       fall.gain.setValueAtTime(1, at);
-      fall.gain.exponentialRampToValueAtTime(0.001, at + ends);
-      fall.gain.linearRampToValueAtTime(0, at + ends + 0.002);
-      after = Math.min(after, ends + 0.002);
+      fall.gain.exponentialRampToValueAtTime(10 ** (-power * ends), at + ends);
+      after = ends;
       last = ring.connect(fall);
     }
     last.connect(gain).connect(pan).connect(deck.master);

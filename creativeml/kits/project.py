@@ -53,7 +53,7 @@ class PadPlan:
         origin: its name.
         distance: of `own` from it in dB, None if unknown.
         tune: in semitones, -24 to 24.
-        decay: share of its audible length in which it falls by 60 dB; 1 leaves it as it is.
+        decay: share of its audible length that is left of it; 1 leaves it as it is.
         pan: -1 to 1.
         gain_db: -24 to 6.
         choke: group, 0 for none.

@@ -36,8 +36,9 @@ def shaped(
 
     - Softer: two equal low-passes of the first order in a row, each with its -3 dB point at `cutoff_hz`.
     - Tuned: played 2^(semitones / 12) times as fast, so it becomes shorter or longer too (band-limited).
-    - Shorter: times 10^(-3 t / (decay T)) at time t, where T is the time of the last sample that is above -60 dB of
-      the sound's peak; so it has lost 60 dB at decay times T, where it ends. A decay below 0.02 counts as 0.02.
+    - Shorter: times 10^(-3 (1 / decay - 1) t / T) at time t, where T is the time of the last sample that is above
+      -60 dB of the sound's peak: so a sound that falls evenly in dB lasts decay times T, and a decay of nearly 1 hardly
+      changes it. Where that gain has come to -90 dB the sound ends. A decay below 0.02 counts as 0.02.
     - What was tuned or shortened fades out over its last 2 ms, to exactly zero (half a cosine).
 
     A sound that would exceed full scale is turned down to it. With nothing asked for it stays as it is, bit for bit.
@@ -100,10 +101,10 @@ def _tuned(sound: Tensor, sample_rate: int, semitones: float) -> Tensor:
 
 
 def _shortened(sound: Tensor, decay: float) -> Tensor:
-    lasts = decay * audible_samples(sound)
-    kept = max(1, math.ceil(lasts))
-    times = torch.arange(min(kept, len(sound)), dtype=torch.float64)
-    return sound[: len(times)] * 10 ** (-3.0 * times / max(lasts, 1.0))
+    # Powers of ten that it loses in a sample.
+    fall = 3.0 * (1.0 / decay - 1.0) / max(1, audible_samples(sound))
+    times = torch.arange(min(len(sound), max(1, math.ceil(4.5 / fall))), dtype=torch.float64)
+    return sound[: len(times)] * 10 ** (-fall * times)
 
 
 def _faded(sound: Tensor, sample_rate: int) -> Tensor:

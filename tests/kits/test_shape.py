@@ -37,12 +37,17 @@ def test_decay_is_the_formula_that_is_documented(drums):
     lasts = int(torch.nonzero(level > level.max() / 1000)[-1]) + 1
     assert audible_samples(sound) == lasts
     shorter = shaped(sound, RATE, decay=0.4)
-    assert len(shorter) == math.ceil(0.4 * lasts)
-    n = np.arange(len(shorter) - 88)
-    expected = sound.numpy()[: len(n)].astype(np.float64) * 10 ** (-3 * n / (0.4 * lasts))
+    n = np.arange(min(len(shorter) - 88, len(sound)))
+    expected = sound.numpy()[: len(n)].astype(np.float64) * 10 ** (-3 * (1 / 0.4 - 1) * n / lasts)
     assert np.abs(shorter.numpy()[: len(n)] - expected).max() < 1e-6
     assert shorter[-1] == 0
-    assert 0 < len(shaped(sound, RATE, decay=0.0)) < 0.03 * lasts
+    assert 0 < len(shaped(sound, RATE, decay=0.0)) < 0.05 * lasts
+    # Nearly all of it is nearly the same.
+    almost = shaped(sound, RATE, decay=0.999)[: lasts - 100]
+    assert float((almost - sound[: len(almost)]).abs().max()) < 0.01
+    # What falls evenly lasts as long as is said.
+    even = torch.from_numpy(10 ** (-3 * np.arange(RATE) / (0.8 * RATE))).float()
+    assert audible_samples(shaped(even, RATE, decay=0.5)) == pytest.approx(0.4 * RATE, rel=0.01)
 
 
 def test_the_low_pass_is_two_of_the_first_order():
