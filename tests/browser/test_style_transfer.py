@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -265,7 +264,7 @@ def test_what_does_not_act_rests_with_a_reason(page):
     method(page, "latent")
     assert page.is_disabled('.st-slider[data-name="dynamics"] input') and page.is_enabled(".st-seed")
     page.select_option(".st-preset", "Loose in time")
-    assert page.is_enabled(f"{row} input") and page.input_value(f"{row} input") == "0.5"
+    assert page.is_enabled(f"{row} input") and page.input_value(f"{row} input") == "0.2"
     assert page.get_attribute('[data-method="texture"]', "aria-checked") == "true"
 
 
@@ -332,10 +331,7 @@ def test_everything_has_a_name_and_the_order_is_that_of_the_page(page):
     ],
 )
 def test_wrong_values_sent_past_the_page_get_a_clear_error(server, name, data, words):
-    try:
-        event, answer = post(server, name, data)
-    except OSError as refused:  # Gradio itself refuses paths that it has not taken in
-        assert getattr(refused, "code", 0) in (400, 403)
-        return
-    assert event == "error", json.dumps(answer)
-    assert answer is None or words in answer["error"] or "Traceback" not in str(answer)
+    event, answer = post(server, name, data)
+    assert event == "error"
+    # Paths that it has not taken in Gradio refuses itself, before the app is asked, and says no more.
+    assert words in answer["error"] if name != "add" or answer else answer is None
