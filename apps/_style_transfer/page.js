@@ -31,10 +31,10 @@ const PLAIN = { method: "texture", strength: 1, rhythm: 1, timbre: 1, dynamics: 
 const PRESETS = {
   "Woven from it": PLAIN,
   "Half and half": { ...PLAIN, strength: 0.5 },
-  "Loose in time": { ...PLAIN, rhythm: 0.5 },
+  "Loose in time": { ...PLAIN, rhythm: 0.2 },
   "Its swell too": { ...PLAIN, dynamics: 0.6 },
   "Played by the model": { ...PLAIN, method: "latent" },
-  "Layered with it": { ...PLAIN, method: "latent", strength: 0.35 },
+  "Layered with it": { ...PLAIN, method: "latent", strength: 0.5 },
   "Its colour": { ...PLAIN, method: "spectral" },
   "A tint": { ...PLAIN, method: "spectral", strength: 0.5 },
 };

@@ -92,7 +92,8 @@ function showFacts(card, role, sound) {
   const name = card.querySelector(".st-name"), facts = card.querySelector(".st-facts");
   name.textContent = name.title = sound && role !== "result" ? sound.record.name : "";
   const { seconds, sample_rate: rate, channels } = (role !== "result" && sound?.record) || {};
-  facts.textContent = seconds ? `${secondsText(seconds)} · ${rateText(rate)} · ${channels === 2 ? "stereo" : "mono"}` : "";
+  const kind = Object.assign(document.createElement("span"), { className: "st-kind", textContent: ` · ${rateText(rate)} · ${channels === 2 ? "stereo" : "mono"}` });
+  facts.replaceChildren(...(seconds ? [secondsText(seconds), kind] : []));
   const cut = card.querySelector(".st-cut"), span = spanNow();
   if (role === "result") {
     cut.hidden = !sound;

@@ -69,7 +69,7 @@ const CLICKS = [
   [".st-chip-restore", (b) => restore(entryOf(b))],
   [".st-chip-save", (b) => download(entryOf(b).id, entryOf(b).blend, b)],
   [".st-chip-drop", (b) => dropEntry(entryOf(b))],
-  [".dg-about-open", () => find(".dg-about").showModal()],
+  [".dg-about-open", () => { find(".dg-about").showModal(); find(".dg-about").scrollTop = 0; }],
   [".dg-retry", () => { hideError(); if (retry) retry(); }],
   [".dg-dismiss", hideError],
   [".dg-theme", () => { state.dark = !document.body.classList.contains("dark"); showTheme(); remember(); }],

@@ -128,7 +128,7 @@ function figuresText({ style_before: before, style, onsets, louder_db: louder })
   const nearer = before > 0 ? 1 - style / before : 0;
   const way = `${nearer >= 0 ? `${shareText(nearer)} nearer to` : `${shareText(-nearer)} farther from`} the style`;
   const level = Math.abs(louder) < 0.5 ? "" : ` · ${Math.abs(louder).toFixed(1)} dB ${louder < 0 ? "softer" : "louder"}`;
-  return `${way} · ${shareText(onsets)} of the hits kept${level}`;
+  return `${way} · ${shareText(onsets)} of hits kept${level}`;
 }
 
 // ---- hearing ----

@@ -70,7 +70,7 @@ class Made:
     seconds: float
 
 
-class _Watched(TorchFunctionMode):
+class Watched(TorchFunctionMode):
     """Calls back at each function of torch: long computations look up though they know nothing of it."""
 
     def __init__(self, check: Callable[[], None]) -> None:
@@ -80,8 +80,10 @@ class _Watched(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        # Afterwards: a function may be what ends a context, such as one without gradients, and must not be left out.
         self._check()
-        return func(*args, **(kwargs or {}))
+        return result
 
 
 def perform(job: Job, content: np.ndarray, rate: int, style: np.ndarray, style_rate: int, settings: Settings) -> Made:
@@ -105,7 +107,7 @@ def perform(job: Job, content: np.ndarray, rate: int, style: np.ndarray, style_r
         first, share = _STAGES.get(stage, (0.0, _LAST))
         job.report(stage, first + share * done / max(1, total))
 
-    with _Watched(job.check):
+    with torch.enable_grad(), Watched(job.check):
         made = transfer(
             played,
             given,

@@ -187,6 +187,41 @@ def test_the_work_stops_also_where_the_engine_reports_nothing(parts, beat, rain)
     assert set(calls) == {"preparing"}
 
 
+def test_what_is_stopped_leaves_torch_as_it_was(parts):
+    class End(Exception):
+        pass
+
+    ending = []
+
+    def check() -> None:
+        if ending:
+            raise End
+
+    with pytest.raises(End), parts.work.Watched(check), torch.no_grad():
+        ending.append(True)  # the next function is the one that ends the context
+    assert torch.is_grad_enabled()
+
+
+@pytest.mark.parametrize("after", [2, 60, 300, 1200])
+def test_after_a_stop_anywhere_the_next_transfer_works(parts, beat, rain, after):
+    jobs = importlib.import_module("_shared.jobs")
+
+    class Brief(jobs.Job):
+        calls = 0
+
+        def check(self):
+            self.calls += 1
+            if self.calls > after:
+                raise jobs.Stopped
+
+    settings = parts.work.Settings("texture", seed=after)
+    sounds = beat[None, : RATE // 4], RATE, rain[None], RATE
+    with pytest.raises(jobs.Stopped):
+        parts.work.perform(Brief(lambda job: None), *sounds, settings)
+    assert torch.is_grad_enabled()
+    assert parts.work.perform(jobs.Job(lambda job: None), *sounds, settings).samples.shape == (1, RATE // 4)
+
+
 def test_the_paces_are_learnt(server, beat, rain):
     before = server.state()["paces"]["spectral"]
     finished(server, put(server, beat), put(server, rain, name="rain.wav"), SPECTRAL)

@@ -1,4 +1,4 @@
-"""Takes the README's pictures of the pages: `python tests/browser/take_screenshot.py [drum_generator|latent_explorer]`.
+"""Takes the README's pictures of the pages: `python tests/browser/take_screenshot.py [drum_generator]`, or another.
 
 It starts the page with the bundled model as a user does, does what the pictures show, and writes
 apps/screenshots/NAME.png, without a name of all pages. Needs playwright and a Chromium, as the tests here do, and
@@ -78,16 +78,38 @@ def latent_explorer(page: Any) -> None:
     page.wait_for_timeout(700)
 
 
-PAGES: dict[str, tuple[str, Callable[[Any], None]]] = {
-    "drum_generator": ("studio", drum_generator),
-    "latent_explorer": ("explore", latent_explorer),
+def style_transfer(page: Any) -> None:
+    """A beat filtered to the colour of one rain and woven from another, which is heard as a blend."""
+    page.wait_for_selector('.st[data-ready="yes"]', timeout=600_000)
+    for method, content, style in (
+        ("spectral", "House beat", "Rain of hats"),
+        ("latent", "Breakbeat", "House beat"),
+        ("texture", "Funk beat", "Rain of percussion"),
+    ):
+        for role, name in (("content", content), ("style", style)):
+            page.select_option(f'[data-role="{role}"] .st-example', label=name)
+            page.wait_for_selector(f'[data-role="{role}"] .st-name:text-is("{name}")')
+        page.click(f'.st-methods button[data-method="{method}"]')
+        page.click(".st-go")
+        page.wait_for_selector('.st[data-state="idle"]', timeout=600_000)
+    slide(page, ".st-blend", 17)
+    page.wait_for_timeout(3000)
+    page.keyboard.press(" ")
+    page.mouse.move(640, 26)
+    page.wait_for_timeout(1500)
+
+
+PAGES: dict[str, tuple[dict[str, str], Callable[[Any], None]]] = {
+    "drum_generator": ({"verb": "studio"}, drum_generator),
+    "latent_explorer": ({"verb": "explore"}, latent_explorer),
+    "style_transfer": ({"script": "style_transfer"}, style_transfer),
 }
 
 
 def take(name: str) -> None:
     """One picture."""
-    verb, show = PAGES[name]
-    studio = Studio(verb=verb)
+    how, show = PAGES[name]
+    studio = Studio(**how)
     try:
         with sync_playwright() as playwright:
             path = find_chromium(playwright.chromium.executable_path)
