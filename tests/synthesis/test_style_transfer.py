@@ -19,8 +19,8 @@ from creativeml.synthesis.style_transfer.frames import Frames
 from creativeml.synthesis.style_transfer.hits import find_hits
 from creativeml.synthesis.style_transfer.material import Material, sounding
 from creativeml.synthesis.style_transfer.profile import profile_of
-from creativeml.synthesis.style_transfer.spectral import transport
 from creativeml.synthesis.style_transfer.texture import TextureConfig
+from creativeml.synthesis.style_transfer.transport import transport
 
 RATE = 22050
 QUICK = TextureConfig(coarse_steps=2, steps=10)

@@ -101,7 +101,12 @@ def panned(sound: Tensor, content: Tensor, frames: Frames) -> Tensor:
     """Channels `(channels, samples)` with, in each band, the balance that those of the content have just then."""
     if len(sound) == 1:
         return sound
-    power = torch.stack([frames.smoothed(p, 0.2) for p in frames.power(frames.analyse(content))])
-    least = 1e-9 * power.amax()
-    share = ((power + least) / (power + least).mean(0)).sqrt()
+    share = balance(frames.power(frames.analyse(content)), frames)
     return frames.synthesise(frames.analyse(sound) * (frames.spread @ share), sound.shape[-1])
+
+
+def balance(power: Tensor, frames: Frames) -> Tensor:
+    """Factors `(channels, bands, frames)` on amplitudes that give channels alike the balance of those with a power."""
+    slow = torch.stack([frames.smoothed(p, 0.2) for p in power])
+    least = 1e-9 * slow.amax()
+    return ((slow + least) / (slow + least).mean(0)).sqrt()
