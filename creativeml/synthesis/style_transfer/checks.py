@@ -17,7 +17,7 @@ SHORTEST_S = 0.05
 RATES_HZ = (8_000, 192_000)
 PEAK = 10 ** (-0.1 / 20)
 _SILENT = 1e-5
-_MOST_LIMITED = 2.0
+_MOST_LIMITED = 10 ** (3.0 / 20)
 
 
 def check_share(name: str, value: float) -> None:
@@ -80,7 +80,7 @@ def as_loud(made: Tensor, content: Tensor, sample_rate: int) -> Tensor:
     """A sound at the content's loudness, or as near below as full scale allows.
 
     Where either lies below the gate of the meter, root mean squares are compared instead. Peaks that would exceed full
-    scale (the content's peak, if that does) by up to 6 dB are lowered by `limited_`; if by more, all is quieter.
+    scale (the content's peak, if that does) by up to 3 dB are lowered by `limited_`; if by more, all is quieter.
     """
     return make_as_loud_(made.clone(), content, sample_rate)
 

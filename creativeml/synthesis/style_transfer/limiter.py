@@ -6,15 +6,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_REACH_S = 0.01
-"""Before and after a peak, in which the gain falls and rises again: half a period of a kick at 50 Hz."""
+_REACH_S = 0.004
+"""Before and after a peak, in which the gain falls and rises again."""
 _BLOCK_S = 20.0
 
 
 def limited_(sound: Tensor, most: float, sample_rate: int) -> Tensor:
     """A sound without peaks above `most`, in place: a limiter that looks ahead.
 
-    The gain of all channels is what the highest peak within 10 ms asks for, smoothed over as long a time, so it is
+    The gain of all channels is what the highest peak within 4 ms asks for, smoothed over as long a time, so it is
     never higher than that of any sample may be.
 
     Args:

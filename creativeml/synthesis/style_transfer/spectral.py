@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from creativeml.synthesis.style_transfer.downmix import downmix
-from creativeml.synthesis.style_transfer.envelopes import balance
+from creativeml.synthesis.style_transfer.envelopes import balance, ducked
 from creativeml.synthesis.style_transfer.equaliser import Equaliser
 from creativeml.synthesis.style_transfer.frames import LEAST, Frames, to_db, to_gain
 from creativeml.synthesis.style_transfer.hits import find_hits
@@ -27,8 +27,6 @@ _MOST_DB = 24.0
 """By which a band is raised at most: beyond it noise floors would be heard."""
 _LEAST_DB = -60.0
 _STEADY_S = 0.06
-_DUCK_DB = (1.0, 2.0, 3.0, 3.0)
-"""By which the frames before a hit are lowered."""
 
 
 class SpectralTransfer:
@@ -38,7 +36,7 @@ class SpectralTransfer:
     - The shapes of the spectra (32 bands in dB, relative to the level of the frame) get the distribution that those of
       the style have, by optimal transport (`Transport`): a gain for each band and frame on the spectrum with its phases
       as they are, a zero-phase filter, so attacks stay. Between hits gains change slowly (60 ms), at hits at once, and
-      just before a hit the sound is lowered by 3 dB, as a transient shaper does, so that none is drowned.
+      each hit has a little room before it (`ducked`).
     - A band cannot be raised by more than 24 dB; what is missing then, say the treble of a kick, is noise with that
       power.
 
@@ -117,11 +115,8 @@ class SpectralTransfer:
         # Silence stays what it is.
         heard = ((level - self._plain.loudest + SPAN_DB) / 10.0).clamp(0, 1)
         gains = (change + (wanted - after)) * heard
-        ends = [hit // self._frames.hop - self._frames.window // (2 * self._frames.hop) for hit in hits]
-        for end, (back, lowered) in itertools.product(ends, enumerate(reversed(_DUCK_DB))):
-            if 0 <= end - back < gains.shape[1]:
-                gains[:, end - back] -= strength * self._timbre * lowered
-        return gains
+        room = ducked([hit // self._frames.hop for hit in hits], gains.shape[1], self._frames)
+        return gains + strength * self._timbre * room
 
     def _noise(self, samples: int, power: Tensor) -> Tensor:
         """Spectra `(bins, frames)` of noise with a power `(bands, frames)`."""

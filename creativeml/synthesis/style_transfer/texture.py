@@ -12,8 +12,8 @@ from torch import Tensor
 from creativeml.models.transfer.texture_net import LEVEL, TextureNetConfig
 from creativeml.synthesis.style_transfer.chunks import Stretch, stretches
 from creativeml.synthesis.style_transfer.downmix import downmix, downmix_of
-from creativeml.synthesis.style_transfer.envelopes import imposed, panned, rhythm, steadied, struck
-from creativeml.synthesis.style_transfer.frames import Frames, to_db
+from creativeml.synthesis.style_transfer.envelopes import ducked, imposed, panned, rhythm, steadied, struck
+from creativeml.synthesis.style_transfer.frames import Frames, to_db, to_gain
 from creativeml.synthesis.style_transfer.hits import find_hits
 from creativeml.synthesis.style_transfer.material import Material
 from creativeml.synthesis.style_transfer.profile import Profile, levels_as_often, profile_of
@@ -135,7 +135,10 @@ class TextureTransfer:
         # Statistics are those of sounds at one level: a quiet stretch is heard as one, and made quiet again.
         gain = LEVEL / level
         wanted = Wanted(wanted.statistics, wanted.envelope, wanted.mean_power * gain**2)
-        return self.refine(start * gain, wanted, strength, on_step) / gain
+        made = self.refine(start * gain, wanted, strength, on_step) / gain
+        spectra = self._frames.analyse(made)
+        room = strength * self._rhythm * ducked(self._hits_in(part), spectra.shape[-1], self._frames)
+        return self._frames.synthesise(spectra * to_gain(room), made.shape[-1])
 
     def start(self, content: Tensor, part: Stretch, strength: float) -> tuple[Tensor, Wanted]:
         """Where the search begins, and where it is to end."""
