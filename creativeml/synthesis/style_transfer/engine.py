@@ -24,7 +24,7 @@ Method = Literal["texture", "latent", "spectral"]
 METHODS: tuple[str, ...] = get_args(Method)
 OnStep = Callable[[str, int, int], None]
 
-CHUNK_S: dict[str, float] = {"texture": 6.0, "latent": 30.0, "spectral": 30.0}
+CHUNK_S: dict[str, float] = {"texture": 6.0, "latent": 30.0, "spectral": 10.0}
 OVERLAP_S = 0.5
 _NAMES = {"texture": "weaving", "latent": "playing", "spectral": "filtering"}
 

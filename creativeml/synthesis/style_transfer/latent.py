@@ -19,7 +19,16 @@ from creativeml.synthesis.style_transfer.checks import at_rate
 from creativeml.synthesis.style_transfer.chunks import joined, stretches
 from creativeml.synthesis.style_transfer.downmix import downmix, level_gain
 from creativeml.synthesis.style_transfer.frames import Frames
-from creativeml.synthesis.style_transfer.hits import Hit, alone, evenly, find_hits, placed, strike_level, strike_levels
+from creativeml.synthesis.style_transfer.hits import (
+    Hit,
+    alone,
+    evenly,
+    find_hits,
+    passages,
+    placed,
+    strike_level,
+    strike_levels,
+)
 from creativeml.synthesis.style_transfer.profile import profile_of
 from creativeml.synthesis.style_transfer.reach import SHARES, Listener, furthest, probe
 from creativeml.synthesis.style_transfer.spectral import SpectralTransfer
@@ -29,7 +38,7 @@ _AT_ONCE = 16
 _MOST_STYLE_HITS = 24
 _FEWEST = 3
 _LEAST_RATIO, _MOST_RATIO = 0.5, 1.5
-_STRETCH_S, _OVERLAP_S = 30.0, 0.5
+_STRETCH_S, _OVERLAP_S = 10.0, 0.5
 _POINTS = (1.0, 0.5)
 OnStep = Callable[[str, int, int], None]
 
@@ -82,7 +91,7 @@ class LatentTransfer:
             drawn = np.random.default_rng(seed).choice(len(hits), _MOST_STYLE_HITS, replace=False)
             hits = [hits[number] for number in sorted(drawn)]
         # What rings on belongs to a style's texture, so here nothing is taken away.
-        self._style = self._points(heard, hits, None)
+        self._style = self._points(heard, hits)
         heard = heard * (LEVEL / heard.norm() * math.sqrt(len(heard)))
         self._profile, self._listener = profile_of(heard, self._frames), Listener(heard, sample_rate)
 
@@ -97,15 +106,31 @@ class LatentTransfer:
         if not hits:
             raise CreativeMLError("the content has no hits to be moved; take the method 'texture' or 'spectral'")
         first, after = probe(heard, self._rate)
-        points = self._points(alone(heard[None], hits, self._frames)[0], hits, on_step)
+        points, levels = self._listened(content, heard, hits, on_step)
+        del heard
         moved = self._moved(points)
-        levels = strike_levels(alone(content, hits, self._frames), hits, self._rate)
         way = self._furthest(content[:, first:after], first, hits, points, moved, levels)
         made = torch.zeros_like(content)
         moved = torch.lerp(points, moved, strength * self._timbre * way.points)
         for number in self._played(made, hits, moved, levels):
             _tell(on_step, "playing", number + 1, len(hits))
         return self._coloured(_faded(content, made, strength * way.rest), strength, way.rest)
+
+    def _listened(
+        self, content: Tensor, heard: Tensor, hits: Sequence[Hit], on_step: OnStep | None
+    ) -> tuple[Tensor, Tensor]:
+        """Points `(hits, dim)` and levels `(channels, hits)` of the hits of a content, passage by passage."""
+        points, levels = [], []
+        for passage in passages(len(heard), hits, self._rate):
+            if not passage.own:
+                continue
+            first, after = passage.stretch.first, passage.stretch.after
+            lone = alone(heard[None, first:after], passage.hits, self._frames)[0]
+            points.append(self._points(lone, passage.own))
+            lone = alone(content[:, first:after], passage.hits, self._frames)
+            levels.append(strike_levels(lone, passage.own, self._rate))
+            _tell(on_step, "listening", passage.after, len(hits))
+        return torch.cat(points), torch.cat(levels, 1)
 
     def _played(self, made: Tensor, hits: Sequence[Hit], points: Tensor, levels: Tensor) -> Iterator[int]:
         """Add what the model makes of points `(hits, dim)` to `made` `(channels, samples)`, hit by hit."""
@@ -160,14 +185,10 @@ class LatentTransfer:
         nearest = self._style[torch.cdist(moved / spread, self._style / spread).argmin(1)]
         return torch.lerp(moved, nearest, 0.5)
 
-    def _points(self, heard: Tensor, hits: Sequence[Hit], on_step: OnStep | None) -> Tensor:
+    def _points(self, heard: Tensor, hits: Sequence[Hit]) -> Tensor:
         """Points of the hits of a sound `(samples,)`: `(hits, dim)`."""
-        found = []
-        for begin in range(0, len(hits), _AT_ONCE):
-            group = hits[begin : begin + _AT_ONCE]
-            found.append(self._space.encode(torch.stack([self._cut(heard, hit) for hit in group])))
-            _tell(on_step, "listening", begin + len(group), len(hits))
-        return torch.cat(found)
+        groups = (hits[begin : begin + _AT_ONCE] for begin in range(0, len(hits), _AT_ONCE))
+        return torch.cat([self._space.encode(torch.stack([self._cut(heard, hit) for hit in g])) for g in groups])
 
     def _cut(self, heard: Tensor, hit: Hit) -> Tensor:
         """One hit in the form of the model's training sounds, `(length_samples,)`."""
