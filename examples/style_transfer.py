@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import json
 import math
-import random
 import sys
 import time
 from collections.abc import Callable
@@ -27,7 +26,6 @@ from pathlib import Path
 from statistics import mean
 from typing import cast
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 import tyro
@@ -35,8 +33,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from creativeml.audio.io import write_wav
-from creativeml.data.patterns import STEPS, Pattern, varied_patterns
-from creativeml.data.starter import StarterFile, starter_files
+from creativeml.data.loops import loop, texture
+from creativeml.data.patterns import varied_patterns
 from creativeml.errors import CreativeMLError
 from creativeml.evaluation.style import held_out_distance, onsets_kept, style_distance
 from creativeml.losses.gram import gram, gram_distance
@@ -50,7 +48,6 @@ STRENGTHS = (0.25, 0.5, 0.75, 1.0)
 STEADY = 1.05
 """A distance that is no more than so many times the last one counts as not having risen."""
 LINES = "pairs.jsonl"
-INSTEAD = {"shaker": "hat_closed", "kick_low": "kick"}
 TEXTURES = ("hat_closed", "snare", "perc", "ride", "crash", "tom")
 
 
@@ -241,45 +238,6 @@ def a_pair(number: int, rate: int, bars: int) -> tuple[Tensor, Tensor]:
     if number % 2:
         return content, loop(patterns[2 * number + 1], rate, seed=1000 + number, tempo=126)
     return content, texture(TEXTURES[number // 2 % len(TEXTURES)], rate, 3.0, seed=number)
-
-
-def loop(pattern: Pattern, rate: int, *, seed: int, tempo: float) -> Tensor:
-    """A pattern, each of its instruments played on one recording."""
-    rng = random.Random(seed)
-    step = 60.0 / tempo * 4 / STEPS
-    sound = np.zeros(round(pattern.steps * step * rate) + 8 * rate)
-    for name in sorted(pattern.lines):
-        hit = rng.choice(of_kind(INSTEAD.get(name, name))).mono(rate)
-        level = {"x": 0.7, "X": 1.0, "o": 0.3} if "hat" not in name else {"x": 0.4, "X": 0.6, "o": 0.2}
-        for place, mark in enumerate(pattern.lines[name]):
-            if mark in level:
-                first = round(place * step * rate)
-                sound[first : first + len(hit)] += level[mark] * hit[: len(sound) - first] / np.abs(hit).max()
-    return peaked(sound[: round(pattern.steps * step * rate)])
-
-
-def texture(kind: str, rate: int, seconds: float, *, seed: int) -> Tensor:
-    """Sixty short pieces a second from recordings of a kind, at random places and levels: rain of drums."""
-    rng = random.Random(seed)
-    hits = [file.mono(rate)[: round(0.15 * rate)] for file in of_kind(kind)]
-    sound = np.zeros(round((seconds + 0.2) * rate))
-    for _ in range(round(60 * seconds)):
-        hit = rng.choice(hits)
-        decay = np.exp(-np.arange(len(hit)) / (0.03 * rate))
-        first = rng.randrange(round(seconds * rate))
-        piece = (hit * decay / np.abs(hit).max())[: len(sound) - first]
-        sound[first : first + len(piece)] += rng.uniform(0.05, 1.0) ** 2 * piece
-    return peaked(sound[: round(seconds * rate)])
-
-
-def of_kind(kind: str) -> list[StarterFile]:
-    """Recordings of the starter pack."""
-    return [file for file in starter_files() if file.kind == kind]
-
-
-def peaked(sound: np.ndarray) -> Tensor:
-    """`(samples,)` float32 with a peak of 0.9."""
-    return torch.from_numpy(0.9 * sound / np.abs(sound).max()).float()
 
 
 def read_lines(path: Path) -> dict[tuple[str, int, int, int, int], Tried]:
