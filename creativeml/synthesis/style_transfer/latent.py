@@ -158,8 +158,8 @@ class LatentTransfer:
             return self._listener.distance(downmix(self._coloured(mixed, 1.0, way.rest, timbre=1.0)))
 
         played: dict[float, Tensor] = {}
-        points = furthest([_Way(share, 1.0) for share in _POINTS], distance).points
-        return furthest([_Way(points, share) for share in SHARES], distance)
+        best = furthest([_Way(share, 1.0) for share in _POINTS], distance)
+        return furthest([_Way(best.points, share) for share in SHARES], distance)
 
     def _coloured(self, played: Tensor, strength: float, reach: float, timbre: float | None = None) -> Tensor:
         """With the style's spectra, stretch by stretch."""
