@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
 BLOCK_S = 0.4
 _STEP = 0.25
+_PART_S = 20.0
 _OFFSET_LU = -0.691
 _ABSOLUTE_GATE_LU = -70.0
 _RELATIVE_GATE_LU = -10.0
@@ -29,11 +31,17 @@ def integrated_loudness(samples: np.ndarray, sample_rate: int) -> float:
         LKFS (LUFS); -inf if everything lies below the absolute gate of -70.
     """
     block = round(BLOCK_S * sample_rate)
-    sound = np.pad(samples.astype(np.float64), (0, max(0, block - len(samples))))
-    power = np.square(k_weighted(sound, sample_rate))
-    total = np.concatenate([[0.0], np.cumsum(power)])
-    starts = np.arange(0, len(sound) - block + 1, round(block * _STEP))
-    blocks = np.maximum(total[starts + block] - total[starts], 0.0) / block
+    step = round(block * _STEP)
+    sound = np.pad(samples, (0, max(0, block - len(samples)))) if len(samples) < block else samples
+    ends = np.concatenate([np.arange(0, len(sound) - block + 1, step) + d for d in (0, block)])
+    # Sums up to where a block begins or ends: those of a long sound's samples would fill the memory.
+    sums, total, first = np.zeros(len(ends)), 0.0, 0
+    for part in k_weighted_parts(sound, sample_rate):
+        heights = np.concatenate([[0.0], np.cumsum(np.square(part))])
+        inside = (ends > first) & (ends <= first + len(part))
+        sums[inside] = total + heights[ends[inside] - first]
+        total, first = total + heights[-1], first + len(part)
+    blocks = np.maximum(np.subtract(*reversed(np.split(sums, 2))), 0.0) / block
     kept = blocks[_level(blocks) > _ABSOLUTE_GATE_LU]
     if not len(kept):
         return -math.inf
@@ -53,6 +61,18 @@ def k_weighted(samples: np.ndarray, sample_rate: int) -> np.ndarray:
     """
     size = _fast_size(len(samples) + sample_rate // 2)
     return np.fft.irfft(np.fft.rfft(samples, size) * _k_response(size, sample_rate), size)[: len(samples)]
+
+
+def k_weighted_parts(samples: np.ndarray, sample_rate: int) -> Iterator[np.ndarray]:
+    """The same part by part, so that memory does not grow with the length.
+
+    Each part hears the second before it, after which the filters have forgotten all.
+    """
+    length, lead = round(_PART_S * sample_rate), sample_rate
+    for first in range(0, len(samples), length):
+        begin = max(0, first - lead)
+        part = samples[begin : first + length].astype(np.float64)
+        yield k_weighted(part, sample_rate)[first - begin :]
 
 
 def _fast_size(least: int) -> int:

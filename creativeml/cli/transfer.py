@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json as json_format
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -23,11 +24,12 @@ def transfer(
     /,
     *,
     out: Path,
-    method: Literal["texture", "latent", "spectral"] = "texture",
-    strength: float = 1.0,
-    timbre: float = 1.0,
-    rhythm: float = 1.0,
-    dynamics: float = 0.0,
+    preset: str | None = None,
+    method: Literal["texture", "latent", "spectral"] | None = None,
+    strength: float | None = None,
+    timbre: float | None = None,
+    rhythm: float | None = None,
+    dynamics: float | None = None,
     seed: int = 0,
     overwrite: bool = False,
     json: bool = False,
@@ -41,12 +43,14 @@ def transfer(
         content: what is played (WAV, AIFF, FLAC, OGG, MP3, AU, CAF; mono or stereo, 8 to 192 kHz, up to 10 minutes).
         style: what it shall sound like; the same formats.
         out: the wav to be written.
-        method: texture (any sounds, some seconds of work for each second), latent (drum loops, played anew by the drum
-            model) or spectral (a filter, at once).
-        strength: 0 (the content) to 1 (all the way).
-        timbre: share of the way to the style's timbre, 0 to 1.
-        rhythm: how far the content's rhythm is held, 0 to 1 (texture).
-        dynamics: share of the way to the style's dynamics, 0 to 1 (texture, spectral).
+        preset: settings of a name: woven, half-woven, sinking (texture), tinted, cast, breathing (spectral), replayed
+            or understudy (latent). Other options that are given win over it.
+        method: texture (any sounds, about a second of work for each second), latent (drum loops, played anew by the
+            drum model) or spectral (filters, at once); texture if there is no preset.
+        strength: 0 (the content) to 1 (all the way; without a preset).
+        timbre: share of the way to the style's timbre, 0 to 1 (without a preset).
+        rhythm: how far the content's rhythm is held, 0 to 1 (without a preset; texture).
+        dynamics: share of the way to the style's dynamics, 0 (without a preset) to 1 (texture, spectral).
         seed: of what is drawn at random (texture, latent), 0 to 4294967295.
         overwrite: replace a file of the same name.
         json: print what was measured as JSON instead of words.
@@ -55,6 +59,8 @@ def transfer(
     from creativeml.audio.io import write_wav
     from creativeml.synthesis.style_transfer.engine import transfer as transferred
 
+    numbers = {"strength": strength, "timbre": timbre, "rhythm": rhythm, "dynamics": dynamics}
+    settings = _settings(preset, {"method": method, **numbers})
     if out.suffix.lower() != ".wav":
         raise CreativeMLError(f"{out}: only wav files are written; end its name in .wav")
     if out.exists() and not overwrite:
@@ -66,11 +72,7 @@ def transfer(
             sound,
             model,
             played.sample_rate,
-            strength=strength,
-            method=method,
-            timbre=timbre,
-            rhythm=rhythm,
-            dynamics=dynamics,
+            **settings,
             seed=seed,
             style_rate=given.sample_rate,
             on_step=bars.step,
@@ -81,6 +83,14 @@ def transfer(
     write_wav(out, made.numpy(), played.sample_rate)
     _tell(out, _measured(sound, model, made, played.sample_rate, given.sample_rate), json=json)
     return 0
+
+
+def _settings(preset: str | None, given: dict[str, Any]) -> dict[str, Any]:
+    """Those of the preset, and over them those that were given."""
+    from creativeml.synthesis.style_transfer.presets import Settings, preset_named
+
+    known = Settings() if preset is None else preset_named(preset).settings
+    return {**asdict(known), **{name: value for name, value in given.items() if value is not None}}
 
 
 def _read(path: Path) -> Audio:

@@ -92,3 +92,28 @@ def test_numbers_out_of_range_and_other_endings_are_refused(files, tmp_path, cap
     assert run(["transfer", *pair, "--out", str(tmp_path / "a.mp3")]) == 1
     assert "only wav files are written" in capsys.readouterr().err
     assert run(["transfer", *pair, "--method", "magic", "--out", str(tmp_path / "a.wav")]) == 2
+
+
+def test_a_preset_sets_what_is_not_given(files, tmp_path, capsys):
+    from creativeml.synthesis.style_transfer.presets import PRESETS
+
+    def made(name: str, *options: str) -> bytes:
+        out = tmp_path / f"{name}.wav"
+        assert run(["transfer", *map(str, files), *options, "--out", str(out)]) == 0
+        return out.read_bytes()
+
+    plain = made("plain", "--method", "spectral", "--strength", "0.5")
+    assert made("preset", "--preset", "tinted") == plain
+    assert made("given", "--preset", "tinted", "--strength", "1") == made("cast", "--preset", "cast") != plain
+    capsys.readouterr()
+    assert run(["transfer", *map(str, files), "--preset", "purple", "--out", str(tmp_path / "a.wav")]) == 1
+    told = capsys.readouterr().err
+    assert "no preset 'purple'" in told and all(preset.name in told for preset in PRESETS)
+
+
+def test_the_help_names_every_preset(capsys):
+    from creativeml.synthesis.style_transfer.presets import PRESETS
+
+    assert run(["transfer", "--help"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert all(preset.name in told for preset in PRESETS)

@@ -8,19 +8,22 @@ import numpy as np
 import pytest
 import torch
 
-from creativeml.data.patterns import written_patterns
+from creativeml.data.loops import loop, texture
+from creativeml.data.patterns import varied_patterns, written_patterns
 from creativeml.data.starter import starter_files
 from creativeml.errors import CreativeMLError
 from creativeml.evaluation.style import held_out_distance, onsets_kept, style_distance
 from creativeml.synthesis.style_transfer.checks import as_loud, loudness
 from creativeml.synthesis.style_transfer.chunks import joined, stretches
 from creativeml.synthesis.style_transfer.engine import CHUNK_S, METHODS, transfer
+from creativeml.synthesis.style_transfer.equaliser import Equaliser, colour_power
 from creativeml.synthesis.style_transfer.frames import Frames
-from creativeml.synthesis.style_transfer.hits import find_hits
+from creativeml.synthesis.style_transfer.hits import find_hits, passages
+from creativeml.synthesis.style_transfer.limiter import limited_
 from creativeml.synthesis.style_transfer.material import Material, sounding
 from creativeml.synthesis.style_transfer.profile import profile_of
-from creativeml.synthesis.style_transfer.spectral import transport
 from creativeml.synthesis.style_transfer.texture import TextureConfig
+from creativeml.synthesis.style_transfer.transport import Transport, transport
 
 RATE = 22050
 QUICK = TextureConfig(coarse_steps=2, steps=10)
@@ -68,7 +71,7 @@ def test_every_method_brings_the_style_and_keeps_the_hits_the_loudness_and_the_s
     made = transfer(beat, rain, RATE, **given(method))
     assert made.shape == beat.shape and made.dtype == torch.float32
     assert bool(torch.isfinite(made).all()) and float(made.abs().max()) <= 1.0
-    most = {"texture": 0.3, "latent": 0.7, "spectral": 0.7}[method]
+    most = {"texture": 0.3, "latent": 0.6, "spectral": 0.6}[method]
     assert style_distance(made, rain, RATE) < most * style_distance(beat, rain, RATE)
     assert held_out_distance(made, rain, RATE) < (most + 0.1) * held_out_distance(beat, rain, RATE)
     assert onsets_kept(beat, made, RATE) >= 0.8
@@ -86,6 +89,31 @@ def test_strength_leads_from_the_content_itself_steadily_to_the_style(method, be
         if strength == 0.02:
             assert float((made - beat).norm() / beat.norm()) < 0.2, "no jump where the way begins"
     assert all(after < 1.05 * before for before, after in itertools.pairwise(distances)), distances
+
+
+@pytest.fixture(scope="module")
+def two_pairs() -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Numbers 6 and 7 of `examples/style_transfer.py`: a loop with a texture, and one with another loop."""
+    patterns = varied_patterns(16, seed=1, bars=1)
+    contents = [loop(patterns[2 * n], RATE, seed=n, tempo=96 + 7 * (n % 5)) for n in (6, 7)]
+    styles = [texture("ride", RATE, 3.0, seed=6), loop(patterns[15], RATE, seed=1007, tempo=126)]
+    return list(zip(contents, styles, strict=True))
+
+
+@pytest.mark.parametrize("method", ["latent", "spectral"])
+def test_played_loops_come_near_step_by_step_and_keep_their_onsets(method, two_pairs):
+    falls = []
+    for content, style in two_pairs:
+        distances, made = [style_distance(content, style, RATE)], content
+        for strength in (0.4, 0.75, 1.0):
+            made = transfer(content, style, RATE, strength=strength, method=method)
+            distances.append(style_distance(made, style, RATE))
+        assert all(after <= 1.05 * before for before, after in itertools.pairwise(distances)), distances
+        assert onsets_kept(content, made, RATE) >= 0.8
+        # The judge that no method has optimised sees it too.
+        assert held_out_distance(made, style, RATE) < 0.5 * held_out_distance(content, style, RATE)
+        falls.append(1 - distances[-1] / distances[0])
+    assert np.mean(falls) >= 0.7, falls
 
 
 def test_a_seed_gives_the_same_bytes_and_another_seed_other_ones(beat, rain):
@@ -200,6 +228,49 @@ def test_transport_takes_one_covariance_to_the_other():
     assert torch.allclose(found @ (source + own) @ found, target + own, atol=1e-8)
 
 
+def test_transport_gives_spectra_the_others_distribution_direction_by_direction():
+    """Not only mean and covariance: the target has two clusters, the source one."""
+    random = torch.Generator().manual_seed(1)
+    source = 4 * torch.randn(5, 600, generator=random, dtype=torch.float64)
+    side = torch.where(torch.rand(900, generator=random) < 0.5, -1.0, 1.0).double()
+    target = torch.randn(5, 900, generator=random, dtype=torch.float64) + 5 * side * torch.ones(5, 1).double()
+    even = [torch.full((n,), 1 / n, dtype=torch.float64) for n in (600, 900)]
+    moved = Transport(source, even[0], target, even[1])(source)
+
+    def apart(sound: torch.Tensor) -> float:
+        """Mean distance of the quantiles of sums over the bands, in which the clusters lie apart."""
+        places = torch.linspace(0.02, 0.98, 49, dtype=torch.float64)
+        return float((torch.quantile(sound.sum(0), places) - torch.quantile(target.sum(0), places)).abs().mean())
+
+    straight = target.mean(1, keepdim=True) + transport(source.cov(correction=0), target.cov(correction=0)) @ source
+    assert apart(moved) < 0.5 * apart(straight)
+
+
+def test_the_equaliser_brings_the_mean_spectrum_and_nothing_before_a_hit(beat, rain):
+    source, target = (colour_power(sound, RATE).mean(1) for sound in (beat, rain))
+    equaliser = Equaliser(source, target, RATE)
+    made = colour_power(equaliser.render(beat[None], 1.0)[0], RATE).mean(1)
+
+    def away(power: torch.Tensor) -> float:
+        levels = 10 * torch.log10(power / target)
+        return float((levels - levels.mean()).square().mean().sqrt())
+
+    assert away(made) < 0.6 * away(source)
+    click = torch.zeros(1, RATE)
+    click[0, RATE // 2] = 1.0
+    heard = equaliser.render(click, 1.0)[0].square()
+    assert float(heard[: RATE // 2 - 2].sum()) < 1e-4 * float(heard.sum())
+    assert torch.allclose(equaliser.render(click, 0.0), click, atol=1e-5)
+
+
+def test_the_limiter_holds_every_peak_and_leaves_the_rest(beat):
+    loud = 2.0 * torch.stack([beat, 0.5 * beat])
+    held = limited_(loud.clone(), 1.0, RATE)
+    assert float(held.abs().max()) <= 1.0 + 1e-6
+    near = torch.nn.functional.max_pool1d(loud.abs().amax(0)[None], 601, 1, 300)[0] > 1.0
+    assert bool(near.any()) and torch.equal(held[:, ~near], loud[:, ~near])
+
+
 def test_frames_give_back_what_they_were_made_of(beat):
     for rate in (8000, 22050, 48000):
         frames = Frames(rate)
@@ -225,6 +296,14 @@ def test_material_is_the_same_whatever_stretch_is_asked_for_and_leaves_silence_o
     assert torch.allclose(whole[:, 20_000:31_000], material.stretch(20_000, 31_000), atol=1e-6)
     blocks = whole[0].view(-1, 4000).square().mean(1)
     assert float(blocks.min()) > 0.02 * float(blocks.max())
+
+
+def test_every_hit_belongs_to_one_passage(beat):
+    hits = find_hits(beat.repeat(30), RATE)
+    found = passages(30 * len(beat), hits, RATE)
+    assert len(found) > 2
+    placed = [hit.first + passage.stretch.first for passage in found for hit in passage.own]
+    assert placed == [hit.first for hit in hits]
 
 
 def test_hits_begin_where_the_pattern_has_them(beat):

@@ -10,12 +10,14 @@ from torch import Tensor
 from creativeml.audio.loudness import integrated_loudness
 from creativeml.audio.resample import resample
 from creativeml.errors import CreativeMLError, quoted
+from creativeml.synthesis.style_transfer.limiter import limited_
 
 LONGEST_S = 600.0
 SHORTEST_S = 0.05
 RATES_HZ = (8_000, 192_000)
 PEAK = 10 ** (-0.1 / 20)
 _SILENT = 1e-5
+_MOST_LIMITED = 10 ** (3.0 / 20)
 
 
 def check_share(name: str, value: float) -> None:
@@ -52,9 +54,10 @@ def checked_sound(what: str, sound: Tensor, sample_rate: int) -> Tensor:
     if seconds > LONGEST_S:
         raise CreativeMLError(f"the {what} lasts {seconds:.0f} s; cut it to {LONGEST_S:g} s or less")
     checked = torch.atleast_2d(sound.detach().cpu().float())
-    if not bool(torch.isfinite(checked).all()):
+    peak = _peak(checked)
+    if not math.isfinite(peak):
         raise CreativeMLError(f"the {what} holds NaN or infinity; export it again from the program that made it")
-    if float(checked.abs().max()) < _SILENT:
+    if peak < _SILENT:
         raise CreativeMLError(f"the {what} is silent (its peak is below -100 dBFS); give a recording that sounds")
     return checked
 
@@ -76,13 +79,27 @@ def loudness(sound: Tensor, sample_rate: int) -> float:
 def as_loud(made: Tensor, content: Tensor, sample_rate: int) -> Tensor:
     """A sound at the content's loudness, or as near below as full scale allows.
 
-    Where either lies below the gate of the meter, root mean squares are compared instead.
+    Where either lies below the gate of the meter, root mean squares are compared instead. Peaks that would exceed full
+    scale (the content's peak, if that does) by up to 3 dB are lowered by `limited_`; if by more, all is quieter.
     """
+    return make_as_loud_(made.clone(), content, sample_rate)
+
+
+def make_as_loud_(made: Tensor, content: Tensor, sample_rate: int) -> Tensor:
+    """`as_loud`, in place."""
     values = [loudness(s, sample_rate) for s in (content, made)]
     if all(map(math.isfinite, values)):
         gain = 10 ** ((values[0] - values[1]) / 20)
     else:
-        gain = float(content.square().mean().sqrt() / made.square().mean().sqrt().clamp_min(1e-9))
-    peak = float(made.abs().max())
-    most = max(PEAK, float(content.abs().max()))
-    return made * (min(gain, most / peak) if peak > 0 else gain)
+        gain = float(content.norm() / made.norm().clamp_min(1e-9))
+    peak, most = _peak(made), max(PEAK, _peak(content))
+    if peak > 0:
+        gain = min(gain, _MOST_LIMITED * most / peak)
+    made *= gain
+    return limited_(made, most, sample_rate) if gain * peak > most else made
+
+
+def _peak(sound: Tensor) -> float:
+    """The largest magnitude; NaN or infinity if there is any."""
+    low, high = (float(value) for value in sound.aminmax())
+    return max(-low, high) if math.isfinite(low + high) else math.nan

@@ -8,14 +8,14 @@ from typing import Literal, get_args
 from torch import Tensor
 
 from creativeml.errors import CreativeMLError, quoted
-from creativeml.models.transfer.texture_net import LEVEL
 from creativeml.synthesis.catalog import LAST_SEED
-from creativeml.synthesis.style_transfer.checks import as_loud, at_rate, check_rate, check_share, checked_sound
+from creativeml.synthesis.style_transfer.checks import at_rate, check_rate, check_share, checked_sound, make_as_loud_
 from creativeml.synthesis.style_transfer.chunks import Stretch, joined, stretches
-from creativeml.synthesis.style_transfer.downmix import downmix
+from creativeml.synthesis.style_transfer.downmix import downmix, level_gain
 from creativeml.synthesis.style_transfer.frames import Frames
 from creativeml.synthesis.style_transfer.latent import LatentTransfer
 from creativeml.synthesis.style_transfer.profile import profile_of
+from creativeml.synthesis.style_transfer.reach import Listener
 from creativeml.synthesis.style_transfer.spectral import SpectralTransfer
 from creativeml.synthesis.style_transfer.texture import TextureConfig, TextureTransfer
 from creativeml.threads import threads
@@ -24,7 +24,7 @@ Method = Literal["texture", "latent", "spectral"]
 METHODS: tuple[str, ...] = get_args(Method)
 OnStep = Callable[[str, int, int], None]
 
-CHUNK_S: dict[str, float] = {"texture": 6.0, "latent": 30.0, "spectral": 30.0}
+CHUNK_S: dict[str, float] = {"texture": 6.0, "latent": 30.0, "spectral": 10.0}
 OVERLAP_S = 0.5
 _NAMES = {"texture": "weaving", "latent": "playing", "spectral": "filtering"}
 
@@ -52,8 +52,8 @@ def transfer(
       Grinstein et al. 2018. Any content, any style; seconds of work.
     - *latent* (`LatentTransfer`): hits moved in a generator's latent space as Huang and Belongie 2017 move features.
       For drum loops; the sounds come from the drum model.
-    - *spectral* (`SpectralTransfer`): optimal transport of spectra, Olkin and Pukelsheim 1982. At once; keeps the
-      content's fine structure.
+    - *spectral* (`SpectralTransfer`): optimal transport of spectra, Olkin and Pukelsheim 1982, Pitié et al. 2005. At
+      once; keeps the content's fine structure.
 
     The result has the content's length, channels and loudness (less where its peak would exceed full scale). Long
     sounds are made in stretches, faded into one another. The same arguments give the same bytes on the same machine.
@@ -97,7 +97,7 @@ def transfer(
             made = _by_frames(
                 played, given, sample_rate, strength, method, timbre, rhythm, dynamics, seed, config, on_step
             )
-        made = as_loud(made, played, sample_rate)
+        made = make_as_loud_(made, played, sample_rate)
     return made.reshape(content.shape)
 
 
@@ -116,23 +116,26 @@ def _by_frames(
 ) -> Tensor:
     """The methods that change short-time spectra, stretch by stretch; sounds are `(channels, samples)`."""
     frames = Frames(sample_rate)
-    played, given = (s * (LEVEL / downmix(s).square().mean().sqrt().clamp_min(1e-9)) for s in (played, given))
-    content, style = (profile_of(downmix(s), frames) for s in (played, given))
+    gain, style_gain = level_gain(played), level_gain(given)
+    heard = downmix(played).mul_(gain)
+    aim = downmix(given).mul_(style_gain)
+    style = profile_of(aim, frames)
     parts = stretches(played.shape[-1], round(CHUNK_S[method] * sample_rate), round(OVERLAP_S * sample_rate))
     if method == "spectral":
-        spectral = SpectralTransfer(content, style, frames, timbre, dynamics)
+        spectral = SpectralTransfer(heard, style, frames, timbre, dynamics, Listener(aim, sample_rate))
+        del heard
 
         def render(part: Stretch) -> Tensor:
-            made = spectral.render(played[:, part.first : part.after], strength)
+            made = spectral.render(played[:, part.first : part.after] * gain, strength)
             if on_step is not None:
                 on_step(_NAMES[method], part.number + 1, len(parts))
             return made
 
         return joined(parts, played.shape[-1], render)
     texture = TextureTransfer(
-        content,
+        heard,
         style,
-        (played, given),
+        given * style_gain,
         frames,
         timbre=timbre,
         rhythm_kept=rhythm,
@@ -140,12 +143,13 @@ def _by_frames(
         seed=seed,
         config=config,
     )
+    del heard
 
     def weave(part: Stretch) -> Tensor:
         def told(done: int, total: int) -> None:
             if on_step is not None:
                 on_step(_NAMES[method], part.number * total + done, len(parts) * total)
 
-        return texture.render(played[:, part.first : part.after], part, strength, told)
+        return texture.render(played[:, part.first : part.after] * gain, part, strength, told)
 
     return joined(parts, played.shape[-1], weave)

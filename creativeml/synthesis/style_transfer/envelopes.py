@@ -20,6 +20,7 @@ _FLATTEN_S = 0.04
 _SMOOTH_S = 0.012
 _MOST_DB = 40.0
 _LEAD_S, _LEAST_OWN = 0.03, 0.1
+_DUCK_DB = (-1.0, -2.0, -3.0, -3.0)
 
 
 def rhythm(power: Tensor, mean_power: Tensor, own: float = _OWN) -> Tensor:
@@ -68,6 +69,27 @@ def struck(power: Tensor, hits: Sequence[int], frames: Frames) -> Tensor:
     return result
 
 
+def ducked(hits: Sequence[int], count: int, frames: Frames) -> Tensor:
+    """Levels that make room for hits, as a transient shaper does: 3 dB lower just before each, so that none is drowned.
+
+    Args:
+        hits: frames at which hits begin.
+        count: of frames.
+        frames: of the sample rate.
+
+    Returns:
+        `(count,)` in dB, 0 or below.
+    """
+    result = torch.zeros(count)
+    for hit in hits:
+        # Windows reach half their length ahead.
+        end = hit - frames.window // (2 * frames.hop) + 1
+        for place, level in zip(range(end - len(_DUCK_DB), end), _DUCK_DB, strict=True):
+            if 0 <= place < count:
+                result[place] = min(float(result[place]), level)
+    return result
+
+
 def grouped(envelope: Tensor) -> Tensor:
     """`(bands, frames)` → means over neighbouring bands `(GROUPS, frames)`."""
     return envelope.view(GROUPS, BANDS // GROUPS, -1).mean(1)
@@ -101,7 +123,12 @@ def panned(sound: Tensor, content: Tensor, frames: Frames) -> Tensor:
     """Channels `(channels, samples)` with, in each band, the balance that those of the content have just then."""
     if len(sound) == 1:
         return sound
-    power = torch.stack([frames.smoothed(p, 0.2) for p in frames.power(frames.analyse(content))])
-    least = 1e-9 * power.amax()
-    share = ((power + least) / (power + least).mean(0)).sqrt()
+    share = balance(frames.power(frames.analyse(content)), frames)
     return frames.synthesise(frames.analyse(sound) * (frames.spread @ share), sound.shape[-1])
+
+
+def balance(power: Tensor, frames: Frames) -> Tensor:
+    """Factors `(channels, bands, frames)` on amplitudes that give channels alike the balance of those with a power."""
+    slow = torch.stack([frames.smoothed(p, 0.2) for p in power])
+    least = 1e-9 * slow.amax()
+    return ((slow + least) / (slow + least).mean(0)).sqrt()

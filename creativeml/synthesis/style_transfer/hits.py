@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from creativeml.audio.loudness import k_weighted
 from creativeml.audio.onsets import find_onsets
-from creativeml.synthesis.style_transfer.chunks import Stretch, joined, stretches
+from creativeml.synthesis.style_transfer.chunks import Stretch, stretches
 from creativeml.synthesis.style_transfer.frames import Frames
 
 _BEFORE_S, _AFTER_S = 0.015, 0.01
@@ -18,7 +19,7 @@ _STEP_S = 0.001
 _STRIKE_S, _LEAD_S = 0.06, 0.03
 _LEAST_OWN = 0.05
 _TAKEN, _LEAST_KEPT = 2.0, 1e-3
-_STRETCH_S, _OVERLAP_S = 20.0, 0.5
+_STRETCH_S, _OVERLAP_S = 20.0, 2.0
 _FADE_IN_S, _RING_S = 0.001, 0.04
 """A hit fades in over a millisecond and may ring on for 40 ms after the next one begins."""
 
@@ -60,8 +61,40 @@ def _attack(sound: Tensor, time: float, sample_rate: int) -> int:
     return first + (int(rise.argmax()) + 1) * step
 
 
+@dataclass(frozen=True)
+class Passage:
+    """A stretch of a loop that is looked at for itself.
+
+    Attributes:
+        stretch: of the loop.
+        hits: that begin in it, counted from its first sample.
+        first, after: which of the loop's hits are this passage's own; the others are the next one's too.
+    """
+
+    stretch: Stretch
+    hits: list[Hit]
+    first: int
+    after: int
+
+    @property
+    def own(self) -> list[Hit]:
+        """Of the hits, those that no other passage has."""
+        return self.hits[: self.after - self.first]
+
+
+def passages(samples: int, hits: Sequence[Hit], sample_rate: int) -> list[Passage]:
+    """Passages of up to 20 s that have every hit once, each with two seconds after its beginning."""
+    parts = stretches(samples, round(_STRETCH_S * sample_rate), round(_OVERLAP_S * sample_rate))
+    found, firsts = [], [hit.first for hit in hits]
+    for part, following in zip(parts, [*(p.first for p in parts[1:]), samples], strict=True):
+        first, after, last = (bisect_left(firsts, place) for place in (part.first, following, part.after))
+        inside = [Hit(h.first - part.first, h.after - part.first) for h in hits[first:last]]
+        found.append(Passage(part, inside, first, after))
+    return found
+
+
 def alone(sound: Tensor, hits: Sequence[Hit], frames: Frames) -> Tensor:
-    """A loop without what still rings of the last hit when the next is struck.
+    """A passage without what still rings of the last hit when the next is struck.
 
     By spectral subtraction (S. Boll, "Suppression of acoustic noise in speech using spectral subtraction", 1979): the
     power of each bin in the 30 ms before a hit, taken for as long as it lasts as if it did not decay.
@@ -74,17 +107,6 @@ def alone(sound: Tensor, hits: Sequence[Hit], frames: Frames) -> Tensor:
     Returns:
         `(channels, samples)`.
     """
-    rate = frames.sample_rate
-    parts = stretches(sound.shape[-1], round(_STRETCH_S * rate), round(_OVERLAP_S * rate))
-
-    def render(part: Stretch) -> Tensor:
-        inside = [Hit(h.first - part.first, h.after - part.first) for h in hits if part.first <= h.first < part.after]
-        return _alone(sound[:, part.first : part.after], inside, frames)
-
-    return joined(parts, sound.shape[-1], render)
-
-
-def _alone(sound: Tensor, hits: Sequence[Hit], frames: Frames) -> Tensor:
     spectra = frames.analyse(sound)
     power = spectra.real.square() + spectra.imag.square()
     kept = torch.ones_like(power)

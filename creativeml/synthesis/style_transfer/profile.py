@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from creativeml.synthesis.style_transfer.equaliser import colour_power
 from creativeml.synthesis.style_transfer.frames import Frames, to_db
+from creativeml.synthesis.style_transfer.quantiles import interpolated
 
 SPAN_DB = 60.0
 """Below the loudest frame, frames count as silence."""
 _QUANTILES = 101
 _BLOCK_S = 10.0
+_MOST_SHAPES = 4000
 
 
 @dataclass(frozen=True)
@@ -21,34 +25,53 @@ class Profile:
 
     Attributes:
         power: mean power of each band over all frames, silent ones too, `(bands,)`.
-        mean: of the shapes (levels of the bands relative to their sum), each frame counted by its amplitude, `(bands,)`
-            in dB.
-        covariance: of the same, `(bands, bands)`.
+        shapes: levels of the bands relative to their sum, of at most 4,000 frames from all over the sound,
+            `(bands, n)` in dB.
+        weights: by which each of these counts, that is by its amplitude; their sum is 1, `(n,)`.
+        colour: mean power in the finer bands of an `Equaliser`.
         quantiles: of the frames' levels, evenly from the lowest to the highest, in dB.
         loudest: level of the loudest frame in dB.
     """
 
     power: Tensor
-    mean: Tensor
-    covariance: Tensor
+    shapes: Tensor
+    weights: Tensor
+    colour: Tensor
     quantiles: Tensor
     loudest: float
 
 
-def profile_of(sound: Tensor, frames: Frames) -> Profile:
-    """Statistics of a sound `(samples,)`, taken in stretches, so that memory does not grow with its length."""
-    blocks = [frames.power(frames.analyse(b)) for b in sound.split(round(_BLOCK_S * frames.sample_rate))]
-    power = torch.cat(blocks, 1).double()
+def profile_of(sound: Tensor, frames: Frames, before: Callable[[Tensor], Tensor] | None = None) -> Profile:
+    """Statistics of a sound `(samples,)`, taken in stretches, so that memory does not grow with its length.
+
+    Args:
+        sound: as it is heard.
+        frames: of its sample rate.
+        before: what each stretch goes through first.
+    """
+    blocks, colours, heard_frames = [], torch.zeros(()), 0
+    for block in sound.split(round(_BLOCK_S * frames.sample_rate)):
+        block = block if before is None else before(block)
+        blocks.append(frames.power(frames.analyse(block)))
+        colour = colour_power(block, frames.sample_rate)
+        colours, heard_frames = colours + colour.sum(1), heard_frames + colour.shape[1]
+    power = torch.cat(blocks, 1)
     level, shape = levels_and_shapes(power)
     loudest = float(level.max())
-    heard = level > loudest - SPAN_DB
-    level, shape = level[heard], shape[:, heard]
-    weights = torch.exp((level - loudest) * 0.1151)
-    weights = weights / weights.sum()
-    mean = shape @ weights
-    away = shape - mean[:, None]
-    quantiles = torch.quantile(_thinned(level), torch.linspace(0, 1, _QUANTILES, dtype=torch.float64))
-    return Profile(power.mean(1).float(), mean, (away * weights) @ away.mT, quantiles, loudest)
+    heard = (level > loudest - SPAN_DB).nonzero()[:, 0]
+    quantiles = torch.quantile(
+        _thinned(level[heard], 100_000).double(), torch.linspace(0, 1, _QUANTILES, dtype=torch.float64)
+    )
+    taken = _thinned(heard, _MOST_SHAPES)
+    weights = torch.exp((level[taken].double() - loudest) * 0.1151)
+    return Profile(
+        power.double().mean(1).float(),
+        shape[:, taken].double(),
+        weights / weights.sum(),
+        colours / heard_frames,
+        quantiles,
+        loudest,
+    )
 
 
 def levels_and_shapes(power: Tensor) -> tuple[Tensor, Tensor]:
@@ -63,12 +86,9 @@ def levels_as_often(level: Tensor, source: Profile, target: Profile) -> Tensor:
     Both relative to the loudest frame, which stays where the source has it.
     """
     known, wanted = source.quantiles.to(level), target.quantiles.to(level)
-    place = torch.searchsorted(known, level.contiguous()).clamp(1, len(known) - 1)
-    low, high = known[place - 1], known[place]
-    share = ((level - low) / (high - low).clamp_min(1e-6)).clamp(0, 1)
-    return torch.lerp(wanted[place - 1], wanted[place], share) - target.loudest + source.loudest
+    return interpolated(level[None], known[None], wanted[None])[0] - target.loudest + source.loudest
 
 
-def _thinned(values: Tensor) -> Tensor:
-    # Quantiles of millions of values are refused by torch, and need no millions.
-    return values[:: max(1, len(values) // 100_000)]
+def _thinned(values: Tensor, most: int) -> Tensor:
+    """At most so many of them, evenly."""
+    return values if len(values) <= most else values[torch.linspace(0, len(values) - 1, most).round().long()]

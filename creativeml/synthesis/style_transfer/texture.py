@@ -12,11 +12,11 @@ from torch import Tensor
 from creativeml.models.transfer.texture_net import LEVEL, TextureNetConfig
 from creativeml.synthesis.style_transfer.chunks import Stretch, stretches
 from creativeml.synthesis.style_transfer.downmix import downmix, downmix_of
-from creativeml.synthesis.style_transfer.envelopes import imposed, panned, rhythm, steadied, struck
-from creativeml.synthesis.style_transfer.frames import Frames, to_db
+from creativeml.synthesis.style_transfer.envelopes import ducked, imposed, panned, rhythm, steadied, struck
+from creativeml.synthesis.style_transfer.frames import Frames, to_db, to_gain
 from creativeml.synthesis.style_transfer.hits import find_hits
 from creativeml.synthesis.style_transfer.material import Material
-from creativeml.synthesis.style_transfer.profile import Profile, levels_as_often
+from creativeml.synthesis.style_transfer.profile import Profile, levels_as_often, profile_of
 from creativeml.synthesis.style_transfer.spectral import SpectralTransfer
 from creativeml.synthesis.style_transfer.texture_loss import Statistics, TextureLoss, between
 
@@ -90,8 +90,9 @@ class TextureTransfer:
         magnitudes, then Griffin-Lim      0.98  0.93  1.00  1.1          0.94  0.89  0.93  1.0
 
     Args:
-        content, style: statistics of the whole sounds.
-        sounds: the same, `(channels, samples)`, at `LEVEL`.
+        content: `(samples,)`, all of it, as it is heard, at `LEVEL`.
+        style: statistics of the whole style.
+        given: the same, `(channels, samples)`, at `LEVEL`.
         frames: of the sample rate.
         timbre: share of the way to the style's statistics and spectrum.
         rhythm_kept: 1 keeps the content's envelopes, 0 leaves the style without them.
@@ -102,9 +103,9 @@ class TextureTransfer:
 
     def __init__(
         self,
-        content: Profile,
+        content: Tensor,
         style: Profile,
-        sounds: tuple[Tensor, Tensor],
+        given: Tensor,
         frames: Frames,
         *,
         timbre: float = 1.0,
@@ -114,15 +115,12 @@ class TextureTransfer:
         config: TextureConfig | None = None,
     ) -> None:
         self.config = config or TextureConfig()
-        self._frames, self._content, self._style = frames, content, style
+        self._frames, self._content, self._style = frames, profile_of(content, frames), style
         self._timbre, self._rhythm, self._dynamics = timbre, rhythm_kept, dynamics
         self._spectral = SpectralTransfer(content, style, frames, timbre, dynamics)
-        played, given = sounds
-        given = given if len(given) == len(played) else given.mean(0, keepdim=True).expand(len(played), -1)
-        self._material = Material(given, played.shape[-1], frames.sample_rate, seed)
-        heard = downmix(played)
-        self._hits = [hit.first for hit in find_hits(heard, frames.sample_rate)]
-        self._struck_power = self._mean_struck(heard)
+        self._material = Material(given, len(content), frames.sample_rate, seed)
+        self._hits = [hit.first for hit in find_hits(content, frames.sample_rate)]
+        self._struck_power = self._mean_struck(content)
         self._loss = TextureLoss(frames, self.config.net, trained=self.config.ear_weight > 0)
         self._aim = self._loss.statistics(downmix(given)[: round(self.config.style_s * frames.sample_rate)])
 
@@ -137,7 +135,10 @@ class TextureTransfer:
         # Statistics are those of sounds at one level: a quiet stretch is heard as one, and made quiet again.
         gain = LEVEL / level
         wanted = Wanted(wanted.statistics, wanted.envelope, wanted.mean_power * gain**2)
-        return self.refine(start * gain, wanted, strength, on_step) / gain
+        made = self.refine(start * gain, wanted, strength, on_step) / gain
+        spectra = self._frames.analyse(made)
+        room = strength * self._rhythm * ducked(self._hits_in(part), spectra.shape[-1], self._frames)
+        return self._frames.synthesise(spectra * to_gain(room), made.shape[-1])
 
     def start(self, content: Tensor, part: Stretch, strength: float) -> tuple[Tensor, Wanted]:
         """Where the search begins, and where it is to end."""
@@ -148,7 +149,8 @@ class TextureTransfer:
         envelope = self._rhythm * rhythm(
             struck(power, self._hits_in(part), frames), self._struck_power
         ) + strength * self._level_change(power)
-        material = imposed(self._material.stretch(part.first, part.after), envelope, self._style, frames)
+        material = as_many(self._material.stretch(part.first, part.after), len(content))
+        material = imposed(material, envelope, self._style, frames)
         filtered = self._spectral.render(content, strength)
         turn = 0.5 * math.pi * share
         begin = math.cos(turn) * filtered + math.sin(turn) * panned(material, content, frames)
@@ -210,6 +212,11 @@ class TextureTransfer:
         """What the style's dynamics add to the level of each frame, `(frames,)` in dB."""
         level = to_db(power.sum(0))
         return self._dynamics * (levels_as_often(level, self._content, self._style) - level)
+
+
+def as_many(sound: Tensor, channels: int) -> Tensor:
+    """A sound `(1 or 2, samples)` with so many channels."""
+    return sound if len(sound) == channels else sound.mean(0, keepdim=True).expand(channels, -1)
 
 
 def _levelled(sound: Tensor) -> Tensor:
