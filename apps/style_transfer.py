@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from _style_transfer.sounds import BLENDS, LICENCE, LONGEST_S, MAX_BYTES_UPLOAD,
 from creativeml.errors import CreativeMLError, require
 from creativeml.memory import keep_large_blocks
 from creativeml.synthesis.catalog import LAST_SEED, ModelInfo, find_model
+from creativeml.synthesis.style_transfer.presets import PRESETS
 
 if TYPE_CHECKING:
     import gradio
@@ -70,6 +72,7 @@ def page_setup(info: ModelInfo) -> dict[str, Any]:
         "blends": BLENDS,
         "paces": PACES,
         "licence": LICENCE,
+        "presets": [{"name": p.name, "sentence": p.sentence, "settings": asdict(p.settings)} for p in PRESETS],
         "model": {"name": info.name, "sha256": info.sha256, "licence": info.licence, "version": info.version},
     }
 

@@ -28,17 +28,6 @@ const SLIDERS = {
   dynamics: { title: "Dynamics", ends: ["the content’s", "the style’s"], rests: { latent: "each hit keeps its level" } },
 };
 const PLAIN = { method: "texture", strength: 1, rhythm: 1, timbre: 1, dynamics: 0 };
-const PRESETS = {
-  "Woven from it": PLAIN,
-  "Half and half": { ...PLAIN, strength: 0.5 },
-  "Loose in time": { ...PLAIN, rhythm: 0.2 },
-  "Its swell too": { ...PLAIN, dynamics: 0.6 },
-  "Played by the model": { ...PLAIN, method: "latent" },
-  "Layered with it": { ...PLAIN, method: "latent", strength: 0.5 },
-  "Its colour": { ...PLAIN, method: "spectral" },
-  "A tint": { ...PLAIN, method: "spectral", strength: 0.5 },
-};
-
 const state = {
   settings: { ...PLAIN, seed: 0 }, blend: setup.blends, heard: "result", loop: true, volume: 0.9, dark: null,
   // Each {record, buffer, overview}; a record is as the server gives it.

@@ -189,7 +189,7 @@ function buildBar() {
     `<div class="st-slider" data-name="${name}"><label for="st-${name}">${title} <output></output></label>` +
     `<input id="st-${name}" type="range" min="0" max="1" step="0.05"><div class="st-ends"><span>${ends[0]}</span><span>${ends[1]}</span></div><p class="st-rests" hidden></p></div>`).join("");
   const custom = Object.assign(document.createElement("option"), { value: "", textContent: "own settings" });
-  find(".st-preset").replaceChildren(custom, ...Object.keys(PRESETS).map((name) => Object.assign(document.createElement("option"), { value: name, textContent: name })));
+  find(".st-preset").replaceChildren(custom, ...setup.presets.map(({ name, sentence }) => Object.assign(document.createElement("option"), { value: name, textContent: titleOf(name), title: sentence })));
   find(".st-blend").max = setup.blends;
   find(".st-meanings").replaceChildren(...Object.values(METHODS).flatMap(({ title, says }) => {
     const dt = document.createElement("dt"), dd = document.createElement("dd");
@@ -220,8 +220,10 @@ function showSettings() {
     line.hidden = !reason;
     line.textContent = reason ? `does not act: ${reason}` : "";
   }
-  const same = ([, preset]) => Object.entries(preset).every(([key, value]) => settings[key] === value || isResting(key, settings.method));
-  find(".st-preset").value = Object.entries(PRESETS).find(same)?.[0] || "";
+  const same = (preset) => Object.entries(preset.settings).every(([key, value]) => settings[key] === value || isResting(key, settings.method));
+  const preset = setup.presets.find(same);
+  find(".st-preset").value = preset?.name || "";
+  find(".st-preset").title = preset?.sentence || "Settings that sound good";
   const seed = find(".st-seed"), draws = settings.method !== "spectral";
   if (document.activeElement !== seed) seed.value = settings.seed;
   seed.disabled = find(".st-dice").disabled = !draws;

@@ -98,7 +98,8 @@ element.addEventListener("change", ({ target }) => {
     if (example) choose(roleOf(target), example);
     else showCards();
   }
-  if (target.matches(".st-preset") && PRESETS[target.value]) { Object.assign(state.settings, PRESETS[target.value]); showSettings(); remember(); }
+  const preset = target.matches(".st-preset") && setup.presets.find(({ name }) => name === target.value);
+  if (preset) { Object.assign(state.settings, preset.settings); showSettings(); remember(); }
   if (target.matches(".st-seed")) readSeed();
   // What has been chosen gives the keys back too.
   if (target.matches("select")) target.blur();

@@ -99,15 +99,48 @@ def style_transfer(page: Any) -> None:
     page.wait_for_timeout(1500)
 
 
+def studio_kit(page: Any) -> None:
+    """A kit with a recording, a pad that is shaped, favourites, and a beat that is being played."""
+    page.wait_for_selector('[data-ready="16"]', timeout=600_000)
+    page.select_option(".st-preset", "breakbeat_1")
+    page.click('.st-pad[data-pad="7"] .st-hit')
+    page.set_input_files(".st-own-file", ROOT / "datasets" / "starter" / "kick" / "bd_808.flac")
+    page.wait_for_function("document.querySelector('.st-pad-title').textContent === 'bd_808'", timeout=600_000)
+    for pad in (13, 2):
+        page.click(f'.st-pad[data-pad="{pad}"] .st-hit')
+        page.click(".st-star")
+    page.click('.st-pad[data-pad="0"] .st-lock')
+    slide(page, "#st-control-brightness", 150)
+    page.wait_for_selector('.st-slider[data-control="brightness"].is-fixed', timeout=600_000)
+    page.select_option('[data-field="layers"]', "3")
+    page.select_option('[data-field="takes"]', "2")
+    page.wait_for_function("document.querySelector('.st-facts').textContent.includes('3 layers')", timeout=600_000)
+    page.wait_for_function(
+        "!document.querySelector('.is-fixed .st-measured').textContent.includes('≈')", timeout=600_000
+    )
+    page.keyboard.press("Space")
+    page.wait_for_timeout(1400)
+
+
+def studio_about(page: Any) -> None:
+    """What is known of the model, and the nearest training recordings of the kit."""
+    page.wait_for_selector('[data-ready="16"]', timeout=600_000)
+    page.wait_for_timeout(1500)
+    page.click(".st-nav >> text=About")
+    page.wait_for_timeout(12_000)
+
+
 PAGES: dict[str, tuple[dict[str, str], Callable[[Any], None]]] = {
-    "drum_generator": ({"verb": "studio"}, drum_generator),
-    "latent_explorer": ({"verb": "explore"}, latent_explorer),
-    "style_transfer": ({"script": "style_transfer"}, style_transfer),
+    "studio_kit": ({"path": "/kit"}, studio_kit),
+    "drum_generator": ({"path": "/sounds"}, drum_generator),
+    "latent_explorer": ({"path": "/explore"}, latent_explorer),
+    "style_transfer": ({"path": "/transfer"}, style_transfer),
+    "studio_about": ({"path": "/kit"}, studio_about),
 }
 
 
 def take(name: str) -> None:
-    """One picture."""
+    """A picture in the dark and one in the light."""
     how, show = PAGES[name]
     studio = Studio(**how)
     try:
@@ -115,16 +148,25 @@ def take(name: str) -> None:
             path = find_chromium(playwright.chromium.executable_path)
             chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
             page = chromium.new_page(viewport={"width": 1280, "height": 720}, color_scheme="dark")
-            page.goto(studio.url)
+            page.goto(f"{studio.url}/")
             show(page)
-            target = FOLDER / f"{name}.png"
-            target.parent.mkdir(exist_ok=True)
-            picture = Image.open(io.BytesIO(page.screenshot()))
-            # 256 colours look the same here and take a quarter of the space.
-            picture.convert("RGB").quantize(256, Image.Quantize.FASTOCTREE).save(target, optimize=True)
+            keep(page, f"{name}.png")
+            page.click(".dg-theme")
+            page.mouse.move(640, 30)
+            page.wait_for_timeout(900)
+            keep(page, f"{name}_light.png")
             chromium.close()
     finally:
         studio.close()
+
+
+def keep(page: Any, name: str) -> None:
+    """Write what the page shows."""
+    target = FOLDER / name
+    target.parent.mkdir(exist_ok=True)
+    picture = Image.open(io.BytesIO(page.screenshot()))
+    # 256 colours look the same here and take a quarter of the space.
+    picture.convert("RGB").quantize(256, Image.Quantize.FASTOCTREE).save(target, optimize=True)
     print(f"{target}: {target.stat().st_size / 1000:.0f} kB")
 
 

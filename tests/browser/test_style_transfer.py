@@ -266,8 +266,8 @@ def test_what_does_not_act_rests_with_a_reason(page):
     assert page.is_disabled(".st-seed")
     method(page, "latent")
     assert page.is_disabled('.st-slider[data-name="dynamics"] input') and page.is_enabled(".st-seed")
-    page.select_option(".st-preset", "Loose in time")
-    assert page.is_enabled(f"{row} input") and page.input_value(f"{row} input") == "0.2"
+    page.select_option(".st-preset", "sinking")
+    assert page.is_enabled(f"{row} input") and page.input_value(f"{row} input") == "0.4"
     assert page.get_attribute('[data-method="texture"]', "aria-checked") == "true"
 
 
