@@ -63,7 +63,8 @@ def build(server: Server, links: Sequence[dict[str, Any]]) -> gradio.Blocks:
         for name in ("fresh", "sounds", "pad_file", "own"):
             api(getattr(server, name), api_name=name, concurrency_id="model", concurrency_limit=1)
         # What takes longer lets no pad wait: its sounds are still made one at a time, between those of others.
-        for name in ("layers", "export_kit", "play_kit", "open_file"):
+        api(server.layers, api_name="layers", concurrency_id="layers", concurrency_limit=1)
+        for name in ("export_kit", "play_kit", "open_file"):
             api(getattr(server, name), api_name=name, concurrency_id="files", concurrency_limit=1)
         for name in ("measure", "region"):
             api(getattr(server, name), api_name=name, concurrency_id="measure", concurrency_limit=1)

@@ -65,7 +65,8 @@ async function toPad({ name, kind, sound = null, bytes = null }) {
   const key = `creativeml.studio.${setup.model.sha256.slice(0, 12)}`;
   let known = {};
   try { known = JSON.parse(localStorage.getItem(key) || "{}") || {}; } catch { /* unreadable: as if there were none */ }
-  const [project] = known.id ? await callServer("open", [known.id], base) : [null];
+  const [kept] = known.id ? await callServer("open", [known.id], base) : [null];
+  const project = kept?.project;
   if (!project) throw new ServerError("There is no kit yet: open the page Kit once.");
   const pad = known.chosen || 0;
   let fields = { name, kind, sound, own: "", own_name: "", root: "", origin: "", distance: null, layers: 1, takes: 1 };
@@ -75,6 +76,6 @@ async function toPad({ name, kind, sound = null, bytes = null }) {
     fields = { ...fields, sound: null, own: found.own, own_name: name };
   }
   const pads = project.pads.map((plan, n) => (n === pad ? { ...plan, ...fields, tune: 0, decay: 1 } : plan));
-  await callServer("save", [known.id, { ...project, pads }], base);
+  await callServer("save", [known.id, { ...project, pads }, kept.revision], base);
   return pad + 1;
 }

@@ -54,15 +54,17 @@ function buildEditor() {
   find(".st-as").replaceChildren(...setup.kinds.map((kind) => option(kind, titleOf(kind).toLowerCase())));
   find(".st-sliders").replaceChildren(...setup.controls.map(buildSlider));
   find(".st-mix").replaceChildren(...MIX.map(buildMix), buildVariation(), buildChoice("layers", "Velocity layers", 8), buildChoice("takes", "Round robin", 4), buildChoke());
-  find(".st-variations").replaceChildren(...Array.from({ length: setup.variations }, (_, n) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "dg-small";
-    button.dataset.take = n + 1;
-    button.textContent = `Variation ${n + 1}`;
-    button.title = "A sound near this one; undo brings this one back";
-    return button;
-  }), buildAmount());
+  find(".st-variations").replaceChildren("Variations", buildVariationButton("own", "0"), ...Array.from({ length: setup.variations }, () => buildVariationButton("", "1")), buildVariationButton("more", "more"), buildAmount());
+}
+
+function buildVariationButton(text, take) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "dg-small";
+  button.dataset.take = take;
+  button.textContent = text;
+  button.title = { own: "The sound of this seed itself", more: "The next variations" }[text] || "A sound near that of this seed";
+  return button;
 }
 
 function buildSlider(control) {
@@ -129,7 +131,8 @@ function buildChoke() {
 function showEditor() {
   const plan = padAt(state.chosen), take = mainTake(plan), made = Boolean(plan.sound) && !plan.own;
   paint(find(".st-editor"), plan.kind);
-  find(".st-pad-title").textContent = plan.own ? plan.own_name || plan.name : plan.name || "Empty pad";
+  if (document.activeElement !== find(".st-pad-title")) find(".st-pad-title").value = plan.name;
+  find(".st-pad-title").disabled = isEmpty(plan);
   find(".st-kind").value = wholeKind(plan.kind);
   if (document.activeElement !== find(".st-seed")) find(".st-seed").value = plan.sound ? plan.sound.seed : "";
   find(".st-like").hidden = !plan.own;
@@ -150,14 +153,25 @@ function showEditor() {
   find(".st-truncation").disabled = !made;
   find(".st-truncation").parentElement.querySelector("output").textContent = `${Math.round(truncation * 100)} %`;
   for (const select of all(".st-choice select")) select.value = plan[select.dataset.field];
-  for (const button of all(".st-variations button")) button.disabled = !made;
+  showVariations(plan, made);
   drawEditor(plan, take);
   showFacts(plan, take);
 }
 
+function showVariations(plan, made) {
+  const first = (state.page || 0) * setup.variations, take = plan.sound?.take || 0;
+  all(".st-variations button").forEach((button, n) => {
+    button.disabled = !made;
+    if (n >= 1 && n <= setup.variations) button.dataset.take = button.textContent = first + n;
+    if (button.dataset.take !== "more") button.setAttribute("aria-pressed", made && Number(button.dataset.take) === take);
+    if (button.dataset.take > 0) button.setAttribute("aria-label", `Variation ${button.dataset.take}`);
+  });
+}
+
 function showSlider(control, plan, take, made) {
   const row = find(`.st-slider[data-control="${control.name}"]`), slider = row.querySelector("input");
-  const wanted = made ? plan.sound.controls[control.name] : undefined;
+  const coming = comingPad(state.chosen);
+  const wanted = made && coming.sound ? coming.sound.controls[control.name] : undefined;
   const given = take?.record?.given?.[control.name], value = take?.measured?.[control.name];
   const at = wanted ?? given ?? value ?? rangeOf(control, plan.kind)[1];
   const asks = wanted !== undefined;
@@ -197,9 +211,10 @@ function showFacts(plan, take) {
     facts.push(`${take.seconds.toFixed(2)} s`);
     if (plan.own) facts.push(plan.origin ? `made from ${plan.origin}` : "your recording");
     if (Number.isFinite(plan.distance)) facts.push(`${plan.distance.toFixed(1)} dB from it`);
+    if (plan.own && plan.takes > 1) facts.push("a recording has one take");
     if (plan.sound?.vary) facts.push(`variation ${plan.sound.take}, ${Math.round(plan.sound.vary * 100)} %`);
     const rack = rackOf(plan);
-    if (plan.layers > 1 || plan.takes > 1) facts.push(known.has(rackKey(plan)) ? `${rack.layers.length} layers × ${rack.layers[0].takes.length}` : "making layers …");
+    if (isLayered(plan)) facts.push(known.has(rackKey(plan)) ? `${rack.layers.length} layers × ${rack.layers[0].takes.length}` : "making layers …");
   }
   find(".st-facts").textContent = facts.join(" · ");
   const note = take?.record?.note || "";
@@ -208,28 +223,36 @@ function showFacts(plan, take) {
 
 // ---- measuring, after the sound was heard ----
 
+let measureTimer = 0;
+
+// Of the chosen pad, once it has come to rest.
+function measureSoon() {
+  clearTimeout(measureTimer);
+  measureTimer = setTimeout(() => measurePad(state.chosen), 150);
+}
+
 // First all by the fast measures, then exactly what was asked for, and the region that is open.
 async function measurePad(pad) {
   const plan = padAt(pad), take = mainTake(plan);
   if (!take || isEmpty(plan) || !setup.controls.length) return;
-  const current = () => mainTake(padAt(state.chosen)) === take && showEditor();
+  const current = () => mainTake(padAt(state.chosen)) === take;
   try {
     if (!take.measured) {
       const [found] = await callServer("measure", [source(plan), false]);
       take.measured = found;
-      current();
+      if (current()) showEditor();
     }
-    if (plan.own || !plan.sound) return;
+    if (plan.own || !plan.sound || !current()) return;
     if (!take.region) {
       const [region] = await callServer("region", [plan.sound.kind, plan.sound.controls]);
       take.region = region;
-      current();
+      if (current()) showEditor();
     }
-    if (!take.exact && Object.keys(plan.sound.controls).length && mainTake(padAt(state.chosen)) === take) {
+    if (!take.exact && Object.keys(plan.sound.controls).length && current()) {
       const [found] = await callServer("measure", [source(plan), true]);
       Object.assign(take.measured, found);
       take.exact = new Set(Object.keys(found));
-      current();
+      if (current()) showEditor();
     }
   } catch { /* the sound is there; without its measures the page says nothing of them */ }
 }
@@ -237,42 +260,48 @@ async function measurePad(pad) {
 // ---- asking ----
 
 function askFor(name, value) {
-  const { sound } = padAt(state.chosen), control = setup.controls.find((c) => c.name === name);
+  const { sound } = comingPad(state.chosen);
+  if (!sound) return;
   const controls = { ...sound.controls };
-  if (value === undefined) delete controls[control.name];
-  else controls[control.name] = value;
+  if (value === undefined) delete controls[name];
+  else controls[name] = value;
   return putOn(state.chosen, { sound: { ...sound, controls } });
 }
 
 function switchControl(name) {
-  const plan = padAt(state.chosen), take = mainTake(plan);
+  const plan = comingPad(state.chosen), take = mainTake(padAt(state.chosen));
   if (name in plan.sound.controls) return askFor(name, undefined);
   const control = setup.controls.find((c) => c.name === name);
   const value = take?.record?.given?.[name] ?? rangeOf(control, plan.kind)[1];
   return askFor(name, Number(value.toFixed(digitsOf(control, plan.kind, value))));
 }
 
+const isHat = (kind) => kind === "hat_closed" || kind === "hat_open";
+
 function chooseKind(kind) {
-  const plan = padAt(state.chosen), seed = plan.sound ? plan.sound.seed : rollSeed();
-  const choke = kind === "hat_closed" || kind === "hat_open" ? plan.choke || 1 : plan.choke;
-  return putOn(state.chosen, { kind, sound: freshSound(kind, seed), own: "", own_name: "", origin: "", distance: null, name: nameFor(kind, seed), choke });
+  const plan = comingPad(state.chosen), seed = plan.sound ? plan.sound.seed : rollSeed();
+  const choke = isHat(kind) ? plan.choke || 1 : isHat(plan.kind) ? 0 : plan.choke;
+  return putOn(state.chosen, { ...NO_SOUND, kind, sound: freshSound(kind, seed), name: nameFor(kind, seed), choke });
 }
 
 function typeSeed(text) {
-  const seed = Number(text), plan = padAt(state.chosen);
+  const seed = Number(text), plan = comingPad(state.chosen);
   if (!/^\d+$/.test(text) || seed > setup.lastSeed) {
     return showError(`A seed is a whole number from 0 to ${setup.lastSeed}.`);
   }
-  const sound = { ...(plan.sound || freshSound(wholeKind(plan.kind), seed)), seed, vary: 0, take: 0 };
-  return putOn(state.chosen, { sound, own: "", own_name: "", origin: "", distance: null, name: nameFor(sound.kind, seed) });
+  const kind = wholeKind(plan.kind);
+  return putOn(state.chosen, { ...NO_SOUND, sound: plan.sound ? withSeed(plan.sound, seed) : freshSound(kind, seed), name: nameFor(kind, seed) });
 }
 
 function vary(take) {
-  const plan = padAt(state.chosen), amount = Number(find(".st-amount input").value);
-  // Every press another one: they count on.
-  state.takes = (state.takes || 0) + setup.variations;
-  const sound = { ...plan.sound, vary: amount, take: 1 + ((take + state.takes) % 999) };
-  return putOn(state.chosen, { sound, name: `${nameFor(sound.kind, sound.seed)} v${sound.take}` });
+  if (take === "more") {
+    state.page = ((state.page || 0) + 1) % 200;
+    return showEditor();
+  }
+  const { sound } = comingPad(state.chosen), number = Number(take);
+  const amount = number ? Number(find(".st-amount input").value) : 0;
+  const name = nameFor(wholeKind(sound.kind), sound.seed) + (number ? ` v${number}` : "");
+  return putOn(state.chosen, { sound: { ...sound, vary: amount, take: number }, name });
 }
 
 // Two versions of a pad: the one that is not shown waits in `others`.
@@ -281,7 +310,7 @@ function switchVersion() {
   const other = others[pad] || pads[pad];
   const swap = (list, value) => list.map((old, n) => (n === pad ? value : old));
   change({ ...state.project, pads: swap(pads, other), others: swap(others, pads[pad]), shown: swap(versions, !versions[pad]) });
-  soundsOf([other]).then(() => { showAll(); strike(pad); measurePad(pad); }).catch((error) => showError(error.message));
+  soundsOf([other]).then(() => { showAll(); strike(pad); layersSoon(pad); measureSoon(); }).catch((error) => showError(error.message));
 }
 
 function toggleFavourite() {
@@ -317,6 +346,6 @@ function fillChips(box, plans, list) {
 }
 
 function takeChip({ list, index }) {
-  const { name, kind, sound, own, own_name, origin, distance } = state.project[list][index];
-  return putOn(state.chosen, { name, kind, sound, own, own_name, origin, distance });
+  const { name, kind, sound, own, own_name, root, origin, distance } = state.project[list][index];
+  return putOn(state.chosen, { name, kind, sound, own, own_name, root, origin, distance });
 }

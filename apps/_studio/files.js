@@ -1,16 +1,19 @@
 // Kits, projects, patterns and recordings, in and out.
 
+// True if it was done.
 async function busy(button, says, work) {
-  if (button.disabled) return;
+  if (button.disabled) { find(".dg-status").textContent = "One after the other: the last one is still being worked on"; return false; }
   button.disabled = true;
   find(".dg-status").textContent = says;
   try {
     const told = await work();
     hideError();
     find(".dg-status").textContent = told || "";
+    return true;
   } catch (error) {
     find(".dg-status").textContent = "";
     showError(error.message, () => busy(button, says, work));
+    return false;
   } finally {
     button.disabled = false;
   }
@@ -57,33 +60,39 @@ function sendUp(file) {
 const putOwn = (pad, file) => busy(find(".st-own"), `Reading ${file.name} …`, async () => {
   const [found] = await callServer("own", [await sendUp(file)]);
   choosePad(pad);
-  await putOn(pad, { sound: null, own: found.own, own_name: found.name, origin: "", distance: null, name: found.name, kind: found.kind, tune: 0, decay: 1 });
-  return [`${found.name} is on pad ${pad + 1}`, ...found.notes].join("; ");
+  const landed = await putOn(pad, { ...NO_SOUND, own: found.own, own_name: found.name, name: found.name, kind: found.kind, tune: 0, decay: 1 });
+  return landed ? [`${found.name} is on pad ${pad + 1}`, ...found.notes].join("; ") : "";
 });
 
 // What the model makes of a recording: found in the model first, which takes some seconds.
 function likeOwn(button, wish) {
   const pad = state.chosen, plan = padAt(pad);
   const kind = wish === "as" ? find(".st-as").value : "";
+  // What was made of a recording already goes by that one's name.
+  const called = plan.origin || plan.own_name;
   return busy(button, "Looking for it in the model …", async () => {
     const poll = setInterval(async () => {
       const [stage] = await callServer("stage", []).catch(() => [""]);
       if (stage) find(".dg-status").textContent = stage;
     }, 700);
     try {
-      const root = plan.root || plan.own;
-      const [found] = await callServer("like", [root, wish, kind, rollSeed(), plan.origin || plan.own_name]);
-      await putOn(pad, { sound: null, own: found.own, root, own_name: found.name, origin: found.origin, distance: found.distance, name: found.name, kind: found.kind });
-      return `${found.name}: ${found.distance.toFixed(1)} dB from ${found.origin}${found.note ? `; ${found.note}` : ""}`;
+      const [found] = await callServer("like", [plan.own, wish, kind, rollSeed(), `${called}.wav`]);
+      const landed = await putOn(pad, { ...NO_SOUND, own: found.own, root: plan.own, own_name: found.name, origin: called, distance: found.distance, name: found.name, kind: found.kind });
+      return landed ? `${found.name}: ${found.distance.toFixed(1)} dB from ${plan.own_name}${found.note ? `; ${found.note}` : ""}` : "";
     } finally {
       clearInterval(poll);
     }
   });
 }
 
+// A kit of its own: the one before stays among mine, and favourites are taken along.
 const openFile = (file) => busy(find(".st-open"), `Opening ${file.name} …`, async () => {
   const [{ project, notes }] = await callServer("open_file", [await sendUp(file)]);
-  await exchange({ ...project, recent: state.project.recent }, `Opened ${file.name}`);
+  await soundsOf(project.pads);
+  await goToKit(newId());
+  const { recent, favourites } = state.project;
+  const both = [...project.favourites, ...favourites.filter((mine) => !project.favourites.some((other) => soundKey(other) === soundKey(mine)))];
+  await exchange(() => ({ ...project, recent, favourites: both.slice(0, MOST_KEPT) }), `Opened ${file.name}`);
   return [`Opened ${file.name}. Ctrl+Z brings the old kit back.`, ...notes].join(" ");
 });
 
@@ -96,7 +105,11 @@ async function dropped(event) {
   const first = box ? Number(box.dataset.pad) : state.chosen;
   const sounds = files.filter(isSound);
   // Several recordings go on pads one after the other.
-  for (let n = 0; n < sounds.length && first + n < PADS; n++) await putOwn(first + n, sounds[n]);
+  const failed = [];
+  for (let n = 0; n < sounds.length && first + n < PADS; n++) {
+    if (!(await putOwn(first + n, sounds[n]))) failed.push(find(".dg-error p").textContent);
+  }
+  if (failed.length && sounds.length > 1) showError(failed.join(" · "));
   const other = files.find((file) => !isSound(file));
   if (other) await openFile(other);
 }

@@ -89,81 +89,100 @@ function flash(pad) {
 
 // ---- new sounds ----
 
-// Loads what the pads hold; of many, each is shown as it comes.
+// Loads what the pads hold; layers follow by and by.
 async function loadPads() {
   try {
     await soundsOf(state.project.pads);
     showAll();
-    await Promise.all(state.project.pads.map(layersOf));
+    state.project.pads.forEach((_, pad) => layersSoon(pad));
   } catch (error) {
     showError(error.message, loadPads);
   }
 }
 
-// Another sound for a pad; it is heard as soon as it is there.
+// What a pad is about to be: what is asked next builds upon it.
+const comingPad = (pad) => ({ ...padAt(pad), ...state.pending.get(pad) });
+
+// Another sound for a pad; it is heard as soon as it is there. False if something else was asked for that pad meanwhile.
 async function putOn(pad, fields, { play = true, what = "" } = {}) {
-  const plan = { ...padAt(pad), ...fields };
-  const asked = (state.asked = (state.asked || 0) + 1);
-  const began = performance.now();
+  const mine = { ...state.pending.get(pad), ...fields };
+  state.pending.set(pad, mine);
+  const began = performance.now(), plan = { ...padAt(pad), ...mine };
   try {
     await soundsOf([plan]);
   } catch (error) {
+    if (state.pending.get(pad) === mine) state.pending.delete(pad);
     showError(error.message, () => putOn(pad, fields, { play, what }));
-    return;
+    showEditor();
+    return false;
   }
-  // A slider that was moved on meanwhile wants another one.
-  if (asked !== state.asked) return;
-  changePad(pad, fields, what);
+  if (state.pending.get(pad) !== mine) return false;
+  state.pending.delete(pad);
+  changePad(pad, mine, what);
   noteRecent(padAt(pad));
   if (play) strike(pad);
   hideError();
   find(".dg-status").textContent = `${plan.name} in ${Math.round(performance.now() - began)} ms`;
   element.dataset.wait = Math.round(performance.now() - began);
-  layersOf(padAt(pad)).catch((error) => showError(error.message));
-  measurePad(pad);
+  layersSoon(pad);
+  measureSoon();
+  return true;
 }
 
 const nameFor = (kind, seed) => `${titleOf(kind)} ${seed}`;
 const freshSound = (kind, seed) => ({ kind, seed, truncation: 1, controls: {}, tuning: 0, vary: 0, take: 0 });
+const withSeed = (sound, seed) => ({ ...sound, seed, vary: 0, take: 0 });
 
 function another(pad) {
-  const plan = padAt(pad), seed = rollSeed();
-  const sound = plan.sound ? { ...plan.sound, seed, vary: 0, take: 0 } : freshSound(plan.kind, seed);
-  return putOn(pad, { sound, own: "", own_name: "", name: nameFor(sound.kind, seed) });
+  const plan = comingPad(pad), seed = rollSeed();
+  const sound = plan.sound ? withSeed(plan.sound, seed) : freshSound(wholeKind(plan.kind), seed);
+  return putOn(pad, { ...NO_SOUND, sound, name: nameFor(wholeKind(sound.kind), seed) });
 }
 
 // Every pad that is not locked: one change, undone at once.
 async function reroll() {
-  const pads = state.project.pads.map((plan) => {
-    if (plan.locked || plan.own || !plan.sound) return plan;
-    const seed = rollSeed();
-    return { ...plan, sound: { ...plan.sound, seed, vary: 0, take: 0 }, name: nameFor(plan.sound.kind, seed) };
+  const seeds = Array.from({ length: PADS }, rollSeed);
+  const rolled = (project) => ({
+    ...project,
+    pads: project.pads.map((plan, pad) => {
+      if (plan.locked || plan.own || !plan.sound) return plan;
+      return { ...plan, sound: withSeed(plan.sound, seeds[pad]), name: nameFor(wholeKind(plan.sound.kind), seeds[pad]) };
+    }),
   });
-  await exchange({ ...state.project, pads }, "Rerolled");
+  await exchange(rolled, "Rerolled");
 }
 
+// Begun as a kit of its own: the one before stays among mine.
 async function newKit() {
   const [fresh] = await callServer("fresh", [rollSeed()]);
-  const { favourites, recent, name, pattern } = state.project;
-  await exchange({ ...fresh, favourites, recent, name, pattern }, "A new kit");
+  const { favourites, recent, author, pattern } = state.project;
+  await soundsOf(fresh.pads);
+  await goToKit(newId());
+  await exchange(() => ({ ...fresh, favourites, recent, author, pattern }), "A new kit");
 }
 
-async function exchange(next, says) {
+// Applied to what the project is when the sounds are there: what is done meanwhile is not lost.
+async function exchange(made, says) {
   find(".dg-status").textContent = "Making sounds …";
-  await soundsOf(next.pads);
-  change(next);
+  await soundsOf(made(state.project).pads);
+  state.pending.clear();
+  change(made(state.project));
   hideError();
   find(".dg-status").textContent = `${says}. Ctrl+Z brings the old one back.`;
-  loadPads();
+  await loadPads();
+  measureSoon();
 }
 
 // ---- moving sounds between pads ----
 
 const EMPTY = {
-  name: "", sound: null, own: "", own_name: "", root: "", origin: "", distance: null, tune: 0, decay: 1, pan: 0, gain_db: 0, choke: 0, locked: false, layers: 1, takes: 1,
+  ...NO_SOUND, name: "", tune: 0, decay: 1, pan: 0, gain_db: 0, choke: 0, locked: false, layers: 1, takes: 1,
 };
 
-const clearPad = () => changePad(state.chosen, EMPTY);
+function clearPad() {
+  state.pending.delete(state.chosen);
+  changePad(state.chosen, EMPTY);
+}
 
 function copyPad() {
   state.copied = padAt(state.chosen);
@@ -182,6 +201,18 @@ function swapPads(a, b) {
   const { pads, others, shown: versions, pattern } = state.project;
   change({ ...state.project, pads: swapped(pads), others: swapped(others), shown: swapped(versions), pattern: { ...pattern, lines: swapped(pattern.lines) } });
   choosePad(b);
+}
+
+// The letters that are printed on this keyboard's keys: the pads lie by place, not by letter.
+async function showLetters() {
+  let layout = null;
+  try { layout = await navigator.keyboard?.getLayoutMap?.(); } catch { /* not allowed here */ }
+  if (!layout) return;
+  CODES.forEach((code, pad) => {
+    LETTERS[pad] = layout.get(code) || LETTERS[pad];
+    boxOf(pad).querySelector("kbd").textContent = LETTERS[pad].toUpperCase();
+  });
+  if (state.project) showPads();
 }
 
 // ---- a MIDI keyboard ----

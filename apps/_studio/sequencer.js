@@ -16,13 +16,15 @@ function timeOfStep(step, { tempo, swing }) {
 
 // ---- the clock ----
 
-const clock = { timer: 0, start: 0, next: 0, shown: [] };
+// `next` counts steps on from bar to bar; none before `least` is planned again, as times before it were others.
+const clock = { timer: 0, start: 0, next: 0, least: 0, shown: [] };
 
 function play() {
   const context = rack.context;
   clock.start = context.currentTime + 0.06;
-  clock.next = 0;
+  clock.next = clock.least = 0;
   clock.shown = [];
+  turns.clear();
   state.playing = true;
   showTransport();
   look();
@@ -66,7 +68,7 @@ function replan() {
   const soon = rack.context.currentTime + SOON_S, pattern = patternNow();
   rack.forget(soon);
   clock.shown = clock.shown.filter(({ when }) => when <= soon);
-  while (clock.next > 0) {
+  while (clock.next > clock.least) {
     const before = clock.next - 1, wraps = clock.next % pattern.steps === 0;
     const start = clock.start - (wraps ? timeOfStep(pattern.steps, pattern) : 0);
     if (start + timeOfStep(before % pattern.steps, pattern) <= soon) break;
@@ -88,20 +90,23 @@ function follow() {
   requestAnimationFrame(follow);
 }
 
-// When the tempo, the swing or the length changes, the step that comes next stays where it is.
-function retime(fields, what = "") {
+// Makes a change while a pattern is played: what is planned is planned anew, and when the tempo, the swing or the length
+// changes, the step that comes next stays where it is.
+function reanchor(before, after, apply) {
+  if (!state.playing) return apply();
   replan();
-  const before = patternNow(), step = clock.next % before.steps;
-  const due = clock.start + timeOfStep(step, before);
-  const after = { ...before, ...fields };
-  clock.next = step % after.steps;
-  clock.start = due - timeOfStep(clock.next, after);
-  change({ ...state.project, pattern: after }, what, true);
+  const step = clock.next % before.steps, due = clock.start + timeOfStep(step, before);
+  apply();
+  if (["tempo", "swing", "steps"].some((name) => before[name] !== after[name])) {
+    clock.next = clock.least = step % after.steps;
+    clock.start = due - timeOfStep(clock.next, after);
+  }
+  look();
 }
 
 function setSteps(steps) {
   const lines = patternNow().lines.map((line) => Array.from({ length: steps }, (_, n) => line[n % line.length] || 0));
-  retime({ steps, lines });
+  changePattern({ steps, lines });
 }
 
 // ---- the grid ----
@@ -174,6 +179,7 @@ function showTransport() {
 }
 
 function setStep(pad, step, velocity, what = "") {
+  if (stepAt(pad, step) === velocity) return;
   const lines = patternNow().lines.map((line, n) => (n === pad ? line.map((old, m) => (m === step ? velocity : old)) : line));
   changePattern({ lines }, what);
 }
@@ -245,8 +251,8 @@ function takePreset(name) {
   if (!preset) return;
   const lines = Array.from({ length: PADS }, () => Array(preset.steps).fill(0));
   for (const [kind, line] of Object.entries(preset.lines)) {
-    const pad = state.project.pads.findIndex((plan) => plan.kind === kind);
+    const pad = state.project.pads.findIndex((plan) => plan.kind === kind && !isEmpty(plan));
     if (pad >= 0) lines[pad] = line;
   }
-  retime({ steps: preset.steps, tempo: preset.tempo, lines });
+  changePattern({ steps: preset.steps, tempo: preset.tempo, lines });
 }

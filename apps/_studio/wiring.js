@@ -8,6 +8,7 @@ function showAll() {
   find(".st-undo").disabled = !state.past.length;
   find(".st-redo").disabled = !state.future.length;
   if (document.activeElement !== find(".st-name")) find(".st-name").value = state.project.name;
+  if (document.activeElement !== find(".st-author")) find(".st-author").value = state.project.author;
   element.dataset.ready = state.project.pads.filter((plan) => mainTake(plan)).length;
 }
 
@@ -34,7 +35,7 @@ const CLICKS = [
   [".st-own", () => find(".st-own-file").click()],
   [".st-wav", saveSound],
   [".st-switch", (b) => switchControl(b.closest(".st-slider").dataset.control)],
-  [".st-variations button", (b) => vary(Number(b.dataset.take))],
+  [".st-variations button", (b) => vary(b.dataset.take)],
   [".st-like button", (b) => likeOwn(b, b.dataset.like)],
   [".st-play", () => (state.playing ? stop() : play())],
   [".st-clear", () => changePattern({ lines: patternNow().lines.map((line) => line.map(() => 0)) })],
@@ -65,7 +66,7 @@ function press(box, velocity) {
   choosePad(pad);
   if (isEmpty(padAt(pad))) return;
   strike(pad, velocity);
-  measurePad(pad);
+  measureSoon();
 }
 
 element.addEventListener("pointerdown", (event) => {
@@ -89,7 +90,7 @@ element.addEventListener("input", ({ target }) => {
   if (!state.project) return;
   const slider = target.closest(".st-slider"), mixer = target.closest(".st-mixer");
   if (target.matches(".dg-volume-range")) { state.volume = Number(target.value); deck.setVolume(state.volume); remember(); }
-  else if (target.matches(".st-swing")) retime({ swing: Number(target.value) }, "swing");
+  else if (target.matches(".st-swing")) changePattern({ swing: Number(target.value) }, "swing");
   else if (target.closest(".st-amount")) target.nextSibling.textContent = `${Math.round(target.value * 100)} %`;
   else if (slider) {
     const plan = padAt(state.chosen), control = setup.controls.find((c) => c.name === slider.dataset.control);
@@ -102,21 +103,33 @@ element.addEventListener("change", ({ target }) => {
   if (!state.project) return;
   const slider = target.closest(".st-slider"), pad = state.chosen;
   if (slider) askFor(slider.dataset.control, valueOfStep(setup.controls.find((c) => c.name === slider.dataset.control), padAt(pad).kind, Number(target.value)));
-  else if (target.matches(".st-truncation")) putOn(pad, { sound: { ...padAt(pad).sound, truncation: Number(target.value) } });
-  else if (target.closest(".st-mixer")?.dataset.field) { if (!isEmpty(padAt(pad)) && !state.playing) strike(pad); }
-  else if (target.matches(".st-choice select")) {
-    changePad(pad, { [target.dataset.field]: Number(target.value) });
-    layersOf(padAt(pad)).then(showEditor).catch((error) => showError(error.message));
-  }
+  else if (target.matches(".st-truncation")) putOn(pad, { sound: { ...comingPad(pad).sound, truncation: Number(target.value) } });
+  else if (target.closest(".st-mixer")?.dataset.field) { layersSoon(pad); if (!isEmpty(padAt(pad)) && !state.playing) strike(pad); }
+  else if (target.matches(".st-choice select")) { changePad(pad, { [target.dataset.field]: Number(target.value) }); layersSoon(pad); }
+  else if (target.matches(".st-more")) { MORE[target.value]?.(); target.value = ""; }
+  else if (target.matches(".st-pad-title")) changePad(pad, { name: plainText(target.value) || padAt(pad).name });
+  else if (target.matches(".st-author")) change({ ...state.project, author: plainText(target.value) });
+  else if (target.matches(".st-kits")) { if (target.value) safely(openKit)(target.value); }
   else if (target.matches(".st-kind")) chooseKind(target.value);
   else if (target.matches(".st-seed")) typeSeed(target.value.trim());
-  else if (target.matches(".st-name")) change({ ...state.project, name: target.value.trim() || "My kit" });
-  else if (target.matches(".st-tempo")) retime({ tempo: Math.min(300, Math.max(40, Math.round(Number(target.value)) || 120)) });
+  else if (target.matches(".st-name")) change({ ...state.project, name: plainText(target.value).slice(0, 40).trim() || "My kit" });
+  else if (target.matches(".st-tempo")) changePattern({ tempo: Math.min(300, Math.max(40, Math.round(Number(target.value)) || 120)) });
   else if (target.matches(".st-steps")) setSteps(Number(target.value));
   else if (target.matches(".st-preset")) { takePreset(target.value); target.value = ""; }
   else if (target.matches(".st-file") && target.files[0]) { openFile(target.files[0]); target.value = ""; }
   else if (target.matches(".st-own-file") && target.files[0]) { putOwn(pad, target.files[0]); target.value = ""; }
+  // The next move of the same slider is another one for undo; and a field that was chosen with a hand gives the keys back.
+  state.what = "";
+  if (state.byPointer && target.matches("select, input")) target.blur();
 });
+
+const MORE = { copy: copyPad, paste: pastePad, empty: clearPad, lock: () => toggleLock(state.chosen), previous: () => moveBy(-1), next: () => moveBy(1) };
+const moveBy = (by) => swapPads(state.chosen, (state.chosen + by + PADS) % PADS);
+// Names as files can have them: no spaces but plain ones, nothing that is not seen.
+const plainText = (text) => text.normalize("NFC").replace(/[\p{C}\p{Z}]+/gu, " ").trim();
+
+document.addEventListener("pointerdown", () => { state.byPointer = true; }, true);
+document.addEventListener("keydown", () => { state.byPointer = false; }, true);
 
 element.addEventListener("dblclick", ({ target }) => {
   const mixer = MIX.find(({ field }) => target.closest(".st-mixer")?.dataset.field === field);
@@ -193,8 +206,9 @@ new ResizeObserver(() => { if (state.project) { showPads(); showEditor(); } }).o
 
 async function begin() {
   find(".dg-status").textContent = "Opening the kit …";
+  let notes = [];
   try {
-    state.project = await openProject();
+    notes = await openProject();
   } catch (error) {
     find(".dg-status").textContent = "";
     return showError(error.message, begin);
@@ -202,14 +216,17 @@ async function begin() {
   find(".st-saved").textContent = "";
   buildGrid();
   showAll();
+  showKits();
   await loadPads();
-  save();
+  if (state.dirty) save();
   find(".dg-status").textContent = "Strike a pad, or press space";
-  measurePad(state.chosen);
+  if (notes.length) showError(notes.join(" "));
+  measureSoon();
 }
 
 recall();
 buildPads();
+showLetters();
 buildEditor();
 showPages();
 find(".st-format").replaceChildren(...setup.formats.map(({ name, title }) => option(name, title)));
