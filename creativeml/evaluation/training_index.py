@@ -31,9 +31,9 @@ from creativeml.evaluation.points import Points, standardise
 from creativeml.files import atomic_write_bytes
 
 FILE = "training_index.safetensors"
-FORMAT = "1"
+FORMAT = 1
 BATCH = 32
-_LEVELS = "levels"
+_LEVELS, _ABOUT = "levels", "training_index"
 _REPEATED = ("kind", "group", "source", "credit", "licence")
 """Columns with few values, each of which is stored once."""
 _REMEDY = "make it again with examples/training_index.py"
@@ -171,8 +171,9 @@ class TrainingIndex:
                 columns[name] = {"values": known, "of": [known.index(value) for value in values]}
             else:
                 columns[name] = values
-        text = json.dumps(columns, ensure_ascii=False, separators=(",", ":"))
-        head = {"format": FORMAT, "sample_rate": str(self.sample_rate), "recordings": text}
+        about = {"format": FORMAT, "sample_rate": self.sample_rate, "recordings": columns}
+        # One entry of the head: several would stand in any order, and equal indices have equal files.
+        head = {_ABOUT: json.dumps(about, ensure_ascii=False, separators=(",", ":"))}
         atomic_write_bytes(path, save({_LEVELS: self.levels.contiguous()}, head))
 
 
@@ -186,13 +187,13 @@ def load_index(path: Path) -> TrainingIndex:
         raise CreativeMLError(f"{path}: there is no such index of a training set; {_REMEDY}")
     try:
         with safe_open(path, "pt") as file:
-            head, levels = file.metadata() or {}, file.get_tensor(_LEVELS)
-        if head.get("format") != FORMAT:
-            raise CreativeMLError(f"{path}: an index of format {head.get('format')}, here {FORMAT} is known; {_REMEDY}")
-        columns = json.loads(head["recordings"])
+            about, levels = json.loads((file.metadata() or {})[_ABOUT]), file.get_tensor(_LEVELS)
+        if about["format"] != FORMAT:
+            raise CreativeMLError(f"{path}: an index of format {about['format']}, here {FORMAT} is known; {_REMEDY}")
+        columns = about["recordings"]
         of = {name: _column(columns[name]) for name in (f.name for f in fields(Recording))}
         recordings = [Recording(*(str(cell) for cell in row)) for row in zip(*of.values(), strict=True)]
-        return TrainingIndex(levels, recordings, int(head["sample_rate"]))
+        return TrainingIndex(levels, recordings, int(about["sample_rate"]))
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise CreativeMLError(f"{path}: a damaged index of a training set ({error}); {_REMEDY}") from error
 

@@ -137,6 +137,8 @@ def test_a_file_gives_the_same_answers(small, tmp_path):
     sounds, index = small
     index.save(tmp_path / FILE)
     again = load_index(tmp_path / FILE)
+    again.save(tmp_path / "again")
+    assert (tmp_path / "again").read_bytes() == (tmp_path / FILE).read_bytes()
     assert again.recordings == index.recordings and again.sample_rate == RATE
     assert again.nearest(sounds[:9]) == index.nearest(sounds[:9])
 
@@ -149,16 +151,18 @@ def test_what_cannot_be_read_is_said(small, tmp_path):
     whole = path.read_bytes()
     size = int.from_bytes(whole[:8], "little")
     head = json.loads(whole[8 : 8 + size])
-    recordings = json.loads(head["__metadata__"]["recordings"])
-    recordings["name"].pop()
-    for changed in (
-        {"format": "7"},
-        {"recordings": "{"},
-        {"recordings": "{}"},
-        {"recordings": json.dumps(recordings)},
+    about = json.loads(head["__metadata__"]["training_index"])
+    shorter = {**about["recordings"], "name": about["recordings"]["name"][1:]}
+    changes = [
+        {"format": 7},
+        {"recordings": None},
+        {"recordings": {}},
+        {"recordings": shorter},
         {"sample_rate": "fast"},
-    ):
-        values = json.dumps({**head, "__metadata__": {**head["__metadata__"], **changed}}).encode()
+    ]
+    texts = ["{", "[]", "{}", *(json.dumps({**about, **changed}) for changed in changes)]
+    for text in texts:
+        values = json.dumps({**head, "__metadata__": {"training_index": text}}).encode()
         path.write_bytes(len(values).to_bytes(8, "little") + values + whole[8 + size :])
         with pytest.raises(CreativeMLError, match=r"training_index\.py"):
             load_index(path)
