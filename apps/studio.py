@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import drum_generator
 import latent_explorer
 import style_transfer
+from _about import page as about
+from _about.server import AboutServer
 from _shared import pages, serving
 from _shared.background import InBackground
 from _studio.patterns import presets
@@ -36,7 +38,13 @@ SCRIPTS = tuple(serving.SHARED / name for name in ("sound.js", "picture.js", "ic
     PAGE / name for name in ("state.js", "rack.js", "pads.js", "editor.js", "sequencer.js", "files.js", "wiring.js")
 )
 STYLES = (serving.STYLE, PAGE / "kit.css")
-TITLES = (("/kit", "Kit"), ("/sounds", "Sounds"), ("/explore", "Explore"), ("/transfer", "Transfer"))
+TITLES = (
+    ("/kit", "Kit"),
+    ("/sounds", "Sounds"),
+    ("/explore", "Explore"),
+    ("/transfer", "Transfer"),
+    ("/about", "About this model"),
+)
 MAX_UPLOAD_BYTES = 64 << 20
 VARIATIONS = 4
 FORMAT_TITLES = {"wav": "WAV (zip)", "sfz": "SFZ", "decentsampler": "DecentSampler", "hydrogen": "Hydrogen"}
@@ -101,11 +109,12 @@ def studio_pages(
         instrument: gives it loaded.
         folder: for files on their way to the pages.
         store: of projects.
-        sources: of the map.
+        sources: of the map; their dataset also holds training recordings to play.
     """
     from _studio.server import Server
 
     server = Server(info, instrument, folder, store)
+    told = AboutServer(info, instrument, folder, store, sources.data)
     to = {path: pages.links(TITLES, path) for path, _ in TITLES}
     explorer = _explorer(info, folder, sources, to["/explore"])
     transfer, begin = style_transfer.prepared(folder, info)
@@ -117,6 +126,7 @@ def studio_pages(
         pages.Page("/sounds", generator, css_of(drum_generator.STYLES)),
         pages.Page("/explore", explorer, latent_explorer.css(), latent_explorer.MAX_UPLOAD),
         pages.Page("/transfer", transferring, css_of(style_transfer.STYLES), style_transfer.MAX_UPLOAD),
+        pages.Page("/about", about.build(told, to["/about"]), css_of(about.STYLES)),
     ]
 
 
@@ -159,7 +169,8 @@ def serve(
 
     Args:
         model: a bundled model, a folder of a trained one, or user/name on the Hugging Face hub.
-        data: a dataset that `creativeml prepare` made, whose recordings are on the map too.
+        data: a dataset that `creativeml prepare` made, whose recordings are on the map too, and can be played beside
+            the sounds that they are nearest to.
         projects: folder in which kits are kept between two visits; by default the user's data folder.
         host: address to listen on; any other than this machine's own needs --auth.
         port: 1 to 65535; by default the first free one from 7860 on.

@@ -24,7 +24,8 @@ def studio(
 
     Args:
         model: a bundled model, a folder of a trained one, or user/name on the Hugging Face hub.
-        data: a dataset that `creativeml prepare` made, whose recordings are on the map too.
+        data: a dataset that `creativeml prepare` made, whose recordings are on the map too, and can be played beside
+            the sounds that they are nearest to.
         projects: folder in which kits are kept between two visits; by default the user's data folder.
         host: address to listen on; any other than this machine's own needs --auth.
         port: 1 to 65535; by default the first free one from 7860 on.

@@ -21,6 +21,8 @@ WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 CARD = "MODEL_CARD.md"
 ENCODER = "encoder"
+TRAINING_INDEX = "training_index.safetensors"
+"""Beside the weights, see `creativeml.evaluation.training_index`."""
 RANGES = "descriptor_ranges"
 """Entry of a model's information: the `DescriptorRanges` of the recordings that it was trained on."""
 
@@ -159,7 +161,8 @@ def _fetch(name: str) -> Path:
             f"there is no folder '{name}'; to get a model of that name from the hub: pip install huggingface_hub"
         ) from error
     try:
-        folder = hub.snapshot_download(name, allow_patterns=[WEIGHTS, CONFIG, CARD, "README.md", f"{ENCODER}/*"])
+        wanted = [WEIGHTS, CONFIG, CARD, "README.md", TRAINING_INDEX, f"{ENCODER}/*"]
+        folder = hub.snapshot_download(name, allow_patterns=wanted)
     except Exception as error:
         reason = str(error).strip().split("\n")[0]
         raise CreativeMLError(f"there is no folder '{name}', and the hub gave no model: {reason}") from error

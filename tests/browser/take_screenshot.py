@@ -123,11 +123,14 @@ def studio_kit(page: Any) -> None:
 
 
 def studio_about(page: Any) -> None:
-    """What is known of the model, and the nearest training recordings of the kit."""
+    """The sounds of a new kit beside the training recordings that they are nearest to, one of which is being played."""
     page.wait_for_selector('[data-ready="16"]', timeout=600_000)
-    page.wait_for_timeout(1500)
+    page.wait_for_function("document.querySelector('.st-saved').textContent === 'Saved'", timeout=600_000)
     page.click(".st-nav >> text=About")
-    page.wait_for_timeout(12_000)
+    page.wait_for_selector('.ab-new[aria-busy="false"]', timeout=600_000)
+    page.wait_for_timeout(1000)
+    page.locator(".ab-row").nth(4).locator(".ab-play").nth(1).click()
+    page.wait_for_timeout(60)
 
 
 PAGES: dict[str, tuple[dict[str, str], Callable[[Any], None]]] = {
