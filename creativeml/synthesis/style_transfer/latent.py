@@ -69,8 +69,9 @@ class LatentTransfer:
     strength the recorded hits are faded into the model's: at 0 there is the content itself, which no model makes again
     to the sample. The model has a colour of its own, so all is filtered as `SpectralTransfer` does.
 
-    How far this goes at full strength is tried on eight seconds: points all the way or half of it, the rest from 0.55
-    to 1, whichever brings the sound nearest to the style; less where all of these lead away from it.
+    How far this goes at full strength is tried on eight seconds: points all the way or half of it, then the rest from
+    0.55 to 1, then both together, whichever brings the sound nearest to the style; less where all of these lead away
+    from it.
 
     Args:
         style: `(channels, samples)`.
@@ -162,6 +163,7 @@ class LatentTransfer:
         played: dict[float, Tensor] = {}
         best = furthest([_Way(share, 1.0) for share in _POINTS], distance)
         best = furthest([_Way(best.points, share) for share in SHARES], distance)
+        best = furthest([_Way(best.points * share, best.rest * share) for share in SHARES], distance)
         if distance(best) < self._listener.distance(downmix(content)):
             return best
         return min((_Way(best.points, share) for share in _SHORT), key=distance)
