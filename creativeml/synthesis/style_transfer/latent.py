@@ -40,6 +40,8 @@ _FEWEST = 3
 _LEAST_RATIO, _MOST_RATIO = 0.5, 1.5
 _STRETCH_S, _OVERLAP_S = 10.0, 0.5
 _POINTS = (1.0, 0.5)
+_SHORT = (0.4, 0.25, 0.1)
+"""Shares that are tried where no larger one brings a sound nearer."""
 OnStep = Callable[[str, int, int], None]
 
 
@@ -67,8 +69,9 @@ class LatentTransfer:
     strength the recorded hits are faded into the model's: at 0 there is the content itself, which no model makes again
     to the sample. The model has a colour of its own, so all is filtered as `SpectralTransfer` does.
 
-    How far this goes at full strength is tried on eight seconds: points all the way or half of it, the rest from 0.55
-    to 1, whichever brings the sound nearest to the style.
+    How far this goes at full strength is tried on eight seconds: points all the way or half of it, then the rest from
+    0.55 to 1, then both together, whichever brings the sound nearest to the style; less where all of these lead away
+    from it.
 
     Args:
         style: `(channels, samples)`.
@@ -159,7 +162,11 @@ class LatentTransfer:
 
         played: dict[float, Tensor] = {}
         best = furthest([_Way(share, 1.0) for share in _POINTS], distance)
-        return furthest([_Way(best.points, share) for share in SHARES], distance)
+        best = furthest([_Way(best.points, share) for share in SHARES], distance)
+        best = furthest([_Way(best.points * share, best.rest * share) for share in SHARES], distance)
+        if distance(best) < self._listener.distance(downmix(content)):
+            return best
+        return min((_Way(best.points, share) for share in _SHORT), key=distance)
 
     def _coloured(self, played: Tensor, strength: float, reach: float, timbre: float | None = None) -> Tensor:
         """With the style's spectra, stretch by stretch."""
