@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+import torch
 from axe_playwright_python.sync_playwright import Axe
 
+from creativeml.evaluation.embeddings import log_mel_statistics
 from creativeml.files import project_folder
 from creativeml.kits.formats import read_kit
 from creativeml.kits.midi import read_midi
@@ -66,7 +68,17 @@ def names(page: Any) -> list[str]:
 
 
 def title(page: Any) -> str:
-    return page.text_content(".st-pad-title")
+    return page.input_value(".st-pad-title")
+
+
+def titled(page: Any, says: str) -> None:
+    """Until the chosen pad is called so."""
+    page.wait_for_function("(says) => document.querySelector('.st-pad-title').value === says", arg=says)
+
+
+def another(page: Any, old: str) -> None:
+    """Until the chosen pad is called otherwise."""
+    page.wait_for_function("(old) => document.querySelector('.st-pad-title').value !== old", arg=old)
 
 
 def status(page: Any, says: str) -> None:
@@ -79,6 +91,13 @@ def samples_of(page: Any, number: int, folder: Path) -> np.ndarray:
     path = download(page, ".st-wav", folder)
     assert soundfile.info(path).subtype == "PCM_24"
     return soundfile.read(path, dtype="float32")[0]
+
+
+def distance_db(a: np.ndarray, b: np.ndarray) -> float:
+    """Between two sounds as they are heard."""
+    sounds = torch.from_numpy(np.stack([np.pad(s, (0, 65536 - len(s))) for s in (a, b)]))
+    places = log_mel_statistics(sounds, 44100)
+    return float((places[0] - places[1]).norm())
 
 
 # ---- pads ----
@@ -184,24 +203,29 @@ def test_variations_versions_and_favourites(kit, tmp_path):
     own = samples_of(kit, SNARE, tmp_path)
     first = title(kit)
     kit.click('.st-variations [data-take="1"]')
-    kit.wait_for_function("(old) => document.querySelector('.st-pad-title').textContent !== old", arg=first)
+    another(kit, first)
     varied = samples_of(kit, SNARE, tmp_path)
-    assert not np.array_equal(own, varied)
+    kit.keyboard.press("t")
+    another(kit, f"{title(kit)}")
+    far = samples_of(kit, SNARE, tmp_path)
+    kit.keyboard.press("Control+z")
     # Near it: nearer than another seed is.
+    near, other = (distance_db(own, sound) for sound in (varied, far))
+    assert 0 < near < other
     kit.keyboard.press("Control+z")
     assert title(kit) == first
     kit.keyboard.press("g")
     assert kit.locator(".st-kept .dg-chip").count() == 1
     kit.keyboard.press("b")
     kit.keyboard.press("t")
-    kit.wait_for_function("(old) => document.querySelector('.st-pad-title').textContent !== old", arg=first)
+    another(kit, first)
     other = title(kit)
     kit.keyboard.press("b")
     assert title(kit) == first and kit.text_content(".st-ab") == "A"
     kit.keyboard.press("b")
     assert title(kit) == other and kit.text_content(".st-ab") == "B"
     kit.click(".st-kept .dg-chip-play")
-    kit.wait_for_function("(old) => document.querySelector('.st-pad-title').textContent === old", arg=first)
+    titled(kit, first)
     assert np.array_equal(samples_of(kit, SNARE, tmp_path), own)
 
 
@@ -237,7 +261,7 @@ def test_pads_change_places_are_copied_and_emptied(kit):
     kit.keyboard.press("Delete")
     assert names(kit)[SNARE] == "empty" and "Choose a kind" in kit.text_content(".st-facts")
     kit.select_option(".st-kind", "clap")
-    kit.wait_for_function("document.querySelector('.st-pad-title').textContent.startsWith('Clap')")
+    kit.wait_for_function("document.querySelector('.st-pad-title').value.startsWith('Clap')")
     for _ in range(4):
         kit.keyboard.press("Control+z")
     assert names(kit) == old
@@ -315,6 +339,50 @@ def test_steps_are_written_and_played_to_the_sample(kit, tmp_path):
     assert np.diff(pair)[0] == pytest.approx(0.66 * 2 * 15 / 180 * 44100, abs=44.1)
 
 
+def test_a_change_while_it_plays_is_heard_at_once_and_loses_no_beat(kit, tmp_path):
+    kit.fill(".st-tempo", "120")
+    kit.keyboard.press("Enter")
+    for step in range(0, 16, 4):
+        kit.click(f'.st-step[data-pad="{KICK}"][data-step="{step}"]')
+    kick = samples_of(kit, KICK, tmp_path)
+    kit.fill(".st-tempo", "240")
+    kit.keyboard.press("Enter")
+    kit.wait_for_timeout(900)
+    listen(kit)
+    kit.keyboard.press("Space")
+    kit.wait_for_timeout(2600)
+    kit.keyboard.press("Control+z")
+    kit.wait_for_timeout(2600)
+    kit.keyboard.press("Space")
+    gaps = np.diff(onsets(recorded(kit), kick)) / 44100
+    fast, slow = np.isclose(gaps, 0.25, atol=1e-3), np.isclose(gaps, 0.5, atol=1e-3)
+    # One gap has something of both.
+    assert fast.sum() >= 8 and slow.sum() >= 3 and (~fast & ~slow).sum() <= 1
+    assert 0.25 - 1e-3 <= gaps.min() and gaps.max() <= 0.5 + 1e-3
+    assert fast[:8].all() and slow[-3:].all()
+
+
+def test_what_is_played_is_what_is_rendered(kit, tmp_path):
+    """A pad without a group rings on when it is struck again, those of a group silence one another, on the page as well."""
+    kit.click(f"{pad(KICK)} .st-hit")
+    for step in range(4):
+        kit.click(f'.st-step[data-pad="{CRASH}"][data-step="{step}"]')
+    kit.click(f'.st-step[data-pad="{HAT_OPEN}"][data-step="4"]')
+    kit.click(f'.st-step[data-pad="{HAT_CLOSED}"][data-step="6"]')
+    kit.wait_for_timeout(1600)
+    listen(kit)
+    kit.keyboard.press("Space")
+    kit.wait_for_timeout(1900)
+    kit.keyboard.press("Space")
+    heard = recorded(kit)[: round(1.8 * 44100)]
+    file = soundfile.read(download(kit, ".st-render", tmp_path), dtype="float32")[0][:, 0]
+    lag = int(np.flatnonzero(np.abs(file) > 1e-5)[0]) - int(np.flatnonzero(np.abs(heard) > 1e-5)[0])
+    file = file[max(0, lag) :][: len(heard)]
+    gain = float(np.dot(file, heard[: len(file)]) / np.dot(file, file))
+    error = np.sqrt(np.mean((heard[: len(file)] - gain * file) ** 2) / np.mean(heard**2))
+    assert error < 0.1
+
+
 def test_the_grid_is_written_by_keys_and_by_drawing(kit):
     kit.locator('.st-step[tabindex="0"]').focus()
     kit.keyboard.press("ArrowRight")
@@ -365,12 +433,30 @@ def test_an_own_recording_is_played_and_made_anew(kit, tmp_path):
     assert np.corrcoef(*pair)[0, 1] > 0.999
     for button, says in (("similar", "like bd_808"), ("brighter", "brighter bd_808")):
         kit.click(f'[data-like="{button}"]')
-        kit.wait_for_function("(says) => document.querySelector('.st-pad-title').textContent === says", arg=says)
+        titled(kit, says)
         assert "dB from it" in kit.text_content(".st-facts")
     kit.select_option(".st-as", "tom")
     kit.click('[data-like="as"]')
-    kit.wait_for_function("document.querySelector('.st-pad-title').textContent === 'bd_808 as tom'")
+    titled(kit, "bd_808 as tom")
     assert not np.array_equal(samples_of(kit, 5, tmp_path)[:1000], own[:1000])
+
+
+def test_a_second_recording_on_a_pad_is_the_one_that_is_made_anew(kit):
+    kit.click(f"{pad(5)} .st-hit")
+    kit.set_input_files(".st-own-file", STARTER / "kick" / "bd_808.flac")
+    status(kit, "bd_808 is on pad 6")
+    kit.click('[data-like="similar"]')
+    titled(kit, "like bd_808")
+    second = STARTER / "tom" / sorted(path.name for path in (STARTER / "tom").iterdir())[0]
+    kit.set_input_files(".st-own-file", second)
+    status(kit, "is on pad 6")
+    name = title(kit)
+    kit.click('[data-like="similar"]')
+    titled(kit, f"like {name}"[:64].strip())
+    assert f"made from {name}" in kit.text_content(".st-facts")
+    # What is made by the model is from no recording.
+    kit.keyboard.press("t")
+    kit.wait_for_function("!document.querySelector('.st-facts').textContent.includes('made from')")
 
 
 def test_what_is_no_sound_is_told_and_the_page_goes_on(kit, tmp_path):
@@ -571,6 +657,62 @@ def test_dark_or_light_holds_on_all_pages(kit):
         kit.click(f".st-nav >> text={name}")
         kit.wait_for_selector(selector)
         assert kit.evaluate("document.body.classList.contains('dark')") is not dark
+
+
+def test_two_windows_do_not_undo_each_other(browser, studio):
+    with at_the_kit(browser, studio.base) as first:
+        saved(first)
+        second = first.context.new_page()
+        second.goto(studio.base + "/kit/")
+        ready(second)
+        assert names(second) == names(first)
+        old = names(first)
+        first.click(f"{pad(SNARE)} .st-hit")
+        first.keyboard.press("t")
+        another(first, old[SNARE])
+        saved(first)
+        # The other one has not seen it: what it changes is not written over that.
+        second.click(f'.st-step[data-pad="{KICK}"][data-step="0"]')
+        second.wait_for_selector(".dg-error:not([hidden])")
+        assert "another window" in second.text_content(".dg-error p")
+        second.click(".dg-retry")
+        second.wait_for_function(
+            "(old) => document.querySelector('.st-pad[data-pad=\"2\"] .st-pad-name').textContent !== old",
+            arg=old[SNARE],
+        )
+        assert names(second) == names(first)
+        second.keyboard.press("Control+z")
+        assert second.locator(".st-step.is-on").count() == 1
+        second.close()
+
+
+def test_what_was_not_saved_any_more_comes_back(browser, studio):
+    with at_the_kit(browser, studio.base) as page:
+        saved(page)
+        # The page goes before its moment to save has come.
+        page.evaluate('document.querySelector(\'.st-step[data-pad="0"][data-step="5"]\').focus()')
+        page.keyboard.press("Space")
+        page.goto("about:blank")
+        page.goto(studio.base + "/kit/")
+        ready(page)
+        assert page.locator(".st-step.is-on").count() == 1
+        saved(page)
+
+
+def test_kits_of_this_browser_can_be_gone_back_to(browser, studio):
+    with at_the_kit(browser, studio.base) as page:
+        page.fill(".st-name", "The first")
+        page.keyboard.press("Enter")
+        saved(page)
+        old = names(page)
+        page.click(".st-new")
+        status(page, "A new kit")
+        saved(page)
+        assert names(page) != old
+        label = page.locator(".st-kits option", has_text="The first").get_attribute("value")
+        page.select_option(".st-kits", label)
+        status(page, "Opened The first")
+        assert names(page) == old
 
 
 # ---- everybody ----
