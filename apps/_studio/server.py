@@ -13,7 +13,7 @@ from _shared import serving
 from _studio.made import Newest, Sounds, Source
 from _studio.own import Finder, read_own, word_of
 from _studio.regions import open_regions
-from creativeml.config import from_dict, to_dict
+from creativeml.config import to_dict
 from creativeml.errors import CreativeMLError, quoted
 from creativeml.files import sha256_bytes
 from creativeml.kits.formats import FORMATS, archive_name, read_kit, write_kit
@@ -28,6 +28,7 @@ from creativeml.kits.project import (
     SUFFIX,
     PadPlan,
     Project,
+    pad_from,
     pattern_of,
     project_file,
     project_from,
@@ -42,7 +43,6 @@ from creativeml.synthesis.catalog import LAST_SEED, ModelInfo, check_controls, c
 if TYPE_CHECKING:
     from creativeml.synthesis.generate import Instrument
 
-MAX_UPLOAD_BYTES = 64 << 20
 KEPT_FILES = 2048
 MOST_BARS = 16
 
@@ -83,25 +83,35 @@ class Server:
                 raise CreativeMLError(f"seed must be a whole number from 0 to {LAST_KIT_SEED}, got {quoted(seed)}")
             return to_dict(fresh_project(self._instrument(), seed))
 
-    def save(self, name: str, project: dict) -> str:
+    def save(self, name: str, project: dict, revision: int = -1) -> int:
         """Keep a project.
 
         Args:
             name: 32 hexadecimal digits that only its owner knows.
             project: as `fresh` gives it, changed.
+            revision: of the one that was changed, as `open` or `save` gave it; -1 takes the place of any.
 
         Returns:
-            The name.
+            The new revision. If another page has saved a newer one: an error "This kit was changed in another window".
         """
         with serving.shown_errors():
-            self._store.save(name, self._project(project))
-            return name
+            return self._store.save(name, self._project(project), revision)
 
     def open(self, name: str) -> dict | None:
-        """A kept project, or null if there is none of that name."""
+        """A kept project, or null if there is none of that name.
+
+        Returns:
+            "project", null if it is damaged beyond repair; "revision", and "notes" on what was lost, a line each.
+        """
         with serving.shown_errors():
             found = self._store.open(name)
-            return to_dict(found[0]) if found else None
+            if found is None:
+                return None
+            notes = list(found.notes)
+            if found.project is None:
+                return {"project": None, "revision": 0, "notes": notes}
+            project, more = self._opened(found.project)
+            return {"project": to_dict(project), "revision": found.revision, "notes": notes + more}
 
     # ---- sounds ----
 
@@ -266,7 +276,7 @@ class Server:
     def pad_file(self, plan: dict) -> dict:
         """One pad as it is exported: a 24-bit wav with its tuning and decay."""
         with serving.shown_errors():
-            found = from_dict(PadPlan, plan, where="the pad")
+            found = pad_from(plan, where="the pad")
             if found.empty:
                 raise CreativeMLError("this pad is empty; choose a kind for it first")
             pad = self._pad(FIRST_PAD, replace(found, layers=1, takes=1))
@@ -309,7 +319,8 @@ class Server:
 
     def _opened(self, project: Project) -> tuple[Project, list[str]]:
         project, lost = without_missing(project, self._store.has)
-        notes = [f"{lost} pads have lost their recordings."] if lost else []
+        lines = {0: [], 1: ["1 pad has lost its recording; put it on the pad again."]}
+        notes = lines.get(lost, [f"{lost} pads have lost their recordings; put them on the pads again."])
         if project.model.sha256 != self.info.sha256:
             notes.append(f"It was made with other weights ('{project.model.name}'), so its sounds differ.")
         model = export.ModelRecord(self.info.name, self.info.sha256, self.info.licence)
