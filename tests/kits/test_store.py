@@ -89,7 +89,7 @@ def test_a_save_after_damage_leaves_the_sound_copy_alone(store, plain):
     path = store.folder / f"{NAME}.json"
     path.write_bytes(b"{")
     # The page that has the kit open goes on: what it was told of is gone, so it is asked.
-    with pytest.raises(CreativeMLError, match="^This kit was changed in another window"):
+    with pytest.raises(CreativeMLError, match=r"^This kit was changed in another window"):
         store.save(NAME, replace(plain, name="Later"), 3)
     assert store.open(NAME).project.name == "Kit 1" and store.open(NAME).revision == 2
     assert store.save(NAME, replace(plain, name="Later"), -1) == 3
