@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from _shared import serving
 from _shared.serving import MAX_UPLOAD, QUEUE_LENGTH, Address, port_error, wait
 
 if TYPE_CHECKING:
@@ -58,7 +59,6 @@ def serve_pages(
     from fastapi import FastAPI
     from fastapi.responses import RedirectResponse, Response
     from gradio.http_server import start_server
-    from gradio.themes import Base
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Guard, login=address.login)
@@ -67,23 +67,8 @@ def serve_pages(
     app.add_api_route("/favicon.ico", lambda: Response(status_code=204), methods=["GET"])
     for page in pages:
         page.demo.queue(max_size=QUEUE_LENGTH)
-        gradio.mount_gradio_app(
-            app,
-            page.demo,
-            page.path,
-            server_name=address.host,
-            footer_links=[],
-            run_history=False,
-            show_error=False,
-            allowed_paths=[],
-            max_file_size=page.max_upload,
-            ssr_mode=False,
-            enable_monitoring=False,
-            mcp_server=False,
-            pwa=False,
-            theme=Base(),
-            css=page.css,
-        )
+        options = serving.options(page.css, page.max_upload)
+        gradio.mount_gradio_app(app, page.demo, page.path, server_name=address.host, **options)
     try:
         _, _, url, server = start_server(app, address.host, address.port)  # type: ignore[arg-type]
     except OSError as error:

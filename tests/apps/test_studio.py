@@ -99,6 +99,51 @@ def test_layers_take_up_all_velocities_and_the_loudest_is_the_sound(server, proj
     assert np.array_equal(own, loudest)
 
 
+@pytest.mark.parametrize("kind", ["hat_open", "own"])
+def test_layers_with_tune_and_decay_are_those_of_the_export(server, project, kind):
+    """Another low-pass suits sounds that are tuned down: what a page plays is what a host plays."""
+    pad = next(pad for pad in project["pads"] if pad["kind"] == (kind if kind != "own" else "hat_open"))
+    plan = {**pad, "layers": 3, "takes": 2, "tune": -9.5, "decay": 0.4}
+    source = {"sound": plan["sound"]}
+    if kind == "own":
+        source = {"own": server.own(upload(server, BD_808))["own"]}
+        plan |= {"sound": None, **source}
+    file = server.export_kit({**project, "pads": [plan] + [{}] * 15}, "wav")
+    exported = read_kit(Path(file["path"]).read_bytes()).kit
+    expected = [[take.data for take in layer.takes] for layer in exported.pads[0].layers]
+    layers = server.layers(source, 3, 2, -9.5, 0.4)
+    assert [[Path(take["file"]["path"]).read_bytes() for take in layer["takes"]] for layer in layers] == expected
+    assert all(layer["shaped"] for layer in layers)
+    assert [len(layer["takes"]) for layer in layers] == [1 if kind == "own" else 2] * 3
+    plain = server.layers(source, 3, 2)
+    assert plain[-1]["takes"][0]["file"]["path"] != layers[-1]["takes"][0]["file"]["path"]
+    for tune, decay in ((25, 1), (0, 0), (float("nan"), 1), ("x", 1), (0, None)):
+        refused(server.layers, source, 3, 2, tune, decay)
+
+
+def test_layers_that_have_left_the_shelf_are_placed_anew(server, project, instrument, monkeypatch):
+    source = {"sound": project["pads"][1]["sound"]}
+    first = server.layers(source, 2, 1)
+    contents = [Path(layer["takes"][0]["file"]["path"]).read_bytes() for layer in first]
+    shutil.rmtree(server._shelf.folder)
+    server._shelf.folder.mkdir()
+    monkeypatch.setattr(server, "_pad", lambda *_: pytest.fail("made twice"))
+    again = server.layers(source, 2, 1)
+    assert [Path(layer["takes"][0]["file"]["path"]).read_bytes() for layer in again] == contents
+
+
+def test_what_is_kept_in_memory_has_a_bound(studio_app):
+    newest = importlib.import_module("_studio.made").Newest(10, len)
+    made = []
+
+    def get(text: str) -> str:
+        return newest.get(text, lambda: made.append(text) or text)
+
+    for text in ("aaaa", "bbbb", "aaaa", "cccc", "aaaa", "bbbb", "d" * 20, "d" * 20, "cccc"):
+        assert get(text) == text
+    assert made == ["aaaa", "bbbb", "cccc", "bbbb", "d" * 20, "cccc"]
+
+
 def test_regions_shrink_with_what_is_asked_and_all_in_them_occurs(server, instrument):
     free, asked = server.region("kick", {}), server.region("kick", {"brightness": 60})
     assert free.keys() == asked.keys() == set(instrument.controls)
