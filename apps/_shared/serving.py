@@ -67,7 +67,7 @@ class Address:
             raise CreativeMLError(f"--port must lie between 1 and 65535, got {self.port}")
         if self.auth is not None and not all(self.auth.partition(":")):
             raise CreativeMLError("--auth must be user:password, neither of them empty")
-        if self.auth is None and not _is_this_machine(self.host):
+        if self.auth is None and not is_this_machine(self.host):
             raise CreativeMLError(
                 f"--host {self.host} opens the page to other machines: protect it with --auth user:password, "
                 "or leave --host out to stay on this machine"
@@ -82,7 +82,8 @@ class Address:
         return user, password
 
 
-def _is_this_machine(host: str) -> bool:
+def is_this_machine(host: str) -> bool:
+    """Whether a name or number leads to the machine that asks, and to no other."""
     if host == "localhost":
         return True
     try:
