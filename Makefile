@@ -1,5 +1,5 @@
 # Two commands set everything up on a machine with Python >= 3.10 and make:
-#   make studio   opens the drum generator in the browser
+#   make studio   opens the studio in the browser
 #   make test     runs every test
 PYTHON ?= python3
 VENV := .venv
@@ -8,13 +8,13 @@ BIN := $(VENV)/bin
 .PHONY: studio test lint clean help
 
 help:
-	@echo "make studio   set everything up and open the drum generator in the browser"
+	@echo "make studio   set everything up and open the studio in the browser"
 	@echo "make test     set everything up and run all tests"
 	@echo "make lint     style and types"
 	@echo "make clean    remove $(VENV)"
 
 studio: $(VENV)/.studio
-	@echo "== opening the drum generator (stop it with Ctrl-C)"
+	@echo "== opening the studio (stop it with Ctrl-C)"
 	$(BIN)/creativeml studio
 
 test: $(VENV)/.test

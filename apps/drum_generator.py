@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from _shared import serving
 from _shared.background import InBackground
+from _shared.shelf import FileShelf
 
 from creativeml.audio.descriptors.scales import SCALES
 from creativeml.config import from_dict
@@ -96,7 +97,7 @@ class Server:
     def __init__(self, info: ModelInfo, instrument: Callable[[], Instrument], folder: Path) -> None:
         self.info = info
         self._instrument = instrument
-        self._shelf = serving.FileShelf(folder / "generator", KEPT_FILES)
+        self._shelf = FileShelf(folder / "generator", KEPT_FILES)
         self._made = Made(instrument)
 
     def generate(

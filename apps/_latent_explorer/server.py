@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from _shared import serving
+from _shared.shelf import FileShelf
 
 from _latent_explorer import layout
 from _latent_explorer.mixes import Mix, between, checked_mix, mix_of
@@ -59,7 +60,7 @@ class Server:
     def __init__(self, info: ModelInfo, atlas: Callable[[], Atlas], progress: Progress, folder: Path) -> None:
         self.info, self._atlas, self._progress = info, atlas, progress
         self._uploads = folder.resolve()
-        self._shelf = serving.FileShelf(self._uploads / "explorer", KEPT_FILES)
+        self._shelf = FileShelf(self._uploads / "explorer", KEPT_FILES)
         self._rendered = Rendered(info, atlas)
         self._charts: OrderedDict[str, Chart] = OrderedDict()
         self._lock = Lock()

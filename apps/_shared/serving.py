@@ -11,7 +11,6 @@ import signal
 import tempfile
 import threading
 import webbrowser
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 from creativeml.data.folders import printable
 from creativeml.errors import CreativeMLError
-from creativeml.files import sha256_bytes
 
 if TYPE_CHECKING:
     import gradio
@@ -69,7 +67,7 @@ class Address:
             raise CreativeMLError(f"--port must lie between 1 and 65535, got {self.port}")
         if self.auth is not None and not all(self.auth.partition(":")):
             raise CreativeMLError("--auth must be user:password, neither of them empty")
-        if self.auth is None and not _is_this_machine(self.host):
+        if self.auth is None and not is_this_machine(self.host):
             raise CreativeMLError(
                 f"--host {self.host} opens the page to other machines: protect it with --auth user:password, "
                 "or leave --host out to stay on this machine"
@@ -84,50 +82,14 @@ class Address:
         return user, password
 
 
-def _is_this_machine(host: str) -> bool:
+def is_this_machine(host: str) -> bool:
+    """Whether a name or number leads to the machine that asks, and to no other."""
     if host == "localhost":
         return True
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
-
-
-class FileShelf:
-    """Files on their way to a page: the newest stay, so that a long session cannot fill the disk.
-
-    Args:
-        folder: made if missing.
-        limit: files kept.
-    """
-
-    def __init__(self, folder: Path, limit: int) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.folder = folder
-        self._limit = limit
-        self._paths: OrderedDict[Path, None] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def place(self, name: str, data: bytes) -> dict:
-        """Write a file, as the newest, and give what an endpoint returns for it; the oldest beyond the limit go."""
-        import gradio
-
-        # By its content: two people's files of one name do not meet.
-        path = self.folder / sha256_bytes(data)[:16] / name
-        path.parent.mkdir(exist_ok=True)
-        # Renamed into place, as somebody may be reading the same file; not flushed to the disk, as it is temporary.
-        part = path.with_suffix(".part")
-        part.write_bytes(data)
-        part.replace(path)
-        with self._lock:
-            self._paths[path] = None
-            self._paths.move_to_end(path)
-            while len(self._paths) > self._limit:
-                oldest = self._paths.popitem(last=False)[0]
-                oldest.unlink(missing_ok=True)
-                with contextlib.suppress(OSError):  # another name of the same content may lie there
-                    oldest.parent.rmdir()
-        return dict(gradio.FileData(path=str(path), orig_name=name))
 
 
 def uploaded(file: Any, folder: Path, remedy: str = "give it again") -> tuple[Path, str]:
@@ -165,6 +127,25 @@ def shown_errors() -> Iterator[None]:
         raise gradio.Error(str(error), print_exception=False) from error
 
 
+def options(css: str, max_upload: str = MAX_UPLOAD) -> dict[str, Any]:
+    """How Gradio serves each page: nothing goes out, nothing of Gradio's own is shown, no file beyond our folder."""
+    from gradio.themes import Base
+
+    return {
+        "show_error": False,
+        "footer_links": [],
+        "run_history": False,
+        "enable_monitoring": False,
+        "max_file_size": max_upload,
+        "allowed_paths": [],
+        "ssr_mode": False,
+        "mcp_server": False,
+        "pwa": False,
+        "theme": Base(),
+        "css": css,
+    }
+
+
 def serve(
     demo: gradio.Blocks,
     address: Address,
@@ -189,8 +170,6 @@ def serve(
     Raises:
         CreativeMLError: the address is taken or not this machine's.
     """
-    from gradio.themes import Base
-
     demo.queue(max_size=QUEUE_LENGTH)
     try:
         _, url, _ = demo.launch(
@@ -200,17 +179,7 @@ def serve(
             share=False,
             quiet=True,
             prevent_thread_lock=True,
-            show_error=False,
-            footer_links=[],
-            run_history=False,
-            enable_monitoring=False,
-            max_file_size=max_upload,
-            allowed_paths=[],
-            ssr_mode=False,
-            mcp_server=False,
-            pwa=False,
-            theme=Base(),
-            css=css,
+            **options(css, max_upload),
         )
     except OSError as error:
         raise port_error(address) from error

@@ -19,14 +19,15 @@ T = TypeVar("T")
 
 
 class Newest(Generic[T]):
-    """The newest few of what was made, each made by one thread while others wait for it.
+    """The newest of what was made, each made by one thread while others wait for it.
 
     Args:
-        limit: how many are kept.
+        limit: how many are kept, or how much of what `weigh` counts; the last one made always is.
+        weigh: counts of what was made.
     """
 
-    def __init__(self, limit: int) -> None:
-        self._limit, self._lock = limit, Lock()
+    def __init__(self, limit: int, weigh: Callable[[T], int] = lambda made: 1) -> None:
+        self._limit, self._weigh, self._lock = limit, weigh, Lock()
         self._known: OrderedDict[Hashable, T] = OrderedDict()
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
@@ -35,7 +36,7 @@ class Newest(Generic[T]):
             if key not in self._known:
                 self._known[key] = make()
             self._known.move_to_end(key)
-            while len(self._known) > self._limit:
+            while len(self._known) > 1 and sum(map(self._weigh, self._known.values())) > self._limit:
                 self._known.popitem(last=False)
             return self._known[key]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from _shared import serving
+from _shared.shelf import FileShelf
 
 from _studio.made import Newest, Sounds, Source
 from _studio.own import Finder, read_own, word_of
@@ -17,7 +18,7 @@ from creativeml.config import from_dict, to_dict
 from creativeml.errors import CreativeMLError, quoted
 from creativeml.files import sha256_bytes
 from creativeml.kits.formats import FORMATS, archive_name, read_kit, write_kit
-from creativeml.kits.kit import FIRST_PAD, Kit
+from creativeml.kits.kit import FIRST_PAD, MAX_LAYERS, Kit, Layer
 from creativeml.kits.layout import LAST_KIT_SEED
 from creativeml.kits.midi import write_midi
 from creativeml.kits.naming import safe_name
@@ -28,6 +29,7 @@ from creativeml.kits.project import (
     SUFFIX,
     PadPlan,
     Project,
+    pad_from,
     pattern_of,
     project_file,
     project_from,
@@ -42,8 +44,8 @@ from creativeml.synthesis.catalog import LAST_SEED, ModelInfo, check_controls, c
 if TYPE_CHECKING:
     from creativeml.synthesis.generate import Instrument
 
-MAX_UPLOAD_BYTES = 64 << 20
 KEPT_FILES = 2048
+MAX_LAYER_BYTES = 128 << 20
 MOST_BARS = 16
 
 
@@ -62,9 +64,9 @@ class Server:
     ) -> None:
         self.info, self._instrument, self._store = info, instrument, store
         self._uploads = folder.resolve()
-        self._shelf = serving.FileShelf(self._uploads / "kit", KEPT_FILES)
+        self._shelf = FileShelf(self._uploads / "kit", KEPT_FILES)
         self._sounds = Sounds(instrument, store)
-        self._layers: Newest[list[dict]] = Newest(64)
+        self._layers: Newest[tuple[Layer, ...]] = Newest(MAX_LAYER_BYTES, _bytes_of)
         self._finder = Finder()
 
     # ---- projects ----
@@ -83,25 +85,35 @@ class Server:
                 raise CreativeMLError(f"seed must be a whole number from 0 to {LAST_KIT_SEED}, got {quoted(seed)}")
             return to_dict(fresh_project(self._instrument(), seed))
 
-    def save(self, name: str, project: dict) -> str:
+    def save(self, name: str, project: dict, revision: int = -1) -> int:
         """Keep a project.
 
         Args:
             name: 32 hexadecimal digits that only its owner knows.
             project: as `fresh` gives it, changed.
+            revision: of the one that was changed, as `open` or `save` gave it; -1 takes the place of any.
 
         Returns:
-            The name.
+            The new revision. If another page has saved a newer one: an error "This kit was changed in another window".
         """
         with serving.shown_errors():
-            self._store.save(name, self._project(project))
-            return name
+            return self._store.save(name, self._project(project), revision)
 
     def open(self, name: str) -> dict | None:
-        """A kept project, or null if there is none of that name."""
+        """A kept project, or null if there is none of that name.
+
+        Returns:
+            "project", null if it is damaged beyond repair; "revision", and "notes" on what was lost, a line each.
+        """
         with serving.shown_errors():
             found = self._store.open(name)
-            return to_dict(found[0]) if found else None
+            if found is None:
+                return None
+            notes = list(found.notes)
+            if found.project is None:
+                return {"project": None, "revision": 0, "notes": notes}
+            project, more = self._opened(found.project)
+            return {"project": to_dict(project), "revision": found.revision, "notes": notes + more}
 
     # ---- sounds ----
 
@@ -117,21 +129,28 @@ class Server:
         with serving.shown_errors():
             return [self._taken(source) for source in self._sounds.checked_list(sources, 64)]
 
-    def layers(self, source: dict, layers: int = 1, takes: int = 1) -> list[dict]:
-        """Velocity layers of a sound, and in each sounds that take turns.
+    def layers(
+        self, source: dict, layers: int = 1, takes: int = 1, tune: float = 0.0, decay: float = 1.0
+    ) -> list[dict]:
+        """Velocity layers of a sound, and in each sounds that take turns: to the bit those that a kit has.
 
         Args:
             source: as `sounds` takes it.
             layers: 1 to 8.
             takes: 1 to 4.
+            tune: in semitones, -24 to 24.
+            decay: share of its audible length, 0.01 to 1.
 
         Returns:
-            For each layer, the softest first: "low" and "high" velocity, and "takes" as `sounds` gives them.
+            For each layer, the softest first: "low" and "high" velocity; "shaped": true, as tune and decay are in the
+            sounds; and "takes" as `sounds` gives them.
         """
         with serving.shown_errors():
-            plan = self._plan(self._sounds.source(source), layers=layers, takes=takes)
+            plan = self._plan(self._sounds.source(source), layers=layers, takes=takes, tune=tune, decay=decay)
             key = json.dumps(to_dict(plan), sort_keys=True)
-            return self._layers.get(key, lambda: self._made_layers(plan))
+            made = self._layers.get(key, lambda: self._pad(FIRST_PAD, plan).layers)
+            # Placed each time: what was placed before may have left the shelf.
+            return [self._shown_layer(layer) for layer in made]
 
     def measure(self, source: dict, exact: bool = True) -> dict:
         """What a sound has of the model's controls: descriptor to value in its unit.
@@ -266,7 +285,7 @@ class Server:
     def pad_file(self, plan: dict) -> dict:
         """One pad as it is exported: a 24-bit wav with its tuning and decay."""
         with serving.shown_errors():
-            found = from_dict(PadPlan, plan, where="the pad")
+            found = pad_from(plan, where="the pad")
             if found.empty:
                 raise CreativeMLError("this pad is empty; choose a kind for it first")
             pad = self._pad(FIRST_PAD, replace(found, layers=1, takes=1))
@@ -309,7 +328,8 @@ class Server:
 
     def _opened(self, project: Project) -> tuple[Project, list[str]]:
         project, lost = without_missing(project, self._store.has)
-        notes = [f"{lost} pads have lost their recordings."] if lost else []
+        lines = {0: [], 1: ["1 pad has lost its recording; put it on the pad again."]}
+        notes = lines.get(lost, [f"{lost} pads have lost their recordings; put them on the pads again."])
         if project.model.sha256 != self.info.sha256:
             notes.append(f"It was made with other weights ('{project.model.name}'), so its sounds differ.")
         model = export.ModelRecord(self.info.name, self.info.sha256, self.info.licence)
@@ -324,22 +344,18 @@ class Server:
     def _pad(self, note: int, plan: PadPlan) -> Any:
         return pad_of(note, plan, self._instrument(), self._store.recording, self._sounds.record)
 
-    def _plan(self, source: Source, *, layers: Any, takes: Any) -> PadPlan:
-        for name, value, most in (("layers", layers, 8), ("takes", takes, MOST_TAKES)):
+    def _plan(self, source: Source, *, layers: Any, takes: Any, tune: Any, decay: Any) -> PadPlan:
+        for name, value, most in (("layers", layers, MAX_LAYERS), ("takes", takes, MOST_TAKES)):
             if not is_whole(value) or not 1 <= value <= most:
                 raise CreativeMLError(f"{name} must be a whole number from 1 to {most}, got {quoted(value)}")
         kind = source.sound.kind if source.sound else "perc"
-        return PadPlan("sound", kind[:64], source.sound, source.own, layers=layers, takes=takes)
+        plan = PadPlan("sound", kind[:64], source.sound, source.own, layers=layers, takes=takes)
+        return from_dict(PadPlan, {**to_dict(plan), "tune": tune, "decay": decay}, where="layers")
 
-    def _made_layers(self, plan: PadPlan) -> list[dict]:
-        found = []
-        for layer in self._pad(FIRST_PAD, plan).layers:
-            takes = []
-            for take in layer.takes:
-                file = self._shelf.place(f"{sha256_bytes(take.data)[:24]}.wav", take.data)
-                takes.append({"file": file, "record": {}})
-            found.append({"low": layer.low, "high": layer.high, "takes": takes})
-        return found
+    def _shown_layer(self, layer: Layer) -> dict:
+        files = [self._shelf.place(f"{sha256_bytes(take.data)[:24]}.wav", take.data) for take in layer.takes]
+        takes = [{"file": file, "record": {}} for file in files]
+        return {"low": layer.low, "high": layer.high, "shaped": True, "takes": takes}
 
     def _taken(self, source: Source) -> dict:
         if source.sound is None:
@@ -354,6 +370,10 @@ class Server:
 
     def _uploaded(self, file: Any) -> tuple[Path, str]:
         return serving.uploaded(file, self._uploads)
+
+
+def _bytes_of(layers: tuple[Layer, ...]) -> int:
+    return sum(len(take.data) for layer in layers for take in layer.takes)
 
 
 def _holds_project(data: bytes, name: str) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from _shared import serving
 from _shared.jobs import Job, Jobs
-from _shared.store import FileStore
+from _shared.shelf import FileShelf
 
 from _style_transfer.sounds import BIT_DEPTH, BLENDS, LICENCE, Sound, Sounds, ascii_word
 from creativeml.audio.io import read_audio, wav_bytes
@@ -86,8 +86,8 @@ class Server:
         jobs: Jobs | None = None,
     ) -> None:
         self._folder = folder.resolve()
-        self._store = FileStore(kept_in(self._folder) / "results", KEPT_RESULTS, MAX_BYTES)
-        self._blends = FileStore(kept_in(self._folder) / "blends", KEPT_BLENDS, MAX_BYTES)
+        self._store = FileShelf(kept_in(self._folder) / "results", KEPT_RESULTS, MAX_BYTES)
+        self._blends = FileShelf(kept_in(self._folder) / "blends", KEPT_BLENDS, MAX_BYTES)
         self._examples, self._sounds, self._version = examples, sounds, version
         self._jobs = jobs or Jobs()
         self._results: OrderedDict[str, Result] = OrderedDict()

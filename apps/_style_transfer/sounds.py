@@ -10,7 +10,7 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-from _shared.store import FileStore
+from _shared.shelf import FileShelf
 
 from creativeml.audio.io import AudioFileError, AudioLimits, read_audio, wav_bytes
 from creativeml.data.patterns import Pattern, written_patterns
@@ -93,8 +93,8 @@ class Sounds:
 
     def __init__(self, folder: Path) -> None:
         self._stores = (
-            FileStore(folder / "examples", len(LOOPS) + len(TEXTURES)),
-            FileStore(folder / "sounds", KEPT_SOUNDS, MAX_BYTES),
+            FileShelf(folder / "examples", len(LOOPS) + len(TEXTURES)),
+            FileShelf(folder / "sounds", KEPT_SOUNDS, MAX_BYTES),
         )
         self._known: OrderedDict[str, Sound] = OrderedDict()
         self._lock = Lock()

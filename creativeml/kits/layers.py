@@ -21,9 +21,10 @@ import torch
 from creativeml.audio.descriptors.registry import describe
 from creativeml.audio.loudness import integrated_loudness
 from creativeml.errors import CreativeMLError
-from creativeml.kits.kit import LOUDEST, MAX_TAKES, Layer, Shaping, Take, spans_of
+from creativeml.kits.kit import LOUDEST, MAX_NAME, MAX_TAKES, Layer, Shaping, Take, spans_of
 from creativeml.kits.shape import shaped
 from creativeml.kits.wave import samples_of, wav_of
+from creativeml.synthesis.catalog import MAX_TAKE
 from creativeml.synthesis.export import SoundRecord, render
 from creativeml.synthesis.generate import Instrument
 from creativeml.synthesis.request import Request
@@ -81,7 +82,8 @@ def model_layers(
         name: of the pad, which begins those of the takes.
         layers: 1 to 8.
         takes: 1 to 16 for each layer.
-        vary: how far further takes lie from the first, 0 to 1.
+        vary: how far further takes lie from the first, 0 to 1; those of a sound that is a take itself, and so lies
+            between two others, have its latent and differ by their noise, which is most of the difference anyhow.
         shaping: what is done to every take; its gain to the loudest layer.
         make: gives what `render` would, where some have been made before.
 
@@ -99,8 +101,10 @@ def model_layers(
         made = make(asked)
         # One layer alone is compared with nothing, so nothing need be measured.
         first, above = _first_take(made, name, shaping, above, len(spans) > 1 or takes > 1)
-        others = [replace(asked, vary=vary, take=t) for t in range(1, takes)]
-        row = [first, *(_no_louder(make(r), f"{name} {r.take + 1}", first.shaping, above) for r in others)]
+        row = [first]
+        for turn in range(1, takes):
+            again = make(_further_request(asked, vary, turn))
+            row.append(_no_louder(again, _numbered(name, turn + 1), first.shaping, above))
         found.append(Layer(low, high, tuple(row)))
     return tuple(reversed(found))
 
@@ -175,6 +179,17 @@ def _softer_request(request: Request, given: dict[str, float], high: int) -> Req
     lost = SOFTEST * (1 - high / LOUDEST)
     softer = {name: round(given[name] - lost, 2) for name in SOFTENED if name in given}
     return replace(request, controls={**request.controls, **softer})
+
+
+def _further_request(request: Request, vary: float, turn: int) -> Request:
+    """Another stroke of the same sound."""
+    if not request.take:
+        return replace(request, vary=vary, take=turn)
+    return replace(request, stroke=1 + (request.stroke + turn - 1) % MAX_TAKE)
+
+
+def _numbered(name: str, number: int) -> str:
+    return f"{name[: MAX_NAME - 1 - len(str(number))].rstrip()} {number}"
 
 
 def _first_take(

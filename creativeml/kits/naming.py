@@ -28,7 +28,8 @@ def safe_name(text: str) -> str:
 
 def clean_name(text: str, otherwise: str) -> str:
     """A name out of a file of others as a kit may have it; `otherwise` if nothing of it can be kept."""
-    kept = "".join(c if c.isprintable() else " " for c in text)
+    # Joiners and the like have no width; other spaces and controls parted words.
+    kept = "".join(c if c.isprintable() else "" if unicodedata.category(c) == "Cf" else " " for c in text)
     return " ".join(kept.split())[:MAX_NAME].strip() or otherwise
 
 

@@ -18,8 +18,10 @@ from creativeml.config import ConfigError, from_dict, to_dict
 from creativeml.errors import CreativeMLError, quoted
 from creativeml.files import sha256_bytes
 from creativeml.kits.archive import read_archive, zip_bytes
-from creativeml.kits.kit import FIRST_PAD, MAX_LAYERS, PADS
+from creativeml.kits.kit import FIRST_PAD, MAX_LAYERS, PADS, RATES
 from creativeml.kits.midi import Pattern
+from creativeml.kits.naming import clean_name
+from creativeml.kits.wave import plain_wav, sample_rate_of, samples_of
 from creativeml.synthesis.export import ModelRecord
 from creativeml.synthesis.request import Request
 
@@ -30,6 +32,11 @@ MOST_TAKES = 4
 MOST_FAVOURITES, MOST_RECENT = 64, 24
 MOST_BYTES = 2 << 20
 """Of a project without its recordings; a full one has some 60 KiB."""
+LONGEST_S = 60.0
+"""Of a recording: as long as those of kits that others made; what a musician puts on a pad has up to 20 s."""
+MOST_RECORDED = 256 << 20
+"""Bytes of all recordings of a project file together."""
+OWN_NAME = "My kit"
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -153,7 +160,7 @@ class Project:
     shown: tuple[bool, ...] = (False,) * PADS
     favourites: tuple[PadPlan, ...] = ()
     recent: tuple[PadPlan, ...] = ()
-    name: str = "My kit"
+    name: str = OWN_NAME
     author: str = ""
     pattern: PatternPlan = PatternPlan()
     version: str = creativeml.__version__
@@ -187,14 +194,42 @@ def pattern_of(project: Project) -> Pattern:
 
 
 def project_from(values: Any, *, where: str = "project") -> Project:
-    """A project from JSON values, every one of which is checked.
+    """A project from JSON values, every one of which is checked; names are brought to what can be printed.
 
     Raises:
         ConfigError: a value that does not fit.
     """
     if not isinstance(values, Mapping):
         raise ConfigError(f"{where}: not a project")
-    return from_dict(Project, values, where=where)
+    changed = {**values, "name": _named(values.get("name", OWN_NAME), 40) or OWN_NAME}
+    if "author" in changed:
+        changed["author"] = _named(changed["author"], 100)
+    for name in ("pads", "others", "favourites", "recent"):
+        if isinstance(values.get(name), list | tuple):
+            changed[name] = [_with_names(plan) for plan in values[name]]
+    return from_dict(Project, changed, where=where)
+
+
+def pad_from(values: Any, *, where: str = "pad") -> PadPlan:
+    """A pad from JSON values, as `project_from` has them.
+
+    Raises:
+        ConfigError: a value that does not fit.
+    """
+    return from_dict(PadPlan, _with_names(values), where=where)
+
+
+def _with_names(plan: Any) -> Any:
+    if not isinstance(plan, Mapping):
+        return plan
+    return {**plan, **{name: _named(plan[name], 64) for name in ("name", "own_name", "origin") if name in plan}}
+
+
+def _named(text: Any, most: int) -> Any:
+    """A name without what nobody sees, joiners and no-break spaces among it. One that is fine is left as it is."""
+    if not isinstance(text, str) or (text.isprintable() and text == text.strip() and len(text) <= most):
+        return text
+    return clean_name(text, "")[:most].strip()
 
 
 def project_file(project: Project, recording: Callable[[str], bytes]) -> bytes:
@@ -218,7 +253,8 @@ def read_project_file(data: bytes, name: str) -> tuple[Project, dict[str, bytes]
         name: how errors name it.
 
     Raises:
-        CreativeMLError: damaged, of another version, or without one of its recordings.
+        CreativeMLError: damaged, of another version, without one of its recordings, or with one that is no sound of a
+            kit.
     """
     files = read_archive(data, name)
     if PROJECT not in files:
@@ -235,12 +271,31 @@ def read_project_file(data: bytes, name: str) -> tuple[Project, dict[str, bytes]
         recording = files.get(f"recordings/{wanted}.wav")
         if recording is None or sha256_bytes(recording) != wanted:
             raise CreativeMLError(f"{name}: a recording is missing or damaged ({wanted[:12]}...); take another copy")
+        _check_recording(recording, f"{name}, recording {wanted[:12]}")
         found[wanted] = recording
+    if sum(map(len, found.values())) > MOST_RECORDED:
+        raise CreativeMLError(f"{name}: more than {MOST_RECORDED >> 20} MiB of recordings; it is refused")
     return project, found
 
 
+def _check_recording(data: bytes, name: str) -> None:
+    """Refuse what this program would not have kept itself."""
+    if plain_wav(data, name=name) != data:
+        raise CreativeMLError(f"{name}: a wav with more in it than its sound; put the recording on its pad again")
+    rate = sample_rate_of(data, name=name)
+    if not RATES[0] <= rate <= RATES[1]:
+        raise CreativeMLError(f"{name}: its rate is {rate} Hz, not {RATES[0]} to {RATES[1]} Hz; convert it")
+    # Samples of 24 bits are finite by nature.
+    seconds = len(samples_of(data, name=name)) / rate
+    if seconds > LONGEST_S:
+        raise CreativeMLError(f"{name}: longer than {LONGEST_S:g} s; cut out one hit")
+
+
 def without_missing(project: Project, there: Callable[[str], bool]) -> tuple[Project, int]:
-    """A project without the pads whose recordings are gone, and how many these were."""
+    """A project without the pads whose recordings are gone, and how many these were.
+
+    What was gone elsewhere (second versions, favourites, recent sounds, what a sound was made from) is left out.
+    """
     gone = {name for name in project.recordings if not there(name)}
     if not gone:
         return project, 0
@@ -250,11 +305,13 @@ def without_missing(project: Project, there: Callable[[str], bool]) -> tuple[Pro
         return PadPlan(kind=plan.kind) if plan.own in gone else plan
 
     lost = sum(plan.own in gone for plan in project.pads)
+    others = tuple(None if plan and plan.own in gone else plan and kept(plan) for plan in project.others)
     return (
         replace(
             project,
             pads=tuple(map(kept, project.pads)),
-            others=tuple(plan and kept(plan) for plan in project.others),
+            others=others,
+            shown=tuple(shown and plan is not None for shown, plan in zip(project.shown, others, strict=True)),
             favourites=tuple(plan for plan in map(kept, project.favourites) if not plan.empty),
             recent=tuple(plan for plan in map(kept, project.recent) if not plan.empty),
         ),

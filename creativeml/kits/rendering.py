@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
+
 from creativeml.kits.kit import FIRST_PAD, PADS, Kit, Pad, Shaping
 from creativeml.kits.layers import Make, model_layers, own_layers
 from creativeml.kits.layout import pad_name, places
 from creativeml.kits.project import PadPlan, Project
-from creativeml.kits.wave import samples_of
+from creativeml.kits.wave import sample_rate_of, samples_of, wav_of
 from creativeml.synthesis.export import ModelRecord
 from creativeml.synthesis.generate import Instrument
 from creativeml.synthesis.request import Request
@@ -60,7 +62,10 @@ def pad_of(note: int, plan: PadPlan, instrument: Instrument, recording: Recordin
     if plan.sound is not None:
         layers = model_layers(instrument, plan.sound, name, plan.layers, plan.takes, shaping=shaping, make=make)
     else:
-        samples = samples_of(recording(plan.own), name=name)
+        data = recording(plan.own)
+        samples = samples_of(data, name=name)
+        if (rate := sample_rate_of(data)) != instrument.sample_rate:  # of a project that was made with another model
+            samples = _at_rate(samples, rate, instrument.sample_rate)
         source = plan.own_name.strip() or f"sha256 {plan.own[:16]}"
         layers = own_layers(samples, instrument.sample_rate, name, source, plan.layers, shaping=shaping)
     return Pad(note, name, plan.kind, layers, plan.gain_db, plan.pan, plan.choke)
@@ -122,6 +127,8 @@ def adopted(kit: Kit, instrument: Instrument, keep: Callable[[bytes], str]) -> t
         plans[place] = _plan(pad, keep, instrument.kinds, own_model=own_model)
     if any(len(pad.layers) > 1 and plan.own for pad, plan in _pairs(by_place, plans)):
         notes.append("Of recordings the loudest layer is played; softer ones are made from it.")
+    if any(max(len(layer.takes) for layer in pad.layers) > plan.takes for pad, plan in _pairs(by_place, plans)):
+        notes.append("Of several takes in turn those are left out that it has no place for: recordings keep one.")
     name = kit.name[:40].strip() or "My kit"
     model = ModelRecord(info.name, info.sha256, info.licence)
     return Project(model, tuple(plans), name=name, author=kit.author[:100].strip()), notes
@@ -129,23 +136,25 @@ def adopted(kit: Kit, instrument: Instrument, keep: Callable[[bytes], str]) -> t
 
 def at_rate(kit: Kit, sample_rate: int) -> Kit:
     """A kit with its sounds at another sample rate."""
-    import numpy as np
-
-    from creativeml.audio.resample import resample
-    from creativeml.kits.wave import wav_of
-
     pads = []
     for pad in kit.pads:
         layers = []
         for layer in pad.layers:
             takes = []
             for take in layer.takes:
-                sound = np.asarray(resample(take.samples, take.sample_rate, sample_rate), dtype=np.float32)
-                sound = sound / max(1.0, float(np.abs(sound).max(initial=0.0)))
+                sound = _at_rate(take.samples, take.sample_rate, sample_rate)
                 takes.append(replace(take, data=wav_of(sound, sample_rate, name=take.name), record=None))
             layers.append(replace(layer, takes=tuple(takes)))
         pads.append(replace(pad, layers=tuple(layers)))
     return replace(kit, pads=tuple(pads), sample_rate=sample_rate)
+
+
+def _at_rate(samples: np.ndarray, from_rate: int, sample_rate: int) -> np.ndarray:
+    """Samples `(n,)` at another rate, within full scale."""
+    from creativeml.audio.resample import resample
+
+    sound = np.asarray(resample(samples, from_rate, sample_rate), dtype=np.float32)
+    return sound / max(1.0, float(np.abs(sound).max(initial=0.0)))
 
 
 def _pairs(by_place: dict[int, Pad], plans: list[PadPlan]) -> list[tuple[Pad, PadPlan]]:

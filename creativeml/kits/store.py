@@ -6,18 +6,44 @@ import contextlib
 import json
 import os
 import re
+import time
+from dataclasses import dataclass
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 from creativeml.config import to_dict
-from creativeml.errors import CreativeMLError
+from creativeml.errors import CreativeMLError, quoted
 from creativeml.files import atomic_write_bytes, atomic_write_json, sha256_bytes
-from creativeml.kits.project import MOST_BYTES, Project, project_from
+from creativeml.kits.project import MOST_BYTES, Project, project_from, without_missing
 
 _NAME = re.compile(r"[0-9a-f]{32}")
 _HASH = re.compile(r"[0-9a-f]{64}")
+_NAMED = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 MOST_STORED = 2 << 30
 """Bytes of all recordings together; a drum has about 200 KiB."""
+MOST_PROJECTS = 2000
+OLD_PROJECT_S = 90 * 86400.0
+"""Since its last change: only then may a project make room for others, and only where there are too many."""
+OLD_RECORDING_S = 7 * 86400.0
+"""A recording that no project names may still be in a page's undo, or on its way into a project."""
+ANY_REVISION = -1
+_MOST_DAMAGED = 9
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What was found of a project.
+
+    Attributes:
+        project: None if none of its files could be read.
+        revision: counts its changes; 0 if there is none.
+        notes: a line for each thing that had to be done, mostly none.
+    """
+
+    project: Project | None
+    revision: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def default_store() -> Path:
@@ -31,6 +57,9 @@ def default_store() -> Path:
 class ProjectStore:
     """Projects by a name that only their page knows, each with the one before it: a damaged file costs one change.
 
+    When it begins, recordings go that no project has named for a week; where there are more than `MOST_PROJECTS`, so do
+    those that were changed least recently, if that is three months ago.
+
     Args:
         folder: made if missing.
 
@@ -40,52 +69,142 @@ class ProjectStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._lock = RLock()
         try:
             (folder / "recordings").mkdir(parents=True, exist_ok=True)
+            self._remove_old_projects(MOST_PROJECTS)
+            self._remove_old_recordings()
+            self._bytes = sum(path.stat().st_size for path in (folder / "recordings").iterdir())
         except OSError as error:
             raise CreativeMLError(
                 f"{folder}: projects cannot be kept there ({error.strerror}); set CREATIVEML_PROJECTS to another folder"
             ) from error
-        self._bytes = sum(path.stat().st_size for path in (folder / "recordings").iterdir())
 
-    def save(self, name: Any, project: Project) -> None:
+    def save(self, name: Any, project: Project, revision: int = ANY_REVISION) -> int:
         """Keep a project under a name of 32 hexadecimal digits; complete or not at all.
 
+        Recordings that are gone are left out where no pad plays them; see `project.without_missing`.
+
+        Args:
+            name: of the project.
+            project: what to keep.
+            revision: of the project that was changed, as `save` or `open` gave it; `ANY_REVISION` takes the place of
+                whatever is there.
+
+        Returns:
+            The new revision.
+
         Raises:
-            CreativeMLError: not such a name, a recording that is not there, or a disk that is full or read-only.
+            CreativeMLError: not such a name or number, a project that was changed elsewhere, a pad's recording that is
+                not there, too many projects, or a disk that is full or read-only.
         """
         path = self._path(name)
-        values = to_dict(project)
+        if isinstance(revision, bool) or not isinstance(revision, int) or revision < ANY_REVISION:
+            raise CreativeMLError(f"revision must be a whole number, or {ANY_REVISION} for any, got {quoted(revision)}")
+        if any(plan.own and not self.has(plan.own) for plan in project.pads):
+            raise CreativeMLError("a recording of this kit is no longer there; put it on its pad again")
+        values = to_dict(without_missing(project, self.has)[0])
         text = json.dumps(values, sort_keys=True, ensure_ascii=False)
         if len(text.encode()) > MOST_BYTES:
             raise CreativeMLError("the project has grown too large to be kept; remove some favourites")
-        for wanted in project.recordings:
-            self.recording(wanted)
-        try:
-            if path.is_file():
-                path.replace(path.with_suffix(".before"))
-            atomic_write_json(path, {"sha256": sha256_bytes(text.encode()), "project": values})
-        except OSError as error:
-            raise CreativeMLError(f"{self.folder}: cannot be written ({error.strerror}); make room there") from error
+        with self._lock:
+            found, data = self._found(path)
+            if found and found.project and revision not in (ANY_REVISION, found.revision):
+                raise CreativeMLError(
+                    "This kit was changed in another window; take over what is there, or save this one in its place"
+                )
+            try:
+                if found is None:
+                    self._make_room()
+                elif data:
+                    # Not moved: if the disk is full, what was there stays where it is.
+                    atomic_write_bytes(path.with_suffix(".before"), data)
+                new = 1 + (found.revision if found and found.project else max(0, revision))
+                atomic_write_json(path, {"sha256": sha256_bytes(text.encode()), "revision": new, "project": values})
+            except OSError as error:
+                raise CreativeMLError(
+                    f"{self.folder}: cannot be written ({error.strerror}); make room there"
+                ) from error
+            return new
 
-    def open(self, name: Any) -> tuple[Project, str] | None:
-        """A kept project with a note on what had to be done, "" mostly; None if there is none of that name.
+    def open(self, name: Any) -> Kept | None:
+        """A kept project; None if there is none of that name.
+
+        Files that cannot be read are kept beside it as `.damaged-1` and so on. Recordings that are gone are not missed
+        here, see `project.without_missing`.
 
         Raises:
-            CreativeMLError: not such a name, or both of its files are damaged.
+            CreativeMLError: not such a name.
         """
         path = self._path(name)
-        found = [p for p in (path, path.with_suffix(".before")) if p.is_file()]
-        for place, file in enumerate(found):
-            with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError, CreativeMLError):
-                values = json.loads(file.read_text(encoding="utf-8"))
+        with self._lock:
+            return self._found(path)[0]
+
+    def _found(self, path: Path) -> tuple[Kept | None, bytes]:
+        """What there is of a project, and the content of its newest file, b"" if that could not be read."""
+        reasons = []
+        for file in (path, path.with_suffix(".before")):
+            if not file.is_file():
+                continue
+            try:
+                data = file.read_bytes()
+                values = json.loads(data)
                 text = json.dumps(values["project"], sort_keys=True, ensure_ascii=False)
-                if sha256_bytes(text.encode()) == values["sha256"]:
-                    note = "the last change was lost: its file is damaged" if place or file != path else ""
-                    return project_from(values["project"], where=file.name), note
-        if found:
-            raise CreativeMLError(f"{path}: damaged, and so is the file before it; begin a new kit")
-        return None
+                if sha256_bytes(text.encode()) != values["sha256"]:
+                    raise ValueError("its content is not what was written")
+                # Files of the first days have no revision.
+                kept = Kept(project_from(values["project"], where=file.name), int(values.get("revision", 0)))
+            except OSError as error:
+                raise CreativeMLError(f"{file}: cannot be read ({error.strerror})") from error
+            except (ValueError, KeyError, TypeError, RecursionError, CreativeMLError) as error:
+                reasons.append(quoted(str(error)))
+                self._put_aside(file)
+                continue
+            if file == path:
+                return kept, data
+            note = "The last change was lost: its file is damaged." if reasons else "The last change was lost."
+            return Kept(kept.project, kept.revision, (note,)), b""
+        if not reasons:
+            return None, b""
+        note = f"This kit cannot be read ({reasons[0]}); its files are kept as {path.stem}.damaged in {path.parent}."
+        return Kept(None, 0, (note,)), b""
+
+    def _put_aside(self, file: Path) -> None:
+        for number in range(1, _MOST_DAMAGED + 1):
+            aside = file.with_suffix(f".damaged-{number}")
+            if not aside.exists() or number == _MOST_DAMAGED:
+                with contextlib.suppress(OSError):  # a folder that is read-only
+                    file.replace(aside)
+                return
+
+    def _make_room(self) -> None:
+        """Before one more project is kept."""
+        count = sum(1 for _ in self.folder.glob("*.json"))
+        if count < MOST_PROJECTS or self._remove_old_projects(MOST_PROJECTS - 1):
+            return
+        raise CreativeMLError(f"{self.folder}: holds {count} kits, which is the most; remove some that nobody needs")
+
+    def _remove_old_projects(self, most: int) -> int:
+        """How many have gone, so that `most` are left if those beyond them are old."""
+        changed = sorted((path.stat().st_mtime, path) for path in self.folder.glob("*.json"))
+        beyond = changed[: max(0, len(changed) - most)]
+        old = [path for when, path in beyond if when < time.time() - OLD_PROJECT_S and _NAME.fullmatch(path.stem)]
+        for path in old:
+            path.with_suffix(".before").unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+        return len(old)
+
+    def _remove_old_recordings(self) -> None:
+        """Those that no file of the folder names, damaged ones included, and that nobody put in lately."""
+        before = time.time() - OLD_RECORDING_S
+        old = [path for path in (self.folder / "recordings").glob("*.wav") if path.stat().st_mtime < before]
+        if not old:
+            return
+        files = [path for path in self.folder.iterdir() if path.is_file()]
+        named = {found.decode() for path in files for found in _NAMED.findall(path.read_bytes())}
+        for path in old:
+            if _HASH.fullmatch(path.stem) and path.stem not in named:
+                path.unlink(missing_ok=True)
 
     def keep(self, data: bytes) -> str:
         """Keep the wav of a recording; its hash.
@@ -95,17 +214,21 @@ class ProjectStore:
         """
         name = sha256_bytes(data)
         path = self._recording(name)
-        if path.is_file():
-            return name
-        if self._bytes + len(data) > MOST_STORED:
-            raise CreativeMLError(
-                f"{self.folder}: more than {MOST_STORED >> 30} GiB of recordings; remove old ones there"
-            )
-        try:
-            atomic_write_bytes(path, data)
-        except OSError as error:
-            raise CreativeMLError(f"{self.folder}: cannot be written ({error.strerror}); make room there") from error
-        self._bytes += len(data)
+        with self._lock:
+            try:
+                if path.is_file():
+                    os.utime(path)  # it is wanted again, see `OLD_RECORDING_S`
+                    return name
+                if self._bytes + len(data) > MOST_STORED:
+                    raise CreativeMLError(
+                        f"{self.folder}: more than {MOST_STORED >> 30} GiB of recordings; remove old ones there"
+                    )
+                atomic_write_bytes(path, data)
+            except OSError as error:
+                raise CreativeMLError(
+                    f"{self.folder}: cannot be written ({error.strerror}); make room there"
+                ) from error
+            self._bytes += len(data)
         return name
 
     def has(self, name: str) -> bool:

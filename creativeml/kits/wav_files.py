@@ -89,6 +89,7 @@ def origin(kit: Kit, take: Take) -> str:
         text += "".join(f" {name}={value:g}" for name, value in record.controls.items())
         text += f" tuning={record.tuning}" if record.tuning else ""
         text += f" vary={record.vary:g} take={record.take}" if record.take else ""
+        text += f" stroke={record.stroke}" if record.stroke else ""
     text += f" lowpass={shaping.cutoff_hz:g}Hz" if shaping.cutoff_hz else ""
     text += f" tune={shaping.tune_semitones:+g}" if shaping.tune_semitones else ""
     text += f" decay={shaping.decay:g}" if shaping.decay != 1 else ""

@@ -196,16 +196,17 @@ def check_request(
         raise CreativeMLError(f"tuning must be a whole number from 0 to {MAX_TUNING}, got {quoted(tuning)}")
 
 
-def check_take(vary: float, take: int) -> None:
-    """Refuse a further take of a sound that cannot be made.
+def check_take(vary: float, take: int, stroke: int = 0) -> None:
+    """Refuse a further take or stroke of a sound that cannot be made.
 
     Raises:
         CreativeMLError: with the allowed values.
     """
     if not is_number(vary) or not 0 <= vary <= 1:
         raise CreativeMLError(f"vary must be a number from 0 to 1, got {quoted(vary)}")
-    if not is_whole(take) or not 0 <= take <= MAX_TAKE:
-        raise CreativeMLError(f"take must be a whole number from 0 to {MAX_TAKE}, got {quoted(take)}")
+    for name, value in (("take", take), ("stroke", stroke)):
+        if not is_whole(value) or not 0 <= value <= MAX_TAKE:
+            raise CreativeMLError(f"{name} must be a whole number from 0 to {MAX_TAKE}, got {quoted(value)}")
     if vary and not take:
         raise CreativeMLError("take 0 is the sound itself, which does not vary; ask for take 1 or a later one")
 

@@ -35,7 +35,7 @@ class SoundRecord:
 
     Of models with controls: `controls` are those that were asked for, `given` is what the model was told, feasible and
     with the others filled in, and `measured` what the sound has of what was asked for, as `creativeml describe` says;
-    `tuning` counts the steps towards it. `vary` and `take` are those of a further take of the same stroke.
+    `tuning` counts the steps towards it. `vary`, `take` and `stroke` are those of a further take.
     """
 
     file: str
@@ -51,11 +51,14 @@ class SoundRecord:
     tuning: int = 0
     vary: float = 0.0
     take: int = 0
+    stroke: int = 0
 
     @property
     def request(self) -> Request:
         """What to ask an instrument for to get this sound."""
-        return Request(self.kind, self.seed, self.truncation, self.controls, self.tuning, self.vary, self.take)
+        return Request(
+            self.kind, self.seed, self.truncation, self.controls, self.tuning, self.vary, self.take, self.stroke
+        )
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,8 @@ def plain(manifest: Manifest) -> dict[str, Any]:
 
 def plain_record(sound: Mapping[str, Any]) -> dict[str, Any]:
     """A record's JSON values: what it does not use is not told."""
-    unused = {name for name in ("controls", "given", "measured", "tuning", "vary", "take") if not sound[name]}
+    names = ("controls", "given", "measured", "tuning", "vary", "take", "stroke")
+    unused = {name for name in names if not sound[name]}
     return {name: value for name, value in sound.items() if name not in unused}
 
 
@@ -182,7 +186,7 @@ def render(instrument: Instrument, request: Request, *, measure: bool = True) ->
         measure: the descriptors that were asked for, which takes longer than the sound itself.
     """
     r = request
-    sound = instrument.sound(r.kind, r.seed, r.truncation, r.controls, r.tuning, r.vary, r.take)
+    sound = instrument.sound(r.kind, r.seed, r.truncation, r.controls, r.tuning, r.vary, r.take, r.stroke)
     data = wav_bytes(sound.numpy(), instrument.sample_rate, bits=BIT_DEPTH, info=_info(instrument, r))
     record = SoundRecord(
         file=file_name(r),
@@ -198,6 +202,7 @@ def render(instrument: Instrument, request: Request, *, measure: bool = True) ->
         tuning=r.tuning,
         vary=r.vary,
         take=r.take,
+        stroke=r.stroke,
     )
     return data, record
 
@@ -230,6 +235,7 @@ def _info(instrument: Instrument, request: Request) -> dict[str, str]:
     asked = "".join(f" {name}={value:g}" for name, value in request.controls.items())
     asked += f" tuning={request.tuning}" if request.tuning else ""
     asked += f" vary={request.vary:g} take={request.take}" if request.take else ""
+    asked += f" stroke={request.stroke}" if request.stroke else ""
     return {
         "INAM": Path(file_name(request)).stem,
         "ISFT": f"creativeml {info.version}",
@@ -365,7 +371,7 @@ def checked(instrument: Instrument, requests: Iterable[Request]) -> list[Request
     for r in requests:
         check_request(instrument.kinds, kind=r.kind, count=1, seed=r.seed, truncation=r.truncation, tuning=r.tuning)
         check_controls(instrument.info, r.controls)
-        check_take(r.vary, r.take)
+        check_take(r.vary, r.take, r.stroke)
     return [replace(r, kind=kind_text(shares_of(r.kind, instrument.kinds))) for r in requests]
 
 

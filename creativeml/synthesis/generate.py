@@ -172,6 +172,7 @@ class Instrument:
         tuning: int = 0,
         vary: float = 0.0,
         take: int = 0,
+        stroke: int = 0,
     ) -> Tensor:
         """Make sounds of one kind, or of a mixture of kinds.
 
@@ -189,6 +190,7 @@ class Instrument:
             vary: how far a further take lies from the sound itself, 0 to 1; about 0.2 is the same drum struck again.
             take: 0 is the sound itself; from 1 on, takes of the same stroke: noise of their own, and a latent beside
                 the sound's (see `random_inputs`).
+            stroke: 0 is that sound; from 1 on, its latent with other noise.
 
         Returns:
             Sounds in [-1, 1], float32 on the CPU, shape (count, samples): peak at -1 dBFS, no DC, end faded
@@ -198,9 +200,9 @@ class Instrument:
             CreativeMLError: unknown kind or control, or a number out of its range.
         """
         check_request(self.kinds, kind=kind, count=count, seed=seed, truncation=truncation, tuning=tuning)
-        check_take(vary, take)
+        check_take(vary, take, stroke)
         asked = self.feasible(kind, controls or {}).values
-        drawn = [self.random_inputs(seed + i, vary, take) for i in range(count)]
+        drawn = [self.random_inputs(seed + i, vary, take, stroke) for i in range(count)]
         made = [self._make(kind, seed + i, truncation, asked, tuning, inputs) for i, inputs in enumerate(drawn)]
         return torch.stack(made)
 
@@ -213,9 +215,10 @@ class Instrument:
         tuning: int = 0,
         vary: float = 0.0,
         take: int = 0,
+        stroke: int = 0,
     ) -> Tensor:
         """The one sound of that name, shape (samples,): what `generate` makes with a count of 1."""
-        return self.generate(kind, 1, seed, truncation, controls, tuning, vary, take)[0]
+        return self.generate(kind, 1, seed, truncation, controls, tuning, vary, take, stroke)[0]
 
     def _given(self, kind: Kind, seed: int, truncation: float, asked: Mapping[str, float]) -> dict[str, float]:
         if not self.controls or self.ranges is None:
@@ -275,24 +278,31 @@ class Instrument:
         style = model.truncate(model.map(latent, condition), condition, float(truncation))
         return tuned(model, style, condition, noise, asked, self.sample_rate, steps=steps, fixed=len(self.kinds))
 
-    def random_inputs(self, seed: int, vary: float = 0.0, take: int = 0) -> list[Tensor]:
+    def random_inputs(self, seed: int, vary: float = 0.0, take: int = 0, stroke: int = 0) -> list[Tensor]:
         """The random numbers of one sound, on the CPU: its latent `(1, latent_dim)`, then its noise inputs.
 
         A further take (from 1 on) has the latent `sqrt(1 - vary²) z + vary e`, which is as likely as the sound's own z;
-        e and the noise are drawn anew for it, as no stroke of a drum has the noise of another.
+        e and the noise are drawn anew for it, as no stroke of a drum has the noise of another. A further stroke (from 1
+        on) of sound or take has its latent, and noise of its own.
         """
-        drawn = self._drawn(seed)
-        if not take:
-            return drawn
-        # Only the lower 32 bits of a seed count for torch, and seeds take up all of them.
-        other = self._drawn(int(sha256_bytes(f"{seed} take {take}".encode())[:8], 16))
-        return [math.sqrt(1.0 - vary * vary) * drawn[0] + vary * other[0], *other[1:]]
+        latent, *noise = self._drawn(seed)
+        if take:
+            other, *noise = self._drawn(_other_seed(f"{seed} take {take}"))
+            latent = math.sqrt(1.0 - vary * vary) * latent + vary * other
+        if stroke:
+            _, *noise = self._drawn(_other_seed(f"{seed} take {take} stroke {stroke}"))
+        return [latent, *noise]
 
     def _drawn(self, seed: int) -> list[Tensor]:
         # Drawn on the CPU on purpose: other devices have other random numbers for the same seed.
         generator = torch.Generator().manual_seed(seed)
         shapes = ((int(self._model.config.latent_dim),), *self._model.noise_shapes())
         return [torch.randn((1, *shape), generator=generator) for shape in shapes]
+
+
+def _other_seed(text: str) -> int:
+    # Only the lower 32 bits of a seed count for torch, and seeds take up all of them.
+    return int(sha256_bytes(text.encode())[:8], 16)
 
 
 def _rounded(value: float, unless: float | None = None) -> float:

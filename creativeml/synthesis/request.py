@@ -28,6 +28,7 @@ class Request:
         tuning: steps towards what was asked for.
         vary: how far a further take lies from the sound, 0 (the same, but for its noise) to 1 (another sound).
         take: 0 is the sound itself; from 1 on, takes of the same stroke.
+        stroke: 0 is that sound; from 1 on, the very same struck again, which is as another noise has it.
     """
 
     kind: str
@@ -37,6 +38,7 @@ class Request:
     tuning: int = 0
     vary: float = 0.0
     take: int = 0
+    stroke: int = 0
 
 
 def file_name(request: Request) -> str:
@@ -44,7 +46,7 @@ def file_name(request: Request) -> str:
 
     A mixture is `Snare70_Clap30_s0007.wav`. With controls, a short number of theirs stands at the end:
     `Kick_s0007_c1f0ac3d2.wav`; the values are in the manifest. A further take of it is `Kick_s0007_t002_020.wav` (take
-    2, varied by 0.2).
+    2, varied by 0.2), and that struck again `Kick_s0007_t002_020_r001.wav`.
 
     ASCII, at most 63 characters, safe on every system, different for different kinds, mixtures and seeds, for
     truncations that differ by 0.00001 or more, and (but for one chance in four thousand million) for other controls.
@@ -54,7 +56,8 @@ def file_name(request: Request) -> str:
     asked += f" tuned {request.tuning}" if request.tuning else ""
     controls = f"_c{sha256_bytes(asked.encode())[:8]}" if request.controls else ""
     take = f"_t{request.take:03d}_{_percent(request.vary)}" if request.take else ""
-    name = f"{kind_word(request.kind)}_s{request.seed:04d}{variation}{controls}{take}"
+    again = f"_r{request.stroke:03d}" if request.stroke else ""
+    name = f"{kind_word(request.kind)}_s{request.seed:04d}{variation}{controls}{take}{again}"
     # A long mixture with a long seed, a broken truncation and all the rest.
     return f"{name if len(name) <= 59 else f'{name[:50]}_{sha256_bytes(name.encode())[:8]}'}.wav"
 

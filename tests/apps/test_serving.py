@@ -37,15 +37,6 @@ def test_impossible_ports_are_refused(serving, port):
         serving.Address(port=port)
 
 
-def test_the_shelf_keeps_the_newest(serving, tmp_path):
-    shelf = serving.FileShelf(tmp_path / "shelf", 2)
-    for name in "aba":  # the first is used again: now it is the newest
-        file = shelf.place(f"{name}.wav", name.encode())
-        assert Path(file["path"]).read_bytes() == name.encode() and file["orig_name"] == f"{name}.wav"
-    shelf.place("c.wav", b"c")
-    assert sorted(p.name for p in shelf.folder.iterdir()) == ["a.wav", "c.wav"]
-
-
 def test_errors_for_the_user_reach_the_page(serving):
     with pytest.raises(gradio.Error, match="too loud"), serving.shown_errors():
         raise CreativeMLError("too loud")

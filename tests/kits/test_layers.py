@@ -76,6 +76,44 @@ def test_takes_differ_and_are_nearer_than_other_seeds(drums, made):
         assert max(loudness) == loudness[0] or max(loudness) - loudness[0] < 0.01
 
 
+@pytest.mark.parametrize("kind", ["kick", "snare", "tom", "ride"])
+def test_takes_of_a_variation_are_strokes_of_it_and_not_of_the_sound_it_varies(drums, made, kind):
+    plain, varied = Request(kind, 5), Request(kind, 5, vary=0.6, take=4)
+    row = model_layers(drums, varied, kind, 1, 4, make=made)[0].takes
+    assert row[0].record.request == varied and len({take.data for take in row}) == 4
+    sounds = [samples_of(made(plain)[0]), *(take.samples for take in row)]
+    places = heard(torch.from_numpy(np.stack(sounds)), 44100)
+    apart = torch.cdist(places, places).numpy()
+    assert apart[1, 2:].min() > 0.5 and apart[1, 2:].max() < apart[0, 2:].min(), apart
+    # A stroke has the latent of its take, and noise of its own.
+    first, *noise = drums.random_inputs(5, 0.6, 4)
+    again, *other = drums.random_inputs(5, 0.6, 4, 1)
+    assert torch.equal(first, again) and not any(map(torch.equal, noise, other))
+
+
+def test_strokes_are_in_names_and_manifests_and_differ(drums, tmp_path):
+    strokes = [Request("kick", 7, stroke=n) for n in range(3)]
+    strokes += [Request("kick", 7, vary=0.2, take=2, stroke=n) for n in range(3)]
+    names = [file_name(request) for request in strokes]
+    assert names[:2] == ["Kick_s0007.wav", "Kick_s0007_r001.wav"]
+    assert names[3:5] == ["Kick_s0007_t002_020.wav", "Kick_s0007_t002_020_r001.wav"] and len(set(names)) == 6
+    export_sounds(drums, strokes, tmp_path / "a")
+    manifest = read_manifest(tmp_path / "a" / "manifest.json")
+    assert [s.request for s in manifest.sounds] == strokes
+    assert len({s.sha256 for s in manifest.sounds}) == 6
+    assert '"stroke": 0' not in (tmp_path / "a" / "manifest.json").read_text()
+    assert not remake(manifest, drums, tmp_path / "b")[1]
+    for stroke in (-1, 1001, True, 0.5):
+        with pytest.raises(CreativeMLError, match="stroke"):
+            drums.sound("kick", 1, stroke=stroke)
+
+
+def test_a_name_as_long_as_can_be_has_takes_too(drums, made):
+    name = "Kick " + "x" * 59
+    row = model_layers(drums, Request("kick", 7), name, 1, 11, make=made)[0].takes
+    assert row[0].name == name and row[1].name == name[:62] + " 2" and row[10].name == name[:61] + " 11"
+
+
 def test_a_recording_gets_layers_by_a_filter_and_says_so(recording):
     layers = own_layers(recording, 44100, "Mine", "snare.wav", 4)
     assert np.array_equal(layers[-1].takes[0].samples, np.rint(recording * 2.0**23).astype(np.float32) / 2**23)
