@@ -69,9 +69,9 @@ async function layersOf(plan) {
   const key = rackKey(plan);
   if (isEmpty(plan) || !isLayered(plan) || known.has(key)) return;
   await once(key, async () => {
-    const [{ layers, shaped }] = await callServer("layers", [source(plan), plan.layers, plan.takes, plan.tune, plan.decay]);
+    const [layers] = await callServer("layers", [source(plan), plan.layers, plan.takes, plan.tune, plan.decay]);
     const all = layers.map(async ({ low, high, takes }) => ({ low, high, takes: await Promise.all(takes.map(taken)) }));
-    kept(key, { layers: await Promise.all(all), shaped });
+    kept(key, { layers: await Promise.all(all), shaped: layers.every(({ shaped }) => shaped) });
   });
 }
 

@@ -226,14 +226,15 @@ function moveCell(pad, step) {
   cellAt(pad, step).tabIndex = 0;
 }
 
-// The grid from the keyboard: arrows go, space writes, plus and minus change the velocity.
+// The grid from the keyboard: arrows go, space writes, plus and minus change the velocity. After a hand has written, space
+// plays as it does everywhere.
 function gridKey(event, cell) {
   const pad = Number(cell.dataset.pad), step = Number(cell.dataset.step), { steps } = patternNow();
   const go = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
   if (go) {
     moveCell((pad + go[0] + PADS) % PADS, (step + go[1] + steps) % steps);
     cellAt(...state.cell).focus();
-  } else if (event.key === " " || event.key === "Enter") {
+  } else if ((event.key === " " && state.gridKeys) || event.key === "Enter") {
     setStep(pad, step, stepAt(pad, step) ? 0 : USUAL);
     if (stepAt(pad, step) && !state.playing) strike(pad, USUAL);
   } else if ((event.key === "+" || event.key === "-") && stepAt(pad, step)) {

@@ -193,7 +193,7 @@ function unsavedOf({ revision, project }) {
     const kept = JSON.parse(localStorage.getItem(unsavedKey()) || "null");
     if (kept?.project?.pads?.length !== PADS) return null;
     if (kept.revision === revision) { state.dirty = true; return kept.project; }
-    state.past.push(kept.project);
+    if (JSON.stringify(kept.project.pads) !== JSON.stringify(project.pads)) state.past.push(kept.project);
   } catch { /* unreadable */ }
   localStorage.removeItem(unsavedKey());
   return null;

@@ -128,6 +128,7 @@ const moveBy = (by) => swapPads(state.chosen, (state.chosen + by + PADS) % PADS)
 // Names as files can have them: no spaces but plain ones, nothing that is not seen.
 const plainText = (text) => text.normalize("NFC").replace(/[\p{C}\p{Z}]+/gu, " ").trim();
 
+element.addEventListener("focusin", ({ target }) => { if (target.matches(".st-step")) state.gridKeys = !state.byPointer; });
 document.addEventListener("pointerdown", () => { state.byPointer = true; }, true);
 document.addEventListener("keydown", () => { state.byPointer = false; }, true);
 
@@ -219,6 +220,7 @@ async function begin() {
   showKits();
   await loadPads();
   if (state.dirty) save();
+  else find(".st-saved").textContent = "Saved";
   find(".dg-status").textContent = "Strike a pad, or press space";
   if (notes.length) showError(notes.join(" "));
   measureSoon();

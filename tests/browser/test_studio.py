@@ -376,10 +376,14 @@ def test_what_is_played_is_what_is_rendered(kit, tmp_path):
     kit.keyboard.press("Space")
     heard = recorded(kit)[: round(1.8 * 44100)]
     file = soundfile.read(download(kit, ".st-render", tmp_path), dtype="float32")[0][:, 0]
-    lag = int(np.flatnonzero(np.abs(file) > 1e-5)[0]) - int(np.flatnonzero(np.abs(heard) > 1e-5)[0])
-    file = file[max(0, lag) :][: len(heard)]
-    gain = float(np.dot(file, heard[: len(file)]) / np.dot(file, file))
-    error = np.sqrt(np.mean((heard[: len(file)] - gain * file) ** 2) / np.mean(heard**2))
+    size = 1 << (len(file) + len(heard)).bit_length()
+    likeness = np.fft.irfft(np.fft.rfft(file, size) * np.conj(np.fft.rfft(heard, size)), size)
+    lag = int(likeness.argmax()) if likeness.argmax() < size // 2 else int(likeness.argmax()) - size
+    pair = (file[lag:], heard) if lag >= 0 else (file, heard[-lag:])
+    length = min(map(len, pair))
+    file, heard = (sound[:length] for sound in pair)
+    gain = float(np.dot(file, heard) / np.dot(file, file))
+    error = np.sqrt(np.mean((heard - gain * file) ** 2) / np.mean(heard**2))
     assert error < 0.1
 
 
