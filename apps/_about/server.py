@@ -8,6 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from _shared import serving
+from _shared.shelf import FileShelf
 from _studio.made import Sounds, Source
 
 from _about.at_hand import recordings_at_hand
@@ -51,7 +52,7 @@ class AboutServer:
         data: Path | None,
     ) -> None:
         self.info, self._store = info, store
-        self._shelf = serving.FileShelf(folder.resolve() / "about", KEPT_FILES)
+        self._shelf = FileShelf(folder.resolve() / "about", KEPT_FILES)
         self._sounds = Sounds(instrument, store)
         self._hand = recordings_at_hand(data)
         self._lock = Lock()
@@ -102,9 +103,9 @@ class AboutServer:
         """
         with serving.shown_errors():
             found = self._store.open(name)
-            if found is None:
+            if found is None or found.project is None:
                 return None
-            project = found[0]
+            project = found.project
             pads = [
                 {"pad": number, "name": plan.name or plan.own_name or plan.kind, "kind": plan.kind, **self._pad(plan)}
                 for number, plan in enumerate(project.pads)

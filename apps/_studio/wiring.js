@@ -192,7 +192,7 @@ function onKey(event) {
     return;
   } else if (CODES.includes(event.code)) {
     if (!event.repeat) press(boxOf(CODES.indexOf(event.code)), event.shiftKey ? 127 : event.altKey ? 50 : 100);
-  } else if (key === " " && !target.closest?.("button, a")) {
+  } else if (key === " " && (!target.closest?.("button, a") || target.closest(".st-step"))) {
     if (!event.repeat) (state.playing ? stop : play)();
   } else if (!event.repeat && Object.hasOwn(KEYS, key.toLowerCase())) {
     KEYS[key.toLowerCase()]();
