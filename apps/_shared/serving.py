@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import ipaddress
 import os
 import shutil
 import signal
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from _shared.guard import Guard, is_this_machine
 from creativeml.data.folders import printable
 from creativeml.errors import CreativeMLError
 
@@ -80,16 +80,6 @@ class Address:
             return None
         user, _, password = self.auth.partition(":")
         return user, password
-
-
-def is_this_machine(host: str) -> bool:
-    """Whether a name or number leads to the machine that asks, and to no other."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def uploaded(file: Any, folder: Path, remedy: str = "give it again") -> tuple[Path, str]:
@@ -170,9 +160,12 @@ def serve(
     Raises:
         CreativeMLError: the address is taken or not this machine's.
     """
+    from starlette.middleware import Middleware
+
     demo.queue(max_size=QUEUE_LENGTH)
     try:
         _, url, _ = demo.launch(
+            app_kwargs={"middleware": [Middleware(Guard, host=address.host)]},
             server_name=address.host,
             server_port=address.port,
             auth=address.login,

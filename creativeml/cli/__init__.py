@@ -21,7 +21,7 @@ class Verb(NamedTuple):
 
 # Modules are imported when their verb is called: `creativeml --help` waits for nothing.
 VERBS: dict[str, Verb] = {
-    "studio": Verb("creativeml.cli.studio:studio", "open the studio in the browser: kits, sounds, map and style transfer"),
+    "studio": Verb("creativeml.cli.studio:studio", "open the studio in the browser: kits, sounds, map, style transfer"),
     "explore": Verb("creativeml.cli.explore:explore", "open the map of sounds in the browser"),
     "generate": Verb("creativeml.cli.generate:generate", "make drum sounds as wav files"),
     "kit": Verb("creativeml.cli.kit:kit", "make a drum kit for samplers: wavs, SFZ, DecentSampler, Hydrogen"),

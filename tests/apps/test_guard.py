@@ -43,11 +43,11 @@ PATHS = (
 
 
 @contextmanager
-def studio(*options: str) -> Iterator[int]:
-    """The port of a studio."""
+def served(verb: str, *options: str) -> Iterator[int]:
+    """The port of the studio, or of one page of it."""
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", "CREATIVEML_PROJECTS": folder}
-        program = [sys.executable, "-m", "creativeml", "studio", "--no-browser", *options]
+        program = [sys.executable, "-m", "creativeml", verb, "--no-browser", *options]
         process = subprocess.Popen(
             program, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
         )
@@ -56,7 +56,7 @@ def studio(*options: str) -> Iterator[int]:
             said = ""
             for line in process.stdout:
                 said += line
-                if found := re.search(r"creativeml studio: http://\S+?:(\d+)/", line):
+                if found := re.search(r"\w: http://\S+?:(\d+)/", line):
                     break
             else:
                 pytest.fail(f"the studio ended: {said}")
@@ -68,13 +68,13 @@ def studio(*options: str) -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def here() -> Iterator[int]:
-    with studio() as port:
+    with served("studio") as port:
         yield port
 
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[int]:
-    with studio("--host", "0.0.0.0", "--auth", "anna:se:cret") as port:
+    with served("studio", "--host", "0.0.0.0", "--auth", "anna:se:cret") as port:
         yield port
 
 
@@ -138,17 +138,35 @@ def test_another_site_is_refused(here, method, path):
         assert refused(ask(here, method, path, {"Origin": origin}), 403), origin
 
 
+def called(port: int, name: str, values: list) -> tuple[str, object]:
+    """How an endpoint of the Kit page ended, and what it gave, in the way of a page of this address."""
+    own = {"Origin": f"http://127.0.0.1:{port}"}
+    status, text = ask(port, "POST", f"/kit/gradio_api/call/{name}", own, json.dumps({"data": values}))
+    assert status == 200, text
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request("GET", f"/kit/gradio_api/call/{name}/{json.loads(text)['event_id']}")
+    told = connection.getresponse().read().decode()
+    connection.close()
+    end = told.strip().split("\n\n")[-1]
+    event, data = (line.partition(": ")[2] for line in end.splitlines())
+    return event, json.loads(data)
+
+
 def test_nothing_is_begun_for_another_site(here):
     body = json.dumps({"data": [5]})
     assert refused(ask(here, "POST", "/kit/gradio_api/call/fresh", {"Origin": "https://evil.example"}, body), 403)
-    status, text = ask(here, "POST", "/kit/gradio_api/call/fresh", {"Origin": f"http://127.0.0.1:{here}"}, body)
-    assert status == 200
-    event = json.loads(text)["event_id"]
-    connection = http.client.HTTPConnection("127.0.0.1", here, timeout=60)
-    connection.request("GET", f"/kit/gradio_api/call/fresh/{event}")
-    told = connection.getresponse().read().decode()
-    connection.close()
-    assert "event: complete" in told and '"pads"' in told
+    event, (project,) = called(here, "fresh", [5])
+    assert event == "complete" and len(project["pads"]) == 16
+
+
+def test_a_kit_is_kept_with_its_revision(here):
+    project, name = called(here, "fresh", [5])[1][0], "a" * 32
+    assert called(here, "open", [name]) == ("complete", [None])
+    assert called(here, "save", [name, project, 0]) == ("complete", [1])
+    assert called(here, "save", [name, project, 1]) == ("complete", [2])
+    event, told = called(here, "save", [name, project, 1])
+    assert event == "error" and told["error"].startswith("This kit was changed in another window")
+    assert called(here, "open", [name]) == ("complete", [{"project": project, "revision": 2, "notes": []}])
 
 
 def test_a_proxy_may_tell_the_name_that_was_asked_for(here):
@@ -172,6 +190,14 @@ def test_with_the_password_a_studio_is_open_by_any_name(guarded):
         assert ask(guarded, "GET", "/kit/", {**LOGIN, "Host": host})[0] == 200
         assert ask(guarded, "GET", "/kit/", {**LOGIN, "Host": host, "Origin": f"https://{host}"})[0] == 200
     assert ask(guarded, "GET", "/kit/config")[0] == 401
+
+
+def test_a_page_of_its_own_is_guarded_too():
+    with served("explore") as port:
+        for method, path in (("GET", "/"), ("GET", "/config"), ("POST", "/gradio_api/queue/join")):
+            assert refused(ask(port, method, path, {"Host": f"evil.example:{port}"}), 403)
+            assert refused(ask(port, method, path, {"Origin": "https://evil.example"}), 403)
+        assert ask(port, "GET", "/config", {"Origin": f"http://127.0.0.1:{port}"})[0] == 200
 
 
 UPGRADE = {
@@ -208,7 +234,7 @@ def test_a_websocket_is_closed_before_it_is_open(apps_folder, login, host, asked
     async def send(message) -> None:
         sent.append(message)
 
-    guard = importlib.import_module("_shared.pages").Guard(app, login, host)
+    guard = importlib.import_module("_shared.guard").Guard(app, host, login)
     headers = [(b"host", asked.encode())]
     if login:
         headers.append((b"authorization", b"Basic " + base64.b64encode(":".join(login).encode())))
