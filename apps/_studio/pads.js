@@ -75,16 +75,14 @@ function choosePad(pad) {
 }
 
 function strike(pad, velocity = 100) {
-  const voice = rack.strike(pad, velocity);
+  rack.strike(padAt(pad), velocity);
   flash(pad);
-  return voice;
 }
 
 function flash(pad) {
   const box = boxOf(pad);
-  box.classList.remove("is-struck");
-  void box.offsetWidth; // so that the flash begins anew
-  box.classList.add("is-struck");
+  box.dataset.struck = Number(box.dataset.struck || 0) + 1;
+  box.animate([{ background: "var(--accent)" }, {}], { duration: 200, easing: "ease-out" });
 }
 
 // ---- new sounds ----
@@ -118,12 +116,13 @@ async function putOn(pad, fields, { play = true, what = "" } = {}) {
   }
   if (state.pending.get(pad) !== mine) return false;
   state.pending.delete(pad);
+  // First the ear.
+  if (play) rack.strike({ ...padAt(pad), ...mine });
   changePad(pad, mine, what);
   noteRecent(padAt(pad));
-  if (play) strike(pad);
+  if (play) flash(pad);
   hideError();
   find(".dg-status").textContent = `${plan.name} in ${Math.round(performance.now() - began)} ms`;
-  element.dataset.wait = Math.round(performance.now() - began);
   layersSoon(pad);
   measureSoon();
   return true;

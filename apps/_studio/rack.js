@@ -116,9 +116,8 @@ class Rack {
 
   get context() { return deck.open(); }
 
-  // `when` is in the context's seconds; 0 is at once. What is planned can be taken back.
-  strike(pad, velocity = 100, when = 0, planned = false) {
-    const plan = padAt(pad);
+  // The sound of a pad's plan; `when` is in the context's seconds, 0 is at once. What is planned can be taken back.
+  strike(plan, velocity = 100, when = 0, planned = false) {
     const found = takeAt(plan, velocity);
     if (!found) return null;
     const { take, shaped, key } = found;

@@ -53,7 +53,7 @@ function look() {
     if (when >= context.currentTime - 0.02) {
       for (let pad = 0; pad < PADS; pad++) {
         const velocity = stepAt(pad, step);
-        if (velocity) rack.strike(pad, velocity, Math.max(when, context.currentTime), true);
+        if (velocity) rack.strike(padAt(pad), velocity, Math.max(when, context.currentTime), true);
       }
       clock.shown.push({ step, when });
     }

@@ -63,9 +63,9 @@ element.addEventListener("click", (event) => {
 // A press on a pad: harder nearer to its top.
 function press(box, velocity) {
   const pad = Number(box.dataset.pad);
+  // First the ear, then the eye.
+  if (!isEmpty(padAt(pad))) strike(pad, velocity);
   choosePad(pad);
-  if (isEmpty(padAt(pad))) return;
-  strike(pad, velocity);
   measureSoon();
 }
 

@@ -33,7 +33,7 @@ STRIKE = """() => {
     window.played = this.buffer;
     return start.apply(this, rest);
   };
-  window.addEventListener("keydown", (event) => { window.pressed = event.timeStamp; }, true);
+  for (const kind of ["keydown", "change"]) window.addEventListener(kind, (event) => { window.pressed = event.timeStamp; }, true);
 }"""
 
 
@@ -74,18 +74,15 @@ def keys(page: Page, count: int) -> np.ndarray:
 
 
 def sliders(page: Page, count: int) -> np.ndarray:
-    """Milliseconds from letting a slider go to the new sound, which the page itself takes."""
-    rng, waits = np.random.default_rng(0), []
+    """Milliseconds from letting a slider go to the call that starts the new sound."""
+    rng = np.random.default_rng(0)
+    page.evaluate("() => { window.delays = []; }")
     names = ("brightness", "depth", "warmth", "hardness", "sharpness")
     for number in range(count):
-        page.evaluate(
-            "() => { const root = document.querySelector('[data-wait]'); if (root) delete root.dataset.wait; }"
-        )
         slide(page, f"#st-control-{names[number % 5]}", float(rng.integers(20, 180)))
-        page.wait_for_selector("[data-wait]", timeout=60_000)
-        waits.append(float(page.locator("[data-wait]").get_attribute("data-wait") or "nan"))
-        page.wait_for_timeout(350)
-    return np.array(waits)
+        page.wait_for_function("(count) => window.delays.length > count", arg=number, timeout=60_000)
+        page.wait_for_timeout(500)
+    return np.array(page.evaluate("window.delays"))
 
 
 def jitter(page: Page, seconds: float) -> tuple[int, float]:
