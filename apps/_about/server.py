@@ -98,8 +98,9 @@ class AboutServer:
             name: under which the Kit page keeps it.
 
         Returns:
-            null if there is none of that name; otherwise "name" of the kit and "pads" that are not empty, each as
-            `nearest` gives it with "pad" (from 0) and "name". A musician's own recording has "state" and "file" alone.
+            null if there is none of that name, or it cannot be read; otherwise "name" of the kit and "pads" that are
+            not empty, each as `nearest` gives it with "pad" (from 0) and "name". A musician's own recording has "state"
+            and "file" alone.
         """
         with serving.shown_errors():
             found = self._store.open(name)

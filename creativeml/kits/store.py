@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -108,12 +107,14 @@ class ProjectStore:
         if len(text.encode()) > MOST_BYTES:
             raise CreativeMLError("the project has grown too large to be kept; remove some favourites")
         with self._lock:
-            found, data = self._found(path)
+            found, data, damaged = self._found(path)
             if found and found.project and revision not in (ANY_REVISION, found.revision):
                 raise CreativeMLError(
                     "This kit was changed in another window; take over what is there, or save this one in its place"
                 )
             try:
+                for file in damaged:
+                    _put_aside(file)
                 if found is None:
                     self._make_room()
                 elif data:
@@ -130,8 +131,8 @@ class ProjectStore:
     def open(self, name: Any) -> Kept | None:
         """A kept project; None if there is none of that name.
 
-        Files that cannot be read are kept beside it as `.damaged-1` and so on. Recordings that are gone are not missed
-        here, see `project.without_missing`.
+        Files that cannot be read are left as they are; `save` moves them aside, to `.damaged-1` and so on. Recordings
+        that are gone are not missed here, see `project.without_missing`.
 
         Raises:
             CreativeMLError: not such a name.
@@ -140,9 +141,10 @@ class ProjectStore:
         with self._lock:
             return self._found(path)[0]
 
-    def _found(self, path: Path) -> tuple[Kept | None, bytes]:
-        """What there is of a project, and the content of its newest file, b"" if that could not be read."""
-        reasons = []
+    def _found(self, path: Path) -> tuple[Kept | None, bytes, list[Path]]:
+        """What there is of a project, the content of its newest file (b"" if damaged), and all files that are damaged."""
+        reasons: list[str] = []
+        damaged: list[Path] = []
         for file in (path, path.with_suffix(".before")):
             if not file.is_file():
                 continue
@@ -158,24 +160,16 @@ class ProjectStore:
                 raise CreativeMLError(f"{file}: cannot be read ({error.strerror})") from error
             except (ValueError, KeyError, TypeError, RecursionError, CreativeMLError) as error:
                 reasons.append(quoted(str(error)))
-                self._put_aside(file)
+                damaged.append(file)
                 continue
             if file == path:
-                return kept, data
+                return kept, data, damaged
             note = "The last change was lost: its file is damaged." if reasons else "The last change was lost."
-            return Kept(kept.project, kept.revision, (note,)), b""
+            return Kept(kept.project, kept.revision, (note,)), b"", damaged
         if not reasons:
-            return None, b""
-        note = f"This kit cannot be read ({reasons[0]}); its files are kept as {path.stem}.damaged in {path.parent}."
-        return Kept(None, 0, (note,)), b""
-
-    def _put_aside(self, file: Path) -> None:
-        for number in range(1, _MOST_DAMAGED + 1):
-            aside = file.with_suffix(f".damaged-{number}")
-            if not aside.exists() or number == _MOST_DAMAGED:
-                with contextlib.suppress(OSError):  # a folder that is read-only
-                    file.replace(aside)
-                return
+            return None, b"", damaged
+        note = f"This kit cannot be read ({reasons[0]}); its damaged files stay in {path.parent}."
+        return Kept(None, 0, (note,)), b"", damaged
 
     def _make_room(self) -> None:
         """Before one more project is kept."""
@@ -252,3 +246,11 @@ class ProjectStore:
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise CreativeMLError("the page's name for its project is none; load the page again")
         return self.folder / f"{name}.json"
+
+
+def _put_aside(file: Path) -> None:
+    for number in range(1, _MOST_DAMAGED + 1):
+        aside = file.with_suffix(f".damaged-{number}")
+        if not aside.exists() or number == _MOST_DAMAGED:
+            file.replace(aside)
+            return
