@@ -6,14 +6,16 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from creativeml.config import from_dict
 from creativeml.errors import CreativeMLError
 from creativeml.kits.store import ProjectStore
 from creativeml.synthesis import export
-from creativeml.synthesis.generate import Instrument
 from creativeml.synthesis.request import Request
+
+if TYPE_CHECKING:
+    from creativeml.synthesis.generate import Instrument
 
 T = TypeVar("T")
 

@@ -8,14 +8,14 @@ from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import torch
 
 from creativeml.data.folders import printable
 from creativeml.errors import CreativeMLError, quoted
 from creativeml.kits.wave import samples_of, wav_of
-from creativeml.synthesis.recordings import LONGEST_S, read_recording
 
 if TYPE_CHECKING:
+    import torch
+
     from creativeml.synthesis.generate import Instrument
     from creativeml.synthesis.resynthesis import Found
 
@@ -53,6 +53,8 @@ def read_own(path: Path, name: str, instrument: Instrument) -> Own:
     Raises:
         CreativeMLError: not usable as sound.
     """
+    # Not at the top: torch loads for a second, which the page need not wait for.
+    from creativeml.synthesis.recordings import LONGEST_S, read_recording
     from creativeml.synthesis.starting_points import likely_kinds
 
     rate = instrument.sample_rate
@@ -126,6 +128,8 @@ class Finder:
         return found.sound(asked), found.feasible(asked).message
 
     def _find(self, instrument: Instrument, root: str, data: bytes, kind: str) -> Found:
+        import torch
+
         from creativeml.synthesis.resynthesis import analyze
 
         if (root, kind) not in self._found:
@@ -142,6 +146,8 @@ class Finder:
 
 
 def _of_length(samples: torch.Tensor, instrument: Instrument) -> torch.Tensor:
+    import torch
+
     length = instrument.length_samples
     return torch.nn.functional.pad(samples[:length], (0, max(0, length - len(samples))))
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from creativeml.audio.descriptors.scales import SCALES
-from creativeml.synthesis.generate import Instrument
+
+if TYPE_CHECKING:
+    from creativeml.synthesis.generate import Instrument
 
 _HALVINGS = 7
 

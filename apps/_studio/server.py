@@ -19,7 +19,6 @@ from creativeml.errors import CreativeMLError, quoted
 from creativeml.files import sha256_bytes
 from creativeml.kits.formats import FORMATS, archive_name, read_kit, write_kit
 from creativeml.kits.kit import FIRST_PAD, MAX_LAYERS, Kit, Layer
-from creativeml.kits.layout import LAST_KIT_SEED
 from creativeml.kits.midi import write_midi
 from creativeml.kits.naming import safe_name
 from creativeml.kits.play import render_wav
@@ -36,7 +35,6 @@ from creativeml.kits.project import (
     read_project_file,
     without_missing,
 )
-from creativeml.kits.rendering import adopted, fresh_project, pad_of, rendered
 from creativeml.kits.store import ProjectStore
 from creativeml.synthesis import export
 from creativeml.synthesis.catalog import LAST_SEED, ModelInfo, check_controls, check_request, is_whole
@@ -81,9 +79,7 @@ class Server:
             A project.
         """
         with serving.shown_errors():
-            if not is_whole(seed) or not 0 <= seed <= LAST_KIT_SEED:
-                raise CreativeMLError(f"seed must be a whole number from 0 to {LAST_KIT_SEED}, got {quoted(seed)}")
-            return to_dict(fresh_project(self._instrument(), seed))
+            return to_dict(_rendering().fresh_project(self._instrument(), seed))
 
     def save(self, name: str, project: dict, revision: int = -1) -> int:
         """Keep a project.
@@ -313,7 +309,7 @@ class Server:
                 project, notes = self._opened(project)
             else:
                 reading = read_kit(data, name)
-                project, notes = adopted(reading.kit, self._instrument(), self._store.keep)
+                project, notes = _rendering().adopted(reading.kit, self._instrument(), self._store.keep)
                 notes = [*notes, *reading.notes]
             return {"project": to_dict(project), "notes": notes}
 
@@ -336,13 +332,13 @@ class Server:
         return self._project(to_dict(replace(project, model=model))), notes
 
     def _rendered(self, project: Project) -> Kit:
-        return rendered(project, self._instrument(), self._store.recording, self._sounds.record)
+        return _rendering().rendered(project, self._instrument(), self._store.recording, self._sounds.record)
 
     def _kit(self, values: Any) -> Kit:
         return self._rendered(self._project(values))
 
     def _pad(self, note: int, plan: PadPlan) -> Any:
-        return pad_of(note, plan, self._instrument(), self._store.recording, self._sounds.record)
+        return _rendering().pad_of(note, plan, self._instrument(), self._store.recording, self._sounds.record)
 
     def _plan(self, source: Source, *, layers: Any, takes: Any, tune: Any, decay: Any) -> PadPlan:
         for name, value, most in (("layers", layers, MAX_LAYERS), ("takes", takes, MOST_TAKES)):
@@ -385,3 +381,10 @@ def _holds_project(data: bytes, name: str) -> bool:
             return PROJECT in bundle.namelist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
         return False
+
+
+def _rendering() -> Any:
+    # Not at the top: torch loads for a second, which the page need not wait for.
+    from creativeml.kits import rendering
+
+    return rendering

@@ -7,11 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from creativeml.errors import CreativeMLError, quoted
 from creativeml.kits.kit import FIRST_PAD, PADS, Kit, Pad, Shaping
 from creativeml.kits.layers import Make, model_layers, own_layers
-from creativeml.kits.layout import pad_name, places
+from creativeml.kits.layout import LAST_KIT_SEED, pad_name, places
 from creativeml.kits.project import PadPlan, Project
 from creativeml.kits.wave import sample_rate_of, samples_of, wav_of
+from creativeml.synthesis.catalog import is_whole
 from creativeml.synthesis.export import ModelRecord
 from creativeml.synthesis.generate import Instrument
 from creativeml.synthesis.request import Request
@@ -27,6 +29,8 @@ def fresh_project(instrument: Instrument, seed: int, name: str = "My kit") -> Pr
     Raises:
         CreativeMLError: a seed that is out of range.
     """
+    if not is_whole(seed) or not 0 <= seed <= LAST_KIT_SEED:
+        raise CreativeMLError(f"seed must be a whole number from 0 to {LAST_KIT_SEED}, got {quoted(seed)}")
     pads = [PadPlan()] * PADS
     for place in places(instrument.kinds):
         request = Request(place.kind, PADS * seed + place.number)
