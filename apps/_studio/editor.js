@@ -301,7 +301,7 @@ function vary(take) {
   const { sound } = comingPad(state.chosen), number = Number(take);
   const amount = number ? Number(find(".st-amount input").value) : 0;
   const name = nameFor(wholeKind(sound.kind), sound.seed) + (number ? ` v${number}` : "");
-  return putOn(state.chosen, { sound: { ...sound, vary: amount, take: number }, name });
+  return putOn(state.chosen, { sound: { ...sound, vary: amount, take: number, stroke: 0 }, name });
 }
 
 // Two versions of a pad: the one that is not shown waits in `others`.

@@ -129,8 +129,8 @@ async function putOn(pad, fields, { play = true, what = "" } = {}) {
 }
 
 const nameFor = (kind, seed) => `${titleOf(kind)} ${seed}`;
-const freshSound = (kind, seed) => ({ kind, seed, truncation: 1, controls: {}, tuning: 0, vary: 0, take: 0 });
-const withSeed = (sound, seed) => ({ ...sound, seed, vary: 0, take: 0 });
+const freshSound = (kind, seed) => ({ kind, seed, truncation: 1, controls: {}, tuning: 0, vary: 0, take: 0, stroke: 0 });
+const withSeed = (sound, seed) => ({ ...sound, seed, vary: 0, take: 0, stroke: 0 });
 
 function another(pad) {
   const plan = comingPad(pad), seed = rollSeed();

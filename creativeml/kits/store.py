@@ -142,7 +142,7 @@ class ProjectStore:
             return self._found(path)[0]
 
     def _found(self, path: Path) -> tuple[Kept | None, bytes, list[Path]]:
-        """A project, the content of its newest file (b"" if damaged), and all files that are damaged."""
+        """What there is of a project, the content of its newest file (b"" if damaged), and what is damaged."""
         reasons: list[str] = []
         damaged: list[Path] = []
         for file in (path, path.with_suffix(".before")):
