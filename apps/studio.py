@@ -185,7 +185,6 @@ def serve(
     folder = serving.prepare_environment()
     require("gradio", extra="apps")
     instrument = InBackground(lambda: drum_generator.played(model))
-    instrument.start()
     made = studio_pages(info, instrument.get, folder, store, sources)
     pages.serve_pages(made, address, name="creativeml studio", browser=browser, when_up=instrument.start)
 
