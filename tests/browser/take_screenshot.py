@@ -105,7 +105,7 @@ def studio_kit(page: Any) -> None:
     page.select_option(".st-preset", "breakbeat_1")
     page.click('.st-pad[data-pad="7"] .st-hit')
     page.set_input_files(".st-own-file", ROOT / "datasets" / "starter" / "kick" / "bd_808.flac")
-    page.wait_for_function("document.querySelector('.st-pad-title').textContent === 'bd_808'", timeout=600_000)
+    page.wait_for_function("document.querySelector('.st-pad-title').value === 'bd_808'", timeout=600_000)
     for pad in (13, 2):
         page.click(f'.st-pad[data-pad="{pad}"] .st-hit')
         page.click(".st-star")
