@@ -280,17 +280,5 @@ def serve(
     serving.serve(demo, address, name="Drum generator", css=css, browser=browser, when_up=instrument.start)
 
 
-def main() -> int:
-    """Command line of this script; the exit code is 1 after an error that the user can mend."""
-    import tyro
-
-    try:
-        tyro.cli(serve)
-    except CreativeMLError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(serving.run(serve))

@@ -191,17 +191,5 @@ def serve(
     )
 
 
-def main() -> int:
-    """Command line of this script; the exit code is 1 after an error that the user can mend."""
-    import tyro
-
-    try:
-        tyro.cli(serve)
-    except CreativeMLError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(serving.run(serve))

@@ -21,7 +21,7 @@ from _shared import pages, serving
 from _shared.background import InBackground
 from _studio.patterns import presets
 
-from creativeml.errors import CreativeMLError, require
+from creativeml.errors import require
 from creativeml.kits.project import FIRST_PAD
 from creativeml.kits.store import ProjectStore, default_store
 from creativeml.memory import keep_large_blocks
@@ -189,17 +189,5 @@ def serve(
     pages.serve_pages(made, address, name="creativeml studio", browser=browser, when_up=instrument.start)
 
 
-def main() -> int:
-    """Command line of this script; the exit code is 1 after an error that the user can mend."""
-    import tyro
-
-    try:
-        tyro.cli(serve)
-    except CreativeMLError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(serving.run(serve))

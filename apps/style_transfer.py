@@ -19,7 +19,7 @@ from _shared.background import InBackground
 from _style_transfer.server import MAX_HISTORY, PACES, Server, kept_in
 from _style_transfer.sounds import BLENDS, LICENCE, LONGEST_S, MAX_BYTES_UPLOAD, MAX_UPLOAD, Sounds
 
-from creativeml.errors import CreativeMLError, require
+from creativeml.errors import require
 from creativeml.memory import keep_large_blocks
 from creativeml.synthesis.catalog import LAST_SEED, ModelInfo, find_model
 from creativeml.synthesis.style_transfer.presets import PRESETS
@@ -124,17 +124,5 @@ def serve(
     )
 
 
-def main() -> int:
-    """Command line of this script; the exit code is 1 after an error that the user can mend."""
-    import tyro
-
-    try:
-        tyro.cli(serve)
-    except CreativeMLError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(serving.run(serve))

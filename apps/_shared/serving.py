@@ -7,6 +7,7 @@ import contextlib
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 import webbrowser
@@ -200,3 +201,19 @@ def wait(close: Callable[[], object]) -> None:
         threading.Event().wait()
     except KeyboardInterrupt:
         close()
+
+
+def run(serve: Callable[..., None]) -> int:
+    """The command line of an app's script, with the arguments of `serve` for flags.
+
+    Returns:
+        1 after an error that the user can mend, otherwise 0.
+    """
+    import tyro
+
+    try:
+        tyro.cli(serve)
+    except CreativeMLError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
