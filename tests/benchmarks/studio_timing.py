@@ -33,7 +33,8 @@ STRIKE = """() => {
     window.played = this.buffer;
     return start.apply(this, rest);
   };
-  for (const kind of ["keydown", "change"]) window.addEventListener(kind, (event) => { window.pressed = event.timeStamp; }, true);
+  const note = (event) => { window.pressed = event.timeStamp; };
+  for (const kind of ["keydown", "change"]) window.addEventListener(kind, note, true);
 }"""
 
 
