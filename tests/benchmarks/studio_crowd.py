@@ -2,10 +2,10 @@
 
     python tests/benchmarks/studio_crowd.py [--people 32] [--minutes 10]
 
-A real server on this machine; each person asks for one sound after the other with a pause of a quarter to two seconds,
-as somebody does who tries seeds. Every sound is compared with what the instrument itself makes of that seed. Told are how
-many were asked for, how many failed or were another's, the median and the 95th percentile of the wait, and the server's
-memory in the first minute and at the end.
+A real server on this machine; each person asks for one sound after the other with a pause of a quarter to two
+seconds, as somebody does who tries seeds. Every sound is compared with what the instrument itself makes of that seed.
+Told are how many were asked for, how many failed or were another's, the median and the 95th percentile of the wait,
+and the server's memory in the first minute and at the end.
 """
 
 from __future__ import annotations
