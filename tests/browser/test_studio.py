@@ -737,6 +737,18 @@ def test_nothing_serious_hinders_access(browser, studio, dark):
         assert serious == []
 
 
+@pytest.mark.parametrize("dark", [True, False])
+@pytest.mark.parametrize(("path", "selector"), [("sounds", ".dg-kind"), ("explore", ".le-map"), ("transfer", ".st-go")])
+def test_nothing_serious_hinders_access_to_the_other_pages(kit, studio, path, selector, dark):
+    kit.evaluate("(dark) => localStorage.setItem('creativeml.theme', dark ? 'dark' : 'light')", dark)
+    kit.goto(f"{studio.base}/{path}/")
+    kit.wait_for_selector(selector)
+    kit.wait_for_timeout(500)
+    found = Axe().run(kit).response["violations"]
+    serious = [(v["id"], v["nodes"][0]["html"][:200]) for v in found if v["impact"] in ("serious", "critical")]
+    assert serious == []
+
+
 def test_all_is_on_one_screen_and_reachable_on_a_tablet(browser, studio):
     with at_the_kit(browser, studio.base) as page:
         assert page.evaluate("document.documentElement.scrollHeight") <= 720
