@@ -74,7 +74,7 @@ function paintPage(kind) {
   const luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
   const main = element.firstElementChild;
   main.style.setProperty("--accent", colour);
-  main.style.setProperty("--on-accent", 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.05 ? "#fff" : "#14120f");
+  main.style.setProperty("--on-accent", 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.05 ? "#fff" : "#000");
   main.style.setProperty("--glow", `color-mix(in srgb, ${colour} 40%, transparent)`);
 }
 

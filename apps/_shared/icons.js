@@ -29,7 +29,7 @@ function inkOn(hue, saturation, lightness) {
     return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
   };
   const luminance = 0.2126 * channel(0) + 0.7152 * channel(8) + 0.0722 * channel(4);
-  return 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.05 ? "#fff" : "#14120f";
+  return 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.05 ? "#fff" : "#000";
 }
 
 const TITLES = { hat_closed: "Closed hat", hat_open: "Open hat", perc: "Perc" };

@@ -19,7 +19,7 @@ const MIX = [
 
 const placeOf = (control, value) => (control.logarithmic ? Math.log1p(Math.max(value, 0) / control.low) : value);
 const valueAt = (control, place) => (control.logarithmic ? control.low * Math.expm1(place) : place);
-const wholeKind = (kind) => (Object.hasOwn(setup.ranges, kind) ? kind : setup.kinds.find((name) => kind.startsWith(`${name}:`)) || setup.kinds[0]);
+const wholeKind = (kind) => (setup.kinds.includes(kind) ? kind : setup.kinds.find((name) => kind.startsWith(`${name}:`)) || setup.kinds[0]);
 const rangeOf = (control, kind) => setup.ranges[wholeKind(kind)][control.name];
 
 function shareOfRange(control, kind, value) {
@@ -308,6 +308,7 @@ function vary(take) {
 function switchVersion() {
   const pad = state.chosen, { pads, others, shown: versions } = state.project;
   const other = others[pad] || pads[pad];
+  state.pending.delete(pad);
   const swap = (list, value) => list.map((old, n) => (n === pad ? value : old));
   change({ ...state.project, pads: swap(pads, other), others: swap(others, pads[pad]), shown: swap(versions, !versions[pad]) });
   soundsOf([other]).then(() => { showAll(); strike(pad); layersSoon(pad); measureSoon(); }).catch((error) => showError(error.message));

@@ -57,11 +57,23 @@ function sendUp(file) {
   return sendFile(file);
 }
 
+// Puts what took a while on its pad, unless another sound or another kit is there by now: then among the recent ones.
+async function putLate(pad, { id, key }, fields, says) {
+  if (state.id === id && soundKey(padAt(pad)) === key && !state.pending.has(pad)) {
+    return (await putOn(pad, fields)) ? says : "";
+  }
+  noteRecent({ ...EMPTY, kind: fields.kind, ...fields });
+  return `${says}. Its pad has another sound by now, so it is among the recent ones`;
+}
+
+const placeNow = (pad) => ({ id: state.id, key: soundKey(padAt(pad)) });
+
 const putOwn = (pad, file) => busy(find(".st-own"), `Reading ${file.name} …`, async () => {
+  const place = placeNow(pad);
   const [found] = await callServer("own", [await sendUp(file)]);
-  choosePad(pad);
-  const landed = await putOn(pad, { ...NO_SOUND, own: found.own, own_name: found.name, name: found.name, kind: found.kind, tune: 0, decay: 1 });
-  return landed ? [`${found.name} is on pad ${pad + 1}`, ...found.notes].join("; ") : "";
+  if (state.id === place.id) choosePad(pad);
+  const fields = { ...NO_SOUND, own: found.own, own_name: found.name, name: found.name, kind: found.kind, tune: 0, decay: 1 };
+  return putLate(pad, place, fields, [`${found.name} is on pad ${pad + 1}`, ...found.notes].join("; "));
 });
 
 // What the model makes of a recording: found in the model first, which takes some seconds.
@@ -69,7 +81,7 @@ function likeOwn(button, wish) {
   const pad = state.chosen, plan = padAt(pad);
   const kind = wish === "as" ? find(".st-as").value : "";
   // What was made of a recording already goes by that one's name.
-  const called = plan.origin || plan.own_name;
+  const called = plan.origin || plan.own_name, place = placeNow(pad);
   return busy(button, "Looking for it in the model …", async () => {
     const poll = setInterval(async () => {
       const [stage] = await callServer("stage", []).catch(() => [""]);
@@ -77,8 +89,8 @@ function likeOwn(button, wish) {
     }, 700);
     try {
       const [found] = await callServer("like", [plan.own, wish, kind, rollSeed(), `${called}.wav`]);
-      const landed = await putOn(pad, { ...NO_SOUND, own: found.own, root: plan.own, own_name: found.name, origin: called, distance: found.distance, name: found.name, kind: found.kind });
-      return landed ? `${found.name}: ${found.distance.toFixed(1)} dB from ${plan.own_name}${found.note ? `; ${found.note}` : ""}` : "";
+      const fields = { ...NO_SOUND, own: found.own, root: plan.own, own_name: found.name, origin: called, distance: found.distance, name: found.name, kind: found.kind };
+      return await putLate(pad, place, fields, `${found.name}: ${found.distance.toFixed(1)} dB from ${plan.own_name}${found.note ? `; ${found.note}` : ""}`);
     } finally {
       clearInterval(poll);
     }

@@ -94,6 +94,7 @@ async function loadPads() {
     showAll();
     state.project.pads.forEach((_, pad) => layersSoon(pad));
   } catch (error) {
+    showAll();
     showError(error.message, loadPads);
   }
 }
@@ -190,12 +191,14 @@ function copyPad() {
 
 function pastePad() {
   if (!state.copied) return;
+  state.pending.delete(state.chosen);
   changePad(state.chosen, { ...state.copied, locked: false });
   loadPads();
 }
 
 // The two change places, and their lines of the pattern with them.
 function swapPads(a, b) {
+  for (const pad of [a, b]) state.pending.delete(pad);
   const swapped = (list) => list.map((old, n) => (n === a ? list[b] : n === b ? list[a] : old));
   const { pads, others, shown: versions, pattern } = state.project;
   change({ ...state.project, pads: swapped(pads), others: swapped(others), shown: swapped(versions), pattern: { ...pattern, lines: swapped(pattern.lines) } });

@@ -56,10 +56,26 @@ async function soundsOf(plans) {
   if (!wanted.size) return;
   const key = [...wanted.keys()].join("\n");
   await once(key, async () => {
-    const [made] = await callServer("sounds", [[...wanted.values()].map(source)]);
-    const takes = await Promise.all(made.map(taken));
-    [...wanted.keys()].forEach((name, n) => kept(name, single(takes[n])));
+    const names = [...wanted.keys()], missing = [...wanted.values()];
+    try {
+      const [made] = await callServer("sounds", [missing.map(source)]);
+      const takes = await Promise.all(made.map(taken));
+      names.forEach((name, n) => kept(name, single(takes[n])));
+    } catch (error) {
+      if (missing.length === 1) throw error;
+      await oneByOne(names, missing);
+    }
   });
+}
+
+// One that cannot be had costs its own pad only.
+async function oneByOne(names, plans) {
+  const found = await Promise.allSettled(plans.map(async (plan, n) => {
+    const [[made]] = await callServer("sounds", [[source(plan)]]);
+    kept(names[n], single(await taken(made)));
+  }));
+  const failed = found.map(({ reason }, n) => reason && [plans[n].name || plans[n].own_name, reason.message]).filter(Boolean);
+  if (failed.length) throw new ServerError(`${failed.map(([name]) => name).join(", ")}: ${failed[0][1]}`);
 }
 
 const source = ({ sound, own }) => (own ? { own } : { sound });
@@ -75,15 +91,19 @@ async function layersOf(plan) {
   });
 }
 
-// They take seconds, so only what a pad has come to rest at is made; the page goes on meanwhile.
+// They take seconds, so only what a pad has come to rest at is made, one pad after the other; the page goes on meanwhile.
 const REST_MS = 600;
 const resting = new Map();
+let layering = Promise.resolve();
 
 function layersSoon(pad) {
   clearTimeout(resting.get(pad));
   if (!isLayered(padAt(pad))) return;
   resting.set(pad, setTimeout(() => {
-    layersOf(padAt(pad)).then(showEditor).catch((error) => showError(error.message, () => layersSoon(pad)));
+    layering = layering
+      .then(() => layersOf(padAt(pad)))
+      .then(showEditor)
+      .catch((error) => showError(error.message, () => layersSoon(pad)));
   }, REST_MS));
 }
 

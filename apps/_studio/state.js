@@ -56,10 +56,10 @@ function change(next, what = "") {
   adopt(next);
 }
 
-// The sequencer goes on with it, the page shows it, the server keeps it.
-function adopt(next) {
+// The sequencer goes on with it, the page shows it, and the server keeps it, unless it comes from there.
+function adopt(next, keep = true) {
   reanchor(state.project.pattern, next.pattern, () => { state.project = next; });
-  save();
+  if (keep) save();
   showAll();
 }
 
@@ -100,64 +100,105 @@ function noteRecent(plan) {
 // ---- saving ----
 
 const CHANGED_ELSEWHERE = "This kit was changed in another window";
-const SOON_MS = 400, LATEST_MS = 60000;
-let saveTimer = 0, saveWait = 5000;
-const unsavedKey = () => `creativeml.studio.unsaved.${state.id}`;
+const SOON_MS = 400, FIRST_WAIT_MS = 5000, LONGEST_WAIT_MS = 60000;
+let saveTimer = 0, saveWait = FIRST_WAIT_MS, saving = null, sent = "";
+const unsavedKey = (id = state.id) => `creativeml.studio.unsaved.${id}`;
+
+// A project as text that tells whether two are the same; what was heard lately does not count.
+const plainProject = (project) => JSON.stringify({ ...project, recent: [] }, (_, value) =>
+  value && typeof value === "object" && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).sort()) : value);
+const stampOf = (text) => [...text].reduce((sum, letter) => (Math.imul(sum, 31) + letter.charCodeAt(0)) | 0, 7);
 
 // A moment after the last change; until then a copy lies in the browser, should the page be closed or the server be gone.
+// The copy knows upon which project it was made: by its revision, or by the stamp of what was sent last.
 function save() {
   state.dirty = true;
   find(".st-saved").textContent = "…";
-  try { localStorage.setItem(unsavedKey(), JSON.stringify({ revision: state.revision, project: state.project })); } catch { /* full, or a private window */ }
+  const copy = { revision: state.revision, stamp: stampOf(sent), project: state.project };
+  try { localStorage.setItem(unsavedKey(), JSON.stringify(copy)); } catch { /* full, or a private window */ }
   clearTimeout(saveTimer);
   saveTimer = setTimeout(saveNow, SOON_MS);
 }
 
-async function saveNow() {
+function nowSaved() {
+  state.dirty = false;
   clearTimeout(saveTimer);
-  if (state.saving || !state.dirty) return;
-  state.saving = true;
+  find(".st-saved").textContent = "Saved";
+  try { localStorage.removeItem(unsavedKey()); } catch { /* a private window */ }
+  noteKit();
+}
+
+// Resolves when what there is now was saved, or could not be.
+function saveNow() {
+  clearTimeout(saveTimer);
+  if (saving) return saving.then(() => (state.dirty ? saveNow() : undefined));
+  if (!state.dirty) return Promise.resolve();
+  saving = sendProject().finally(() => { saving = null; });
+  return saving;
+}
+
+async function sendProject() {
   const { project, id } = state;
+  const before = sent;
+  sent = plainProject(project);
   try {
     const [revision] = await callServer("save", [id, project, state.revision]);
     if (id !== state.id) return;
     state.revision = revision;
-    state.dirty = state.project !== project;
-    saveWait = 5000;
-    if (!state.dirty) {
-      find(".st-saved").textContent = "Saved";
-      localStorage.removeItem(unsavedKey());
-      noteKit();
-    } else save();
+    saveWait = FIRST_WAIT_MS;
+    if (retry === saveNow) hideError();
+    if (state.project === project) nowSaved();
+    else save();
   } catch (error) {
+    if (id !== state.id) return;
+    if (error.message.startsWith(CHANGED_ELSEWHERE)) return changedElsewhere(error, id, [before, sent]);
     find(".st-saved").textContent = "Not saved";
-    if (error.message.startsWith(CHANGED_ELSEWHERE)) {
-      showError(`${error.message}. “Try again” shows that one; Ctrl+Z then brings back what you have here.`, takeOther);
-    } else {
-      showError(`Not saved: ${error.message}`, saveNow);
-      saveTimer = setTimeout(saveNow, saveWait);
-      saveWait = Math.min(LATEST_MS, 2 * saveWait);
-    }
-  } finally {
-    state.saving = false;
+    showError(`Not saved: ${error.message}`, saveNow);
+    clearTimeout(saveTimer);
+    saveTimer = setTimeout(saveNow, saveWait);
+    saveWait = Math.min(LONGEST_WAIT_MS, 2 * saveWait);
   }
 }
 
-// What another window has made of this kit.
-async function takeOther() {
-  const [found] = await callServer("open", [state.id]);
-  if (!found?.project || found.revision === state.revision) return;
-  state.revision = found.revision;
+// Perhaps by this very window: then only the answer to its last save was lost.
+async function changedElsewhere(error, id, ours) {
+  const [found] = await callServer("open", [id]).catch(() => [null]);
+  if (id !== state.id) return;
+  if (found?.project && ours.includes(plainProject(found.project))) {
+    state.revision = found.revision;
+    save();
+    return;
+  }
+  find(".st-saved").textContent = "Not saved";
+  showError(`${error.message}. “Try again” shows that one; Ctrl+Z then brings back what you have here.`, () => takeOther());
+}
+
+// What another window has made of this kit; gently: only if nothing was changed here.
+async function takeOther(gently = false) {
+  const { id } = state;
+  const [found] = await callServer("open", [id]);
+  if (!found?.project || id !== state.id || found.revision === state.revision || (gently && state.dirty)) return;
   state.past.push(state.project);
   state.future = [];
-  adopt(found.project);
-  loadPads();
+  receive(found, found.project);
+  await loadPads();
+}
+
+// A project that the server keeps takes the page.
+function receive(found, project) {
+  const { revision, notes } = found;
+  state.revision = revision;
+  state.pending.clear();
+  sent = plainProject(found.project);
+  adopt(project, false);
+  nowSaved();
+  if (notes?.length) showError(notes.join(" "));
 }
 
 // Whoever comes back to this window sees what was done elsewhere.
 async function lookAgain() {
-  if (document.hidden || !state.project || state.dirty || state.saving) return;
-  try { await takeOther(); } catch { /* the next save will tell */ }
+  if (document.hidden || !state.project || state.dirty || saving) return;
+  try { await takeOther(true); } catch { /* the next save will tell */ }
 }
 
 document.addEventListener("visibilitychange", () => (document.hidden ? state.dirty && saveNow() : lookAgain()));
@@ -170,10 +211,20 @@ async function openProject() {
   let notes = [];
   if (state.id) {
     const [found] = await callServer("open", [state.id]);
+    const copy = unsavedCopy();
     notes = found?.notes || [];
     if (found?.project) {
       state.revision = found.revision;
-      state.project = unsavedOf(found) || found.project;
+      sent = plainProject(found.project);
+      const { project, note } = newerOf(found, copy);
+      state.project = project;
+      return note ? [...notes, note] : notes;
+    }
+    // It never reached the server, or is gone from there.
+    if (copy) {
+      state.revision = 0;
+      state.project = copy.project;
+      state.dirty = true;
       return notes;
     }
   }
@@ -186,23 +237,29 @@ async function openProject() {
   return notes;
 }
 
-// What the browser kept because the page went before it was saved; if the kit was changed elsewhere since, it is one undo
-// away.
-function unsavedOf({ revision, project }) {
+// What the browser kept of the kit because the page went before it was saved; null if nothing.
+function unsavedCopy() {
   try {
-    const kept = JSON.parse(localStorage.getItem(unsavedKey()) || "null");
-    if (kept?.project?.pads?.length !== PADS) return null;
-    if (kept.revision === revision) { state.dirty = true; return kept.project; }
-    if (JSON.stringify(kept.project.pads) !== JSON.stringify(project.pads)) state.past.push(kept.project);
-  } catch { /* unreadable */ }
-  localStorage.removeItem(unsavedKey());
-  return null;
+    const copy = JSON.parse(localStorage.getItem(unsavedKey()) || "null");
+    return copy?.project?.pads?.length === PADS ? copy : null;
+  } catch { return null; }
+}
+
+// The copy, if it was made upon what the server has; if that was changed elsewhere since, the copy is one undo away.
+function newerOf({ revision, project }, copy) {
+  if (!copy || plainProject(copy.project) === plainProject(project)) return { project };
+  if (copy.revision === revision || copy.stamp === stampOf(plainProject(project))) {
+    state.dirty = true;
+    return { project: copy.project };
+  }
+  state.past.push(copy.project);
+  return { project, note: "This kit was changed elsewhere after your last visit; what you had not saved is one undo (Ctrl+Z) away." };
 }
 
 // ---- the kits of this browser ----
 
 const MOST_KITS = 50;
-const kitsKey = "creativeml.studio.kits";
+const kitsKey = `creativeml.studio.kits.${setup.model.sha256.slice(0, 12)}`;
 
 function kits() {
   try {
@@ -224,12 +281,13 @@ function showKits() {
   find(".st-kits").disabled = !others.length;
 }
 
-// Another kit takes the page: this one stays as it was saved last.
+// Another kit takes the page: this one stays as it is, which must have been saved.
 async function goToKit(id) {
   await saveNow();
+  if (state.dirty) await saveNow();
+  if (state.dirty) throw new ServerError("This kit could not be saved yet, so it stays here. Save the project as a file if this goes on.");
   state.id = id;
   state.revision = 0;
-  state.dirty = false;
   remember();
 }
 
@@ -237,14 +295,12 @@ async function openKit(id) {
   const [found] = await callServer("open", [id]);
   if (!found?.project) throw new ServerError(found?.notes?.[0] || "This kit is no longer kept.");
   await goToKit(id);
-  state.revision = found.revision;
   state.past = [];
   state.future = [];
-  adopt(found.project);
-  state.dirty = false;
-  clearTimeout(saveTimer);
-  find(".st-saved").textContent = "Saved";
-  noteKit();
+  const { project, note } = newerOf(found, unsavedCopy());
+  const unsaved = state.dirty;
+  receive({ ...found, notes: note ? [...found.notes, note] : found.notes }, project);
+  if (unsaved) save();
   await loadPads();
-  find(".dg-status").textContent = `Opened ${found.project.name}`;
+  find(".dg-status").textContent = `Opened ${project.name}`;
 }

@@ -44,7 +44,7 @@ const CLICKS = [
   [".st-line-name", (b) => { const pad = Number(b.parentElement.dataset.pad); choosePad(pad); if (!isEmpty(padAt(pad))) strike(pad); }],
   [".st-step", (b, event) => { if (event.detail === 0) setStep(Number(b.dataset.pad), Number(b.dataset.step), stepAt(Number(b.dataset.pad), Number(b.dataset.step)) ? 0 : USUAL); }],
   [".dg-chip-play", (b) => takeChip(b.parentElement.dataset)],
-  [".dg-retry", () => { hideError(); if (retry) retry(); }],
+  [".dg-retry", () => { const again = retry; hideError(); if (again) safely(again)(); }],
   [".dg-dismiss", hideError],
   [".st-help-open", () => find(".st-help").showModal()],
   [".dg-theme", () => { state.dark = !document.body.classList.contains("dark"); showTheme(); remember(); }],
@@ -65,6 +65,8 @@ function press(box, velocity) {
   const pad = Number(box.dataset.pad);
   // First the ear, then the eye.
   if (!isEmpty(padAt(pad))) strike(pad, velocity);
+  // What was typed belongs to the pad before.
+  if (document.activeElement?.matches("input, select")) document.activeElement.blur();
   choosePad(pad);
   measureSoon();
 }
@@ -134,7 +136,9 @@ document.addEventListener("keydown", () => { state.byPointer = false; }, true);
 
 element.addEventListener("dblclick", ({ target }) => {
   const mixer = MIX.find(({ field }) => target.closest(".st-mixer")?.dataset.field === field);
-  if (mixer) changePad(state.chosen, { [mixer.field]: mixer.rest });
+  if (!mixer) return;
+  changePad(state.chosen, { [mixer.field]: mixer.rest });
+  layersSoon(state.chosen);
 });
 
 // ---- pads dragged on pads, files dropped on the page ----
