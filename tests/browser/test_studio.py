@@ -706,6 +706,71 @@ def test_what_was_not_saved_any_more_comes_back(browser, studio):
         saved(page)
 
 
+def test_what_cannot_be_saved_is_not_lost(browser, studio):
+    with at_the_kit(browser, studio.base) as page:
+        page.fill(".st-name", "The first")
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(600)
+        saved(page)
+        page.click(".st-new")
+        status(page, "A new kit")
+        page.wait_for_timeout(600)
+        saved(page)
+        page.route("**/call/save", lambda route: route.abort())
+        page.click(f'.st-step[data-pad="{KICK}"][data-step="7"]')
+        page.wait_for_function("document.querySelector('.st-saved').textContent === 'Not saved'")
+        # It is not left while it is not safe.
+        other = page.locator(".st-kits option", has_text="The first").get_attribute("value")
+        page.select_option(".st-kits", other)
+        page.wait_for_function("document.querySelector('.dg-error p').textContent.includes('could not be saved yet')")
+        old = names(page)
+        assert page.locator(".st-step.is-on").count() == 1
+        # Closed meanwhile, with a server that has never seen the last change.
+        page.goto("about:blank")
+        page.unroute("**/call/save")
+        page.goto(studio.base + "/kit/")
+        ready(page)
+        assert names(page) == old and page.locator(".st-step.is-on").count() == 1
+        saved(page)
+        page.select_option(".st-kits", other)
+        status(page, "Opened The first")
+        assert page.locator(".st-step.is-on").count() == 0
+        # The browser itself reports the requests that were cut off; nothing else may be wrong.
+        page.watch.complaints[:] = [c for c in page.watch.complaints if "ERR_FAILED" not in c]
+
+
+def test_one_lost_recording_silences_its_pad_only(browser, tmp_path):
+    folder = tmp_path / "projects"
+    server = Studio(path="", CREATIVEML_PROJECTS=str(folder))
+    try:
+        with at_the_kit(browser, server.base) as page:
+            page.click(f"{pad(5)} .st-hit")
+            page.set_input_files(".st-own-file", STARTER / "kick" / "bd_808.flac")
+            status(page, "bd_808 is on pad 6")
+            page.wait_for_timeout(600)
+            saved(page)
+            for recording in (folder / "recordings").iterdir():
+                recording.unlink()
+            page.reload()
+            page.wait_for_selector('[data-ready="15"]')
+            assert "recording" in page.text_content(".dg-error p")
+            assert names(page)[5] == "empty"
+            page.click(".dg-dismiss")
+            page.click(f'.st-step[data-pad="{KICK}"][data-step="7"]')
+            page.wait_for_timeout(600)
+            saved(page)
+    finally:
+        server.close()
+
+
+def test_what_was_typed_belongs_to_the_pad_before(kit):
+    old = names(kit)
+    kit.click(f"{pad(KICK)} .st-hit")
+    kit.fill(".st-pad-title", "Deep one")
+    kit.click(f"{pad(SNARE)} .st-hit")
+    assert names(kit)[KICK] == "Deep one" and names(kit)[SNARE] == old[SNARE]
+
+
 def test_kits_of_this_browser_can_be_gone_back_to(browser, studio):
     with at_the_kit(browser, studio.base) as page:
         page.fill(".st-name", "The first")
