@@ -42,9 +42,9 @@ if TYPE_CHECKING:
 
 PAGE = Path(__file__).resolve().parent / "_drum_generator"
 # One scope in the browser, so the order is that of use.
-SCRIPTS = tuple(serving.SHARED / name for name in ("sound.js", "picture.js", "icons.js", "parts.js")) + tuple(
-    PAGE / name for name in ("page.js", "shape.js", "view.js")
-)
+SCRIPTS = tuple(
+    serving.SHARED / name for name in ("sound.js", "picture.js", "icons.js", "parts.js", "scales.js")
+) + tuple(PAGE / name for name in ("page.js", "shape.js", "view.js"))
 STYLES = (serving.STYLE, PAGE / "page.css", PAGE / "shape.css")
 MAX_ROW = 64
 MAX_ROW_TUNING = 100
@@ -191,7 +191,7 @@ def build(
     with gradio.Blocks(title="Drum generator", analytics_enabled=False, delete_cache=(600, 3600)) as demo:
         gradio.HTML(
             html_template=(PAGE / "page.html").read_text(encoding="utf-8"),
-            js_on_load="\n".join(p.read_text(encoding="utf-8") for p in SCRIPTS),
+            js_on_load=serving.joined(SCRIPTS),
             apply_default_css=False,
             setup=json.dumps({**page_setup(info), "pages": list(links)}),
             elem_id="drum-generator",
@@ -276,7 +276,7 @@ def serve(
     require("gradio", extra="apps")
     instrument = InBackground(lambda: played(model))
     demo = build(info, instrument.get, folder)
-    css = "\n".join(path.read_text(encoding="utf-8") for path in STYLES)
+    css = serving.joined(STYLES)
     serving.serve(demo, address, name="Drum generator", css=css, browser=browser, when_up=instrument.start)
 
 

@@ -54,7 +54,7 @@ def build(server: Server, links: Sequence[Mapping[str, Any]] = ()) -> gradio.Blo
     with gradio.Blocks(title="Latent explorer", analytics_enabled=False, delete_cache=(600, 3600)) as demo:
         gradio.HTML(
             html_template=(PAGE / "page.html").read_text(encoding="utf-8"),
-            js_on_load="\n".join([component.script(), *(p.read_text(encoding="utf-8") for p in SCRIPTS)]),
+            js_on_load="\n".join([component.script(), serving.joined(SCRIPTS)]),
             apply_default_css=False,
             setup=json.dumps({**page_setup(server.info), "pages": list(links)}),
             elem_id="latent-explorer",
@@ -69,7 +69,7 @@ def build(server: Server, links: Sequence[Mapping[str, Any]] = ()) -> gradio.Blo
 
 def css() -> str:
     """Style sheet of the page."""
-    return "\n".join([component.style(), *(path.read_text(encoding="utf-8") for path in STYLES)])
+    return "\n".join([component.style(), serving.joined(STYLES)])
 
 
 def page_setup(info: ModelInfo) -> dict[str, Any]:

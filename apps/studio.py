@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from creativeml.synthesis.generate import Instrument
 
 PAGE = Path(__file__).resolve().parent / "_studio"
-SCRIPTS = tuple(serving.SHARED / name for name in ("sound.js", "picture.js", "icons.js", "parts.js")) + tuple(
+SCRIPTS = tuple(
+    serving.SHARED / name for name in ("sound.js", "picture.js", "icons.js", "parts.js", "scales.js")
+) + tuple(
     PAGE / name for name in ("state.js", "rack.js", "pads.js", "editor.js", "sequencer.js", "files.js", "wiring.js")
 )
 STYLES = (serving.STYLE, PAGE / "kit.css")
@@ -63,7 +65,7 @@ def build(server: Server, links: Sequence[dict[str, Any]]) -> gradio.Blocks:
     with gradio.Blocks(title="creativeml studio", analytics_enabled=False, delete_cache=(600, 3600)) as demo:
         gradio.HTML(
             html_template=(PAGE / "kit.html").read_text(encoding="utf-8"),
-            js_on_load="\n".join(p.read_text(encoding="utf-8") for p in SCRIPTS),
+            js_on_load=serving.joined(SCRIPTS),
             apply_default_css=False,
             setup=json.dumps(page_setup(server.info, links)),
             elem_id="studio-kit",
@@ -122,11 +124,11 @@ def studio_pages(
     _at_first_visit(transferring, begin)
     generator = drum_generator.build(info, instrument, folder, to["/sounds"])
     return [
-        pages.Page("/kit", build(server, to["/kit"]), css_of(STYLES), f"{MAX_UPLOAD_BYTES}b"),
-        pages.Page("/sounds", generator, css_of(drum_generator.STYLES)),
+        pages.Page("/kit", build(server, to["/kit"]), serving.joined(STYLES), f"{MAX_UPLOAD_BYTES}b"),
+        pages.Page("/sounds", generator, serving.joined(drum_generator.STYLES)),
         pages.Page("/explore", explorer, latent_explorer.css(), latent_explorer.MAX_UPLOAD),
-        pages.Page("/transfer", transferring, css_of(style_transfer.STYLES), style_transfer.MAX_UPLOAD),
-        pages.Page("/about", about.build(told, to["/about"]), css_of(about.STYLES)),
+        pages.Page("/transfer", transferring, serving.joined(style_transfer.STYLES), style_transfer.MAX_UPLOAD),
+        pages.Page("/about", about.build(told, to["/about"]), serving.joined(about.STYLES)),
     ]
 
 
@@ -148,11 +150,6 @@ def _at_first_visit(demo: gradio.Blocks, begin: Callable[[], None]) -> None:
     begun = InBackground(begin)
     with demo:
         demo.load(begun.start, api_visibility="private", queue=False, show_progress="hidden")
-
-
-def css_of(paths: Sequence[Path]) -> str:
-    """Style sheets in one."""
-    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
 
 
 def serve(

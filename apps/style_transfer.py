@@ -49,7 +49,7 @@ def build(server: Server, info: ModelInfo, links: Sequence[Mapping[str, Any]] = 
     with gradio.Blocks(title="Style transfer", analytics_enabled=False, delete_cache=(600, 3600)) as demo:
         gradio.HTML(
             html_template=(PAGE / "page.html").read_text(encoding="utf-8"),
-            js_on_load="\n".join(p.read_text(encoding="utf-8") for p in SCRIPTS),
+            js_on_load=serving.joined(SCRIPTS),
             apply_default_css=False,
             setup=json.dumps({**page_setup(info), "pages": list(links)}),
             elem_id="style-transfer",
@@ -112,7 +112,7 @@ def serve(
     require("gradio", extra="apps")
     server, start = prepared(folder, info)
     demo = build(server, info)
-    css = "\n".join(path.read_text(encoding="utf-8") for path in STYLES)
+    css = serving.joined(STYLES)
     serving.serve(
         demo,
         address,

@@ -43,7 +43,7 @@ def build(server: AboutServer, links: Sequence[dict[str, Any]]) -> gradio.Blocks
     with gradio.Blocks(title="About this model", analytics_enabled=False, delete_cache=(600, 3600)) as demo:
         gradio.HTML(
             html_template=(PAGE / "about.html").read_text(encoding="utf-8"),
-            js_on_load="\n".join(path.read_text(encoding="utf-8") for path in SCRIPTS),
+            js_on_load=serving.joined(SCRIPTS),
             apply_default_css=False,
             setup=json.dumps(page_setup(server.info, links)),
             elem_id="studio-about",

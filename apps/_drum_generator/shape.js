@@ -1,20 +1,12 @@
 // The shape of the sounds: descriptors that the model can be asked for, and a second kind to blend in. Of models without
 // controls none of it is shown. `element`, `setup` and `state` come from page.js, which stands above.
 
-const CONTROL_TITLES = {
-  attack_time: "Attack", decay_time_20: "Decay", decay_time_60: "Long decay", spectral_centroid: "Centroid",
-};
-const controlTitle = (name) => (Object.hasOwn(CONTROL_TITLES, name) ? CONTROL_TITLES[name] : titleOf(name));
-const STEPS = 200; // of a slider, from one end of the kind's range to the other
-
 const freeShape = () => ({ fixed: {}, second: "", share: 0.5 });
 // Every kind has a shape of its own: what suits a kick does not suit a hat.
 const shapeOf = (kind) => (state.shapes[kind] ??= freeShape());
 
 // ---- scales: distances on a slider are heard as equal ----
 
-const placeOf = (control, value) => (control.logarithmic ? Math.log1p(Math.max(value, 0) / control.low) : value);
-const valueAt = (control, place) => (control.logarithmic ? control.low * Math.expm1(place) : place);
 
 // Lowest, usual and highest value among the kind's recordings; of a blend, in between by its share.
 function rangeOf(control) {

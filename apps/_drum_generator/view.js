@@ -1,12 +1,5 @@
 // What the drum generator shows: it reads `state` from page.js, which stands above, and wires the controls at the end.
 
-// Gives a part of the page its kind's colour, and the ink that can be read on it by day and by night.
-function paint(node, kind) {
-  node.style.setProperty("--hue", hue(kind));
-  node.style.setProperty("--ink-day", inkOn(hue(kind), 0.78, 0.42));
-  node.style.setProperty("--ink-night", inkOn(hue(kind), 0.88, 0.6));
-}
-
 function buildKinds() {
   const box = find(".dg-kinds");
   box.replaceChildren(...setup.kinds.map((kind) => {
@@ -14,7 +7,7 @@ function buildKinds() {
     Object.assign(button, { type: "button", className: "dg-kind", innerHTML: `${icon(kind)}<span></span>` });
     button.setAttribute("role", "radio");
     button.dataset.kind = kind;
-    paint(button, kind);
+    paint(button, hue(kind));
     button.querySelector("span").textContent = titleOf(kind);
     return button;
   }));
@@ -49,7 +42,7 @@ function showControls() {
     button.setAttribute("aria-checked", chosen);
     button.tabIndex = chosen ? 0 : -1;
   }
-  paint(element.firstElementChild, state.kind);
+  paint(element.firstElementChild, hue(state.kind));
   find(".dg-variation-range").value = state.variation;
   find(".dg-variation-value").textContent = `${Math.round(state.variation * 100)} %`;
   find(".dg-variation-range").style.setProperty("--share", state.variation / setup.maxVariation);
@@ -90,7 +83,7 @@ function showCards() {
 function showCard(card, sound, slot) {
   const { request } = sound;
   const title = nameOf(request);
-  paint(card, request.kind);
+  paint(card, hue(request.kind));
   card.querySelector(".dg-name").textContent = `${titleOf(request.kind)} ${request.seed}`;
   card.querySelector(".dg-name").title = sound.name;
   card.querySelector(".dg-length").textContent = `${sound.seconds.toFixed(2)} s`;
@@ -127,7 +120,7 @@ function showKept() {
   find(".dg-kept").replaceChildren(...state.kept.map((request, index) => {
     const chip = document.createElement("span");
     chip.className = "dg-chip";
-    paint(chip, request.kind);
+    paint(chip, hue(request.kind));
     chip.innerHTML = `<button type="button" class="dg-chip-play">${icon(request.kind)}<span></span></button><button type="button" class="dg-chip-drop" aria-label="Let it go">×</button>`;
     const variation = request.truncation === 1 ? "" : ` · ${Math.round(request.truncation * 100)} %`;
     const shaped = request.tuning ? " · tuned" : Object.keys(request.controls).length ? " · shaped" : "";

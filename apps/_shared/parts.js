@@ -5,6 +5,13 @@ const svg = (path) => `<svg viewBox="0 0 24 24" aria-hidden="true">${path}</svg>
 const STAR = svg('<path d="m12 3.6 2.6 5.3 5.8.8-4.2 4.1 1 5.8-5.2-2.7-5.2 2.7 1-5.8-4.2-4.1 5.8-.8z"/>');
 const SAVE = svg('<path d="M12 4v11M7 10.5l5 5 5-5M5 20h14"/>');
 
+// Gives a part of the page its colour, and the ink that can be read on it by day and by night.
+function paint(node, hue) {
+  node.style.setProperty("--hue", hue);
+  node.style.setProperty("--ink-day", inkOn(hue, 0.78, 0.42));
+  node.style.setProperty("--ink-night", inkOn(hue, 0.88, 0.6));
+}
+
 let retry = null;
 
 function showError(message, again) {

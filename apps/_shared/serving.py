@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import webbrowser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,6 +81,11 @@ class Address:
             return None
         user, _, password = self.auth.partition(":")
         return user, password
+
+
+def joined(paths: Iterable[Path]) -> str:
+    """Style sheets, or scripts, in one: in the browser they share a scope, so the order is that of use."""
+    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
 
 
 def uploaded(file: Any, folder: Path, remedy: str = "give it again") -> tuple[Path, str]:

@@ -1,11 +1,5 @@
 // The chosen pad: what it is asked to sound like, what is measured of it, and how it is played.
 
-const CONTROL_TITLES = {
-  attack_time: "Attack", decay_time_20: "Decay", decay_time_60: "Long decay", spectral_centroid: "Centroid",
-};
-const controlTitle = (name) => (Object.hasOwn(CONTROL_TITLES, name) ? CONTROL_TITLES[name] : titleOf(name));
-const STEPS = 200; // of a slider, from one end of the kind's range to the other
-
 // How a pad is played: field, title, range, and how its value is written.
 const signed = (value, digits = 0) => (value > 0 ? "+" : value < 0 ? "−" : "") + Math.abs(value).toFixed(digits);
 const MIX = [
@@ -17,8 +11,6 @@ const MIX = [
 
 // ---- scales: distances on a slider are heard as equal ----
 
-const placeOf = (control, value) => (control.logarithmic ? Math.log1p(Math.max(value, 0) / control.low) : value);
-const valueAt = (control, place) => (control.logarithmic ? control.low * Math.expm1(place) : place);
 const wholeKind = (kind) => (setup.kinds.includes(kind) ? kind : setup.kinds.find((name) => kind.startsWith(`${name}:`)) || setup.kinds[0]);
 const rangeOf = (control, kind) => setup.ranges[wholeKind(kind)][control.name];
 
@@ -130,7 +122,7 @@ function buildChoke() {
 
 function showEditor() {
   const plan = padAt(state.chosen), take = mainTake(plan), made = Boolean(plan.sound) && !plan.own;
-  paint(find(".st-editor"), plan.kind);
+  paint(find(".st-editor"), hue(plan.kind));
   if (document.activeElement !== find(".st-pad-title")) find(".st-pad-title").value = plan.name;
   find(".st-pad-title").disabled = isEmpty(plan);
   find(".st-kind").value = wholeKind(plan.kind);
@@ -337,7 +329,7 @@ function fillChips(box, plans, list) {
   box.replaceChildren(...plans.map((plan, index) => {
     const chip = document.createElement("span");
     chip.className = "dg-chip";
-    paint(chip, plan.kind);
+    paint(chip, hue(plan.kind));
     chip.innerHTML = `<button type="button" class="dg-chip-play">${icon(wholeKind(plan.kind))}<span></span></button>`;
     chip.querySelector("span").textContent = plan.name;
     chip.querySelector("button").title = "Put it on the chosen pad";

@@ -20,17 +20,10 @@ function buildPads() {
 
 const boxOf = (pad) => find(`.st-pad[data-pad="${pad}"]`);
 
-function paint(target, kind) {
-  const own = hue(kind);
-  target.style.setProperty("--hue", own);
-  target.style.setProperty("--ink-day", inkOn(own, 0.78, 0.42));
-  target.style.setProperty("--ink-night", inkOn(own, 0.88, 0.6));
-}
-
 function showPads() {
   state.project.pads.forEach((plan, pad) => {
     const box = boxOf(pad), empty = isEmpty(plan);
-    paint(box, plan.kind);
+    paint(box, hue(plan.kind));
     box.classList.toggle("is-chosen", pad === state.chosen);
     box.classList.toggle("is-empty", empty);
     box.classList.toggle("is-loading", !empty && !mainTake(plan));

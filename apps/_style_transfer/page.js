@@ -120,31 +120,6 @@ async function addFile(role, file) {
     const [record] = await callServer("add", [await sendFile(file)]);
     await put(role, record);
     hideError();
-  } catch (error) {
-    showError(error.message, () => choose(role, record));
-  }
-}
-
-async function addFile(role, file) {
-  if (file.size > setup.maxBytes) {
-    const size = `${Math.ceil(file.size / 2 ** 20)} MiB, at most ${setup.maxBytes / 2 ** 20} MiB`;
-    return showError(`${file.name}: too large (${size}); cut out the part that you want.`);
-  }
-  showBusyInput(role, `Reading ${file.name} …`);
-  try {
-    const form = new FormData();
-    form.append("files", file);
-    let sent;
-    try {
-      sent = await fetch(`${apiBase()}/upload`, { method: "POST", body: form });
-    } catch {
-      throw new ServerError("The page's server does not answer. Is the window where it was started still open?");
-    }
-    if (!sent.ok) throw new ServerError(sent.status === 413 ? `${file.name}: too large; cut out the part that you want.` : `${file.name}: the server refused it (${sent.status}); try again.`);
-    const [path] = await sent.json();
-    const [record] = await callServer("add", [{ path, orig_name: file.name, meta: { _type: "gradio.FileData" } }]);
-    await put(role, record);
-    hideError();
     if (record.notes.length) tell(`${record.name}: ${record.notes.join("; ")}`);
   } catch (error) {
     showError(error.message);

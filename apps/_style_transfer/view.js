@@ -11,12 +11,6 @@ const STAGES = { "": "Preparing", preparing: "Listening to both", listening: "Li
 const secondsText = (seconds) => (seconds < 59.5 ? `${seconds.toFixed(seconds < 10 ? 1 : 0)} s` : clockText(seconds));
 const rateText = (hz) => `${+(hz / 1000).toFixed(3)} kHz`;
 
-function paint(node, hue) {
-  node.style.setProperty("--hue", hue);
-  node.style.setProperty("--ink-day", inkOn(hue, 0.78, 0.42));
-  node.style.setProperty("--ink-night", inkOn(hue, 0.88, 0.6));
-}
-
 // ---- the cards ----
 
 function buildCards() {
