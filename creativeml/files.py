@@ -13,6 +13,8 @@ from typing import Any
 
 from creativeml.errors import CreativeMLError
 
+_UNFINISHED = ".tmp"
+
 
 @contextlib.contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
@@ -23,7 +25,9 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     # The suffix is kept last because audio libraries choose the format by it.
-    handle, name = tempfile.mkstemp(prefix=f".{target.stem}.", suffix=f".tmp{target.suffix}", dir=target.parent)
+    handle, name = tempfile.mkstemp(
+        prefix=f".{target.stem}.", suffix=f"{_UNFINISHED}{target.suffix}", dir=target.parent
+    )
     os.close(handle)
     temporary = Path(name)
     try:
@@ -35,6 +39,13 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         _sync_folder(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what writers of a folder and its subfolders left behind when they were killed; none may be at work."""
+    for path in folder.rglob(f".*{_UNFINISHED}*"):
+        if path.is_file():
+            path.unlink(missing_ok=True)
 
 
 def _umask() -> int:

@@ -41,15 +41,11 @@ class Recipe:
 
 
 RECIPES = {
-    "fast-large": Recipe(
-        "the preset fast, four times as wide and with wider critics",
+    "large": Recipe("the preset fast with four times the weights", 32, ("--preset", "large", "--controls", "all")),
+    "large-fsdp": Recipe(
+        "the same, its generator's weights and moments shared among the processes",
         32,
-        (
-            *("--preset", "fast", "--controls", "all"),
-            *("--set", "generator.channels=512,512,512,384,256", "--set", "generator.latent_dim=128"),
-            *("--set", "generator.style_dim=384", "--set", "critic.spectral_channels=64,128,192,256,320"),
-            *("--set", "critic.wave_channels=96,192,256,320", "--set", "critic.feature_dim=512"),
-        ),
+        ("--preset", "large", "--controls", "all", "--strategy", "fsdp"),
     ),
     "paper": Recipe(
         "waveform head and WGAN-LP as published, with controls", 16, ("--preset", "paper", "--controls", "all")
@@ -111,7 +107,7 @@ def measured(recipe: Recipe, data: Path, devices: int, accelerator: str, steps: 
         out = Path(folder) / "run"
         # The steps before the game are cheap and few: without them.
         tried = command(recipe, data, out, devices, accelerator, steps)
-        tried += ["--set", "reconstruction.pretrain_steps=0"] if "fast" in recipe.flags else []
+        tried += ["--set", "reconstruction.pretrain_steps=0"] if "large" in recipe.flags else []
         done = subprocess.run(tried, capture_output=True, text=True)
         if done.returncode != 0:
             raise CreativeMLError(f"the training failed: {(done.stderr.strip() or done.stdout).splitlines()[-1]}")

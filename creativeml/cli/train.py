@@ -22,7 +22,7 @@ def train(
     *,
     data: Path,
     out: Path,
-    preset: Literal["fast", "paper", "fast-pqmf", "wavegan", "spectral"] | None = None,
+    preset: Literal["fast", "large", "paper", "fast-pqmf", "wavegan", "spectral"] | None = None,
     controls: tuple[str, ...] = (),
     changes: Annotated[
         tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(name="set", metavar="FIELD=VALUE")
@@ -31,6 +31,7 @@ def train(
     steps: int = 20_000,
     minutes: float | None = None,
     batch_size: int | None = None,
+    accumulate: int = 1,
     checkpoint_every: int = 1000,
     validate_every: int = 250,
     resume: bool = False,
@@ -42,6 +43,7 @@ def train(
         Literal["bf16-mixed", "32-true"],
         tyro.conf.arg(help="bf16-mixed is about twice as fast where bfloat16 is native"),
     ] = "bf16-mixed",
+    strategy: Literal["ddp", "fsdp"] = "ddp",
 ) -> int:
     """Train a drum generator. The best checkpoint so far lies in OUT/best and can be used at any time.
 
@@ -55,8 +57,8 @@ def train(
             drum_vae, a small baseline without a critic. Autoencoders have no presets and no controls.
         data: dataset folder made by `creativeml prepare`.
         out: folder of the run.
-        preset: of drum_gan: fast (for CPUs, the default), paper (waveform head and WGAN-LP as published), fast-pqmf
-            (fast with multi-band head), and the baselines wavegan and spectral (after GANSynth).
+        preset: of drum_gan: fast (for CPUs, the default), large (for GPUs), paper (waveform head and WGAN-LP as
+            published), fast-pqmf (fast with multi-band head), and the baselines wavegan and spectral (after GANSynth).
         controls: descriptors that the generator shall obey, e.g. `brightness warmth`, or `all`: the seven timbre
             descriptors and the decay time to -20 dB. None by default.
         changes: change a field of the preset, e.g. `--set adversarial.penalty=lp --set critic.periods=2,3,5`; entries
@@ -67,7 +69,10 @@ def train(
         steps: updates of the generator in all, those before a resume included.
         minutes: of training in all, those before a resume included, after which it ends even before all steps are
             taken; looks at the validation recordings are not counted. For comparisons at equal time.
-        batch_size: sounds per step; by default the preset's.
+        batch_size: sounds in memory at once, in each process; by default the preset's.
+        accumulate: parts of a step, each of --batch-size sounds, that a process takes one after the other: the weights
+            of as many processes, in the memory of one. A resumed run keeps its parts, however many processes share
+            them.
         checkpoint_every: steps from one checkpoint to the next.
         validate_every: steps from one comparison with the validation recordings to the next; the nearest model is kept.
         resume: continue the run in OUT exactly where its last checkpoint was.
@@ -77,6 +82,7 @@ def train(
         seed: of weights, batches and augmentation.
         accelerator: device to train on.
         precision: arithmetic of the convolutions.
+        strategy: of several processes: each holds all weights (ddp), or they share the generator's (fsdp).
     """
     require("lightning_fabric", extra="train")
     # Not at the top: these load torch, which `--help` need not wait for.
@@ -84,11 +90,13 @@ def train(
     from creativeml.training.config import ALL_CONTROLS, training_preset
     from creativeml.training.drum_vae import vae_preset
     from creativeml.training.fit import fit
-    from creativeml.training.replicas import fabric_for
-    from creativeml.training.run import FitOptions
+    from creativeml.training.loop import holds_state
+    from creativeml.training.parts import world_size
+    from creativeml.training.replicas import fabric_for, was_restarted
+    from creativeml.training.run import FitOptions, tell
     from creativeml.training.wave_vae import wave_vae_preset
 
-    _check(steps=steps, checkpoint_every=checkpoint_every, validate_every=validate_every)
+    _check(steps=steps, checkpoint_every=checkpoint_every, validate_every=validate_every, accumulate=accumulate)
     _check_not_negative(overfit=overfit, seed=seed)
     if batch_size is not None:
         _check(batch_size=batch_size)
@@ -109,8 +117,12 @@ def train(
         if init is not None:
             # Levels are what the other one has learnt first of all.
             config = replace(config, reconstruction=replace(config.reconstruction, pretrain_steps=0))
+    if was_restarted() and holds_state(out) and not resume:
+        tell(f"started again by torchrun: going on from the last checkpoint in {out}")
+        resume = True
+    config = replace(config, parts=accumulate * world_size())
     config = _with_changes(config, changes, out if resume else None)
-    fabric = fabric_for(accelerator, precision)
+    fabric = fabric_for(accelerator, precision, strategy)
     options = FitOptions(steps, checkpoint_every, resume, overfit, dry_run, validate_every, init, minutes)
     run = fit(config, data, out, fabric, options)
     if run.stopped_by == "SIGINT":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -95,9 +95,18 @@ class ClassBalancedSampler:
         return self
 
     def __next__(self) -> list[int]:
-        batch = self._batch(self._batches_given * self._replicas + self._replica)
+        return self.take([self._replica])[0]
+
+    def take(self, replicas: Iterable[int]) -> list[list[int]]:
+        """The next batch of each of some replicas, for a device that stands in for several of them."""
+        batches = [self._batch(self._batches_given * self._replicas + replica) for replica in replicas]
         self._batches_given += 1
-        return batch
+        return batches
+
+    @property
+    def batches_given(self) -> int:
+        """To each replica so far."""
+        return self._batches_given
 
     def state_dict(self) -> dict[str, Any]:
         """Position as plain JSON values."""

@@ -168,6 +168,8 @@ class GANTrainingConfig:
     """Counts for generators with controls only."""
     recognition: RecognitionConfig = field(default_factory=RecognitionConfig)
     batch_size: int = 16
+    parts: int = 1
+    """Of a step's batch, each of `batch_size` sounds, over all processes (`training.parts`)."""
     critic_steps: int = 1
     """Critic updates per generator update, each on a batch of its own."""
     ema_sounds: int = 10_000
@@ -177,12 +179,17 @@ class GANTrainingConfig:
     seed: int = 0
 
     @property
-    def sounds_per_step(self) -> int:
-        """Training sounds that a step looks at."""
+    def sounds_per_part(self) -> int:
+        """Training sounds that a part of a step looks at."""
         return self.batch_size * self.critic_steps
 
+    @property
+    def sounds_per_step(self) -> int:
+        """Training sounds that a step looks at, over all its parts."""
+        return self.sounds_per_part * self.parts
+
     def __post_init__(self) -> None:
-        for name in ("batch_size", "critic_steps", "ema_sounds"):
+        for name in ("batch_size", "parts", "critic_steps", "ema_sounds"):
             check_range(name, getattr(self, name), 1)
         group = self.critic.spread_group if self.critic is not None else getattr(self.generator, "spread_group", 0)
         if group and self.batch_size % group:
@@ -214,6 +221,7 @@ _FIXED = {
     "preset": "choose it by --preset",
     "seed": "give it by --seed",
     "batch_size": "give it by --batch-size",
+    "parts": "give it by --accumulate and the number of processes",
     "generator.kinds": "they are those of the data",
     "generator.controls": "choose them by --controls",
     "critic.condition_dim": "it follows from kinds and controls",
@@ -240,6 +248,7 @@ def training_preset(
     """Training configuration by name.
 
     `fast`: non-saturating game with R1, three spectrogram critics and a waveform critic, reconstruction.
+    `large`: `fast` with four times the weights, for GPUs.
     `paper`: as published where it is known: WGAN-LP on a waveform critic alone, no encoder.
     `wavegan`: the baseline with the settings of its paper: WGAN-GP, five critic steps, Adam at 1e-4.
     `spectral`: a baseline after GANSynth, with the settings of its paper: WGAN-GP, Adam at 8e-4, batches of 8.
@@ -264,6 +273,15 @@ def training_preset(
         generator = style_wavegan.preset(name, kinds, controls)
         critic = CriticConfig(generator.condition_dim)
         return GANTrainingConfig(name, generator, critic, batch_size=batch_size or 16, seed=seed)
+    if name == "large":
+        generator = style_wavegan.preset(name, kinds, controls)
+        critic = CriticConfig(
+            generator.condition_dim,
+            spectral_channels=(64, 128, 192, 256, 320),
+            wave_channels=(96, 192, 256, 320),
+            feature_dim=512,
+        )
+        return GANTrainingConfig(name, generator, critic, batch_size=batch_size or 32, seed=seed)
     if name == "paper":
         generator = style_wavegan.preset(name, kinds, controls)
         stages = (32, 64, 128, 256, 256)
@@ -325,7 +343,9 @@ def training_preset(
             batch_size=batch_size or 8,
             seed=seed,
         )
-    raise CreativeMLError(f"no training preset is called '{name}' (known: fast, paper, fast-pqmf, wavegan, spectral)")
+    raise CreativeMLError(
+        f"no training preset is called '{name}' (known: fast, large, paper, fast-pqmf, wavegan, spectral)"
+    )
 
 
 __all__ = [

@@ -18,7 +18,7 @@ from creativeml.config import check_range
 from creativeml.layers.shared_trunk import DomainAdversarial
 from creativeml.losses.likelihood import bernoulli_nll
 from creativeml.training.loop import History, LoopConfig
-from creativeml.training.minibatches import rows_of_step, small_set
+from creativeml.training.minibatches import rows_of_part, small_set
 from creativeml.training.networks import Networks
 
 
@@ -98,17 +98,17 @@ def train_domain_adversarial(
     # Another seed, so that the two orders have nothing to do with each other.
     other = replace(loop, seed=loop.seed + 1)
 
-    def take(step: int) -> dict[str, float]:
-        number = networks.number(step)
-        x, labels = rows_of_step(rows, loop, number)
+    def terms(step: int, number: int) -> dict[str, Tensor]:
+        x, labels = rows_of_part(rows, loop, number)
         with networks.fabric.autocast():
             if config.strength:
-                (away,) = rows_of_step(others, other, number)
-                terms = domain_terms(model, (x, labels), away, reversal_strength(config, step))
-            else:
-                # Even without a reversed gradient, normalisation over the batch would let the target in.
-                terms = {"kinds": F.cross_entropy(model(x).float(), labels)}
-        return networks.update("model", terms)
+                (away,) = rows_of_part(others, other, number)
+                return domain_terms(model, (x, labels), away, reversal_strength(config, step))
+            # Even without a reversed gradient, normalisation over the batch would let the target in.
+            return {"kinds": F.cross_entropy(model(x).float(), labels)}
+
+    def take(step: int) -> dict[str, float]:
+        return networks.update("model", (terms(step, number) for number in networks.parts(step)))
 
     def look() -> float:
         with networks.fabric.autocast():

@@ -24,7 +24,9 @@ from creativeml.losses.variational import kl_standard_normal, sample_gaussian
 from creativeml.models.autoencoders.drum_vae import DrumVAE, DrumVAEConfig
 from creativeml.models.gans.encoder import SoundEncoder, SoundEncoderConfig
 from creativeml.training.config import NO_KINDS, AugmentationConfig, OptimizerConfig
+from creativeml.training.contest import sounds_per_update
 from creativeml.training.gan import adam, average_weights
+from creativeml.training.parts import Part
 from creativeml.training.updates import update
 
 
@@ -46,6 +48,8 @@ class VAETrainingConfig:
     sparsely that hardly a draw from it lies near a recording (beta-VAE, Higgins et al. 2017).
     """
     batch_size: int = 16
+    parts: int = 1
+    """Of a step's batch, each of `batch_size` sounds, over all processes (`training.parts`)."""
     ema_sounds: int = 10_000
     """Sounds after which a weight counts half in the averaged decoder."""
     kind_shares: KindShares = "root"
@@ -53,12 +57,17 @@ class VAETrainingConfig:
     seed: int = 0
 
     @property
-    def sounds_per_step(self) -> int:
-        """Training sounds that a step looks at."""
+    def sounds_per_part(self) -> int:
+        """Training sounds that a part of a step looks at."""
         return self.batch_size
 
+    @property
+    def sounds_per_step(self) -> int:
+        """Training sounds that a step looks at, over all its parts."""
+        return self.sounds_per_part * self.parts
+
     def __post_init__(self) -> None:
-        for name in ("batch_size", "ema_sounds"):
+        for name in ("batch_size", "parts", "ema_sounds"):
             check_range(name, getattr(self, name), 1)
         check_range("kl_weight", self.kl_weight, 0.0)
         if self.augmentation.limit > 0:
@@ -125,13 +134,12 @@ def build_vae(config: VAETrainingConfig, fabric: Fabric) -> VAE:
     return VAE(config, fabric, decoder, fabric.setup(encoder), average, optimizer)
 
 
-def vae_step(vae: VAE, real: Tensor, labels: Tensor) -> dict[str, float]:
-    """One step on one batch.
+def vae_step(vae: VAE, parts: Sequence[Part]) -> dict[str, float]:
+    """One step.
 
     Args:
         vae: changed in place.
-        real: `(b, samples)` training sounds.
-        labels: `(b,)` index of their kind.
+        parts: of the step's batch that this process takes.
 
     Returns:
         Every loss term by name: `surprise` (see `models.autoencoders.drum_vae`) and the weighted `kl`.
@@ -139,15 +147,20 @@ def vae_step(vae: VAE, real: Tensor, labels: Tensor) -> dict[str, float]:
     Raises:
         NonFiniteLoss: before any weight was changed by a non-finite value.
     """
-    condition = F.one_hot(labels, len(vae.config.generator.kinds)).float()
-    mean, log_variance = vae.encoder(real, condition)
+    terms = (_terms(vae, part) for part in parts)
+    log = update(vae.fabric, vae.generator_optimizer, terms, len(parts))
+    vae.step += 1
+    average_weights(vae, sounds_per_update(vae.config))
+    return log
+
+
+def _terms(vae: VAE, part: Part) -> dict[str, Tensor]:
+    part.begin("draw")
+    condition = F.one_hot(part.labels, len(vae.config.generator.kinds)).float()
+    mean, log_variance = vae.encoder(part.real, condition)
     mean, log_variance = mean.float(), log_variance.float()
-    surprise = vae.generator(sample_gaussian(mean, log_variance), condition, observed=real)
-    terms = {
+    surprise = vae.generator(sample_gaussian(mean, log_variance), condition, observed=part.real)
+    return {
         "surprise": surprise.mean(),
         "kl": vae.config.kl_weight * kl_standard_normal(mean, log_variance).mean(),
     }
-    log = update(vae.fabric, vae.generator_optimizer, terms)
-    vae.step += 1
-    average_weights(vae, len(real) * vae.fabric.world_size)
-    return log

@@ -139,7 +139,8 @@ def train_prototypical(
         return F.cross_entropy(logits, _query_labels(config, logits.device))
 
     def take(step: int) -> dict[str, float]:
-        return networks.update("model", {"queries": loss(inputs, labels, networks.number(step))})
+        parts = networks.parts(step)
+        return networks.update("model", ({"queries": loss(inputs, labels, number)} for number in parts))
 
     def look() -> float:
         x, y = held_out

@@ -11,16 +11,18 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
 from tqdm import tqdm
 
 from creativeml.errors import CreativeMLError
 from creativeml.models.autoencoders.wave_vae import WaveVAE
 from creativeml.models.gans.style_wavegan import StyleWaveGAN
 from creativeml.precision import denormals_flushed
+from creativeml.training.parts import Part, part_name, seed_phase
 from creativeml.training.recorder import Means, NoRecorder, Recorder, save_reference
-from creativeml.training.replicas import any_replica, reseed
+from creativeml.training.replicas import any_replica, wait_for_all
 from creativeml.training.run import (
+    BEST,
+    LAST,
     FitOptions,
     Run,
     begin,
@@ -75,7 +77,10 @@ def _fit(config: TrainingConfig, data: Path, out: Path, fabric: Fabric, options:
         begin(run)
     recorder = Recorder(out, from_step=run.gan.step) if fabric.is_global_zero else NoRecorder()
     with _stoppable(run), contextlib.closing(recorder):
+        _make_up(run, recorder)
         _loop(run, recorder)
+    if run.unsaved:
+        raise CreativeMLError(f"the run's end could not be kept ({run.unsaved}); free space, then --resume")
     return run
 
 
@@ -122,10 +127,10 @@ def _loop(run: Run, recorder: Recorder | NoRecorder) -> None:
     with contextlib.closing(bar):
         while not _is_over(run) and not _stops(run):
             started = time.perf_counter()
-            sounds, labels, random = _next_batch(run)
+            parts = _next_parts(run)
             waited = time.perf_counter() - started
             try:
-                figures = train_step(run.gan, sounds, labels, random)
+                figures = train_step(run.gan, parts)
             except NonFiniteLoss as error:
                 if trouble.rolled_back(run, error):
                     recorder.forget_after(run.gan.step)
@@ -133,7 +138,7 @@ def _loop(run: Run, recorder: Recorder | NoRecorder) -> None:
                 continue
             trouble.skipped = 0
             seconds = time.perf_counter() - started
-            count = len(sounds) * fabric.world_size
+            count = run.gan.config.sounds_per_step
             run.sounds_seen += count
             run.seconds += seconds
             means.add(figures | {"sounds_per_second": count / seconds, "loader_wait_s": waited})
@@ -147,9 +152,18 @@ def _loop(run: Run, recorder: Recorder | NoRecorder) -> None:
             elif run.validation is not None and run.gan.step % run.options.validate_every == 0:
                 _look(run, recorder)
         if run.stopped_by:
-            if fabric.is_global_zero:
-                save(run)
+            _save_at_the_end(run)
             tell(f"stopped by {run.stopped_by} at step {run.gan.step}; continue with --resume")
+
+
+def _save_at_the_end(run: Run) -> None:
+    try:
+        save(run)
+    except OSError as error:
+        raise CreativeMLError(
+            f"{error.filename or run.folder}: step {run.gan.step} could not be kept ({error.strerror}); free space:"
+            " --resume goes on from the checkpoint before"
+        ) from error
 
 
 def _is_over(run: Run) -> bool:
@@ -186,7 +200,7 @@ class Trouble:
         self.skipped += 1
         if self.skipped < SKIPS_BEFORE_ROLLBACK:
             return False
-        at, factor = run.gan.step, run.rate_factor
+        factor = run.rate_factor
         restore(run)
         self.skipped = 0
         self._rollbacks[run.gan.step] = self._rollbacks.get(run.gan.step, 0) + 1
@@ -196,35 +210,56 @@ class Trouble:
                 " start a new run with lower rates or --precision 32-true"
             )
         set_rate_factor(run, 0.5 * factor)
-        # Other latents than those that led there.
-        torch.manual_seed(run.gan.config.seed + at)
-        reseed(run.gan.fabric, run.gan.config.seed, at)
         tell(f"warning: {SKIPS_BEFORE_ROLLBACK} steps in a row; back to step {run.gan.step} at half the learning rate")
         return True
 
 
-def _next_batch(run: Run) -> tuple[Tensor, Tensor, torch.Generator]:
-    sounds, labels = run.dataset.batch(next(run.sampler))
-    config = run.gan.config
-    # One generator per step, made from seed and step: what a batch looks like does not depend on how it was reached.
-    own = run.gan.fabric.global_rank << 24
-    random = torch.Generator().manual_seed((config.seed << 32) + own + run.gan.step)
-    if not run.options.overfit:
-        sounds = run.augment(sounds, generator=random, probability=config.augmentation.data_probability)
-    device = run.gan.fabric.device
-    return sounds.to(device), labels.to(device), random
+def _next_parts(run: Run) -> list[Part]:
+    config, device = run.gan.config, run.gan.fabric.device
+    # Not the step's number, which stays the same when a step is skipped.
+    turn, parts = run.sampler.batches_given, []
+    for place, batch in zip(run.places, run.sampler.take(run.places), strict=True):
+        sounds, labels = run.dataset.batch(batch)
+        # Of its own after a roll-back, which halves the rates: other numbers than those that led there.
+        name = part_name(config.seed, turn, place, salt=run.rate_factor)
+        if not run.options.overfit:
+            random = seed_phase(f"{name} data")
+            sounds = run.augment(sounds, generator=random, probability=config.augmentation.data_probability)
+        parts.append(Part(sounds.to(device), labels.to(device), name))
+    return parts
 
 
 def _checkpoint(run: Run, recorder: Recorder | NoRecorder) -> None:
     """Save the state first, so that nothing that follows can lose it; then validate, keep the best, draw pictures."""
     with _same_random_numbers():
         _settle(run)
-        if run.gan.fabric.is_global_zero:
-            save(run)
-            replace_model(run, "last", _validated(run, recorder))
-            _draw_reference(run)
-    run.gan.fabric.barrier()
-    reseed(run.gan.fabric, run.gan.config.seed, run.gan.step)
+        try:
+            save(run, checkpoint=True)
+            run.unsaved = ""
+            if run.gan.fabric.is_global_zero:
+                _write_models(run, recorder)
+        except OSError as error:
+            run.unsaved = f"{error.filename or run.folder}: {error.strerror}"
+            tell(
+                f"warning: step {run.gan.step} could not be kept ({run.unsaved}); the checkpoint before is whole;"
+                " free space: the next one is tried again"
+            )
+    wait_for_all(run.gan.fabric)
+
+
+def _write_models(run: Run, recorder: Recorder | NoRecorder) -> None:
+    """The model of this step, the best one if it is that, and what can be heard and seen of it."""
+    replace_model(run, LAST, _validated(run, recorder))
+    _draw_reference(run)
+
+
+def _make_up(run: Run, recorder: Recorder | NoRecorder) -> None:
+    """Write the models of a checkpoint whose process was killed before it did."""
+    if run.unfinished and run.gan.fabric.is_global_zero:
+        recorder.forget(lambda line: line["step"] == run.gan.step and "sounds_seen" in line)
+        with _same_random_numbers():
+            _write_models(run, recorder)
+    wait_for_all(run.gan.fabric)
 
 
 def _look(run: Run, recorder: Recorder | NoRecorder) -> None:
@@ -233,7 +268,7 @@ def _look(run: Run, recorder: Recorder | NoRecorder) -> None:
         _settle(run)
         if run.gan.fabric.is_global_zero:
             _validated(run, recorder)
-    run.gan.fabric.barrier()
+    wait_for_all(run.gan.fabric)
 
 
 @contextlib.contextmanager
@@ -270,7 +305,7 @@ def _validated(run: Run, recorder: Recorder | NoRecorder) -> dict[str, Any]:
     rank = rank_of(figures)
     if run.validation is None or run.best_rank is None or rank < run.best_rank:
         run.best, run.best_rank = {"distance": figures.get(SCORE), "step": gan.step}, rank
-        replace_model(run, "best", info)
+        replace_model(run, BEST, info)
     told = f"step {gan.step}"
     if SCORE in figures and run.best["distance"] is not None:
         score, best = figures[SCORE], run.best

@@ -1,14 +1,14 @@
 """One training step of a waveform GAN, and everything it works on.
 
 The order within a step: draw sounds → update the critic on real and drawn ones → update the generator on the same drawn
-ones through the updated critic, every few steps together with a reconstruction → average the generator's weights.
+ones through the updated critic, every few steps together with a reconstruction → average the generator's weights. A
+step's batch may come in parts (`training.parts`); each update is by the mean of their gradients.
 """
 
 from __future__ import annotations
 
 import copy
-import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -29,25 +29,12 @@ from creativeml.models.gans.spectral_gan import SpectralGAN, SpectralGANConfig, 
 from creativeml.models.gans.style_wavegan import StyleWaveGAN, StyleWaveGANConfig, SynthesisNetwork
 from creativeml.models.gans.wavegan import WaveGAN, WaveGANConfig, WaveGANCritic
 from creativeml.training.config import GANTrainingConfig, OptimizerConfig
+from creativeml.training.contest import Contest, critic_step, shown, sounds_per_update
 from creativeml.training.controls import Obedience, measured, perturbed
+from creativeml.training.parts import Part
 from creativeml.training.recognition import RecognitionPenalty
-from creativeml.training.replicas import average_over_replicas
+from creativeml.training.sharding import shard, whole
 from creativeml.training.updates import update
-
-
-class Player(Protocol):
-    """What plays against a critic."""
-
-    @property
-    def config(self) -> Any: ...
-
-    fabric: Fabric
-    critic: Any
-    critic_optimizer: torch.optim.Optimizer
-    loss: AdversarialLoss
-    augment: DrumAugment
-    step: int
-    probability: float
 
 
 class Averaged(Protocol):
@@ -115,8 +102,11 @@ def build_gan(config: GANTrainingConfig, fabric: Fabric) -> GAN:
         c = config.generator
         encoder = SoundEncoder(SoundEncoderConfig(c.latent_dim, c.condition_dim, c.sample_rate, c.length_samples))
     average = copy.deepcopy(generator).eval().requires_grad_(False).to(fabric.device)
-    drawn_from = [*generator.parameters(), *(encoder.parameters() if encoder else ())]
-    generator_optimizer = adam(drawn_from, config.generator_optimizer)
+    generator = shard(fabric, generator)
+    # In groups, since sliced and whole weights are not updated together.
+    drawn_from = [generator, *([encoder] if encoder else [])]
+    groups = [{"params": list(module.parameters())} for module in drawn_from]
+    generator_optimizer = adam(groups, config.generator_optimizer)
     critic_optimizer = adam(critic.parameters(), config.critic_optimizer)
     generator, generator_optimizer = fabric.setup(generator, generator_optimizer)
     critic, critic_optimizer = fabric.setup(critic, critic_optimizer)
@@ -157,19 +147,17 @@ def _networks(
     return generator, WaveGANCritic(c)
 
 
-def adam(parameters: Iterable[nn.Parameter], config: OptimizerConfig) -> torch.optim.Adam:
+def adam(parameters: Iterable[nn.Parameter] | list[dict[str, Any]], config: OptimizerConfig) -> torch.optim.Adam:
     """The optimizer of a configuration."""
     return torch.optim.Adam(parameters, lr=config.rate, betas=(config.beta1, config.beta2))
 
 
-def train_step(gan: GAN, real: Tensor, labels: Tensor, random: torch.Generator) -> dict[str, float]:
+def train_step(gan: GAN, parts: Sequence[Part]) -> dict[str, float]:
     """One step: an update of the generator after `critic_steps` of the critic, each on sounds of its own.
 
     Args:
         gan: changed in place.
-        real: `(critic_steps * b, samples)` training sounds.
-        labels: `(critic_steps * b,)` index of their kind.
-        random: source of the augmentations' randomness (latents and noise use torch's global generator).
+        parts: of the step's batch that this process takes, each with `critic_steps * b` sounds.
 
     Returns:
         Every loss term and figure of the step by name.
@@ -177,29 +165,49 @@ def train_step(gan: GAN, real: Tensor, labels: Tensor, random: torch.Generator) 
     Raises:
         NonFiniteLoss: before any weight was changed by a non-finite value.
     """
+    own = gan.config.generator_optimizer
     if gan.pretraining:
-        set_momentum(gan.generator_optimizer, 0.9, gan.config.generator_optimizer.beta2)
-        log = _level_step(gan, real, _conditions(gan, real, labels)[0])
+        set_momentum(gan.generator_optimizer, 0.9, own.beta2)
+        terms = (_level_terms(gan, part) for part in parts)
+        log = update(gan.fabric, gan.generator_optimizer, terms, len(parts))
     else:
-        (real, labels), *further = zip(*(x.chunk(gan.config.critic_steps) for x in (real, labels)), strict=True)
-        condition, wanted, asked = _conditions(gan, real, labels)
-        own = gan.config.generator_optimizer
         set_momentum(gan.generator_optimizer, own.beta1, own.beta2)
-        latent = torch.randn(len(real), gan.config.generator.latent_dim, device=real.device)
-        fake = gan.draw(latent, wanted)
-        # Critic and generator are updated on the same views: to make them again costs a tenth of the step.
-        seen = gan.critic.views(shown(gan, fake, random))
-        log = critic_step(gan, real, [view.detach() for view in seen], condition, wanted, random)
-        for others, kinds in further:
-            of_real, of_fake, _ = _conditions(gan, others, kinds)
-            with torch.no_grad():
-                again = gan.draw(torch.randn_like(latent), of_fake)
-                views = gan.critic.views(shown(gan, again, random))
-            log = critic_step(gan, others, views, of_real, of_fake, random)
-        log |= _generator_step(gan, real, fake, seen, condition, wanted, asked, labels)
+        # Critic and generator are updated on the same views: to make them again costs a tenth of the step, which is
+        # paid only where the graphs of several parts would have to be kept.
+        kept = _Drawn(gan, parts[0]) if len(parts) == 1 else None
+        log = critic_step(gan, parts, lambda part: (kept or _Drawn(gan, part)).contest())
+        for turn in range(1, gan.config.critic_steps):
+            log = critic_step(gan, parts, lambda part, turn=turn: _further_contest(gan, part, turn), f"critic {turn}")
+        log |= _generator_step(gan, parts, kept)
     gan.step += 1
-    average_weights(gan, len(real) * gan.fabric.world_size)
+    average_weights(gan, sounds_per_update(gan.config))
     return log
+
+
+class _Drawn:
+    """Sounds of a part, drawn for an update of the critic and one of the generator: the same whenever it is made."""
+
+    def __init__(self, gan: GAN, part: Part) -> None:
+        random = part.begin("draw")
+        self.real, self.labels = (x[: gan.config.batch_size] for x in (part.real, part.labels))
+        self.condition, self.wanted, self.asked = _conditions(gan, self.real, self.labels)
+        latent = torch.randn(len(self.real), gan.config.generator.latent_dim, device=self.real.device)
+        self.fake = gan.draw(latent, self.wanted)
+        self.seen = gan.critic.views(shown(gan, self.fake, random))
+
+    def contest(self) -> Contest:
+        return Contest(self.real, [view.detach() for view in self.seen], self.condition, self.wanted)
+
+
+def _further_contest(gan: GAN, part: Part, turn: int) -> Contest:
+    """Other sounds of a part, for the critic alone."""
+    random = part.begin(f"draw {turn}")
+    real, labels = (x.split(gan.config.batch_size)[turn] for x in (part.real, part.labels))
+    condition, wanted, _ = _conditions(gan, real, labels)
+    with torch.no_grad():
+        latent = torch.randn(len(real), gan.config.generator.latent_dim, device=real.device)
+        seen = gan.critic.views(shown(gan, gan.draw(latent, wanted), random))
+    return Contest(real, seen, condition, wanted)
 
 
 def _conditions(gan: GAN, real: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
@@ -236,20 +244,22 @@ def _reconstruction_terms(gan: GAN, real: Tensor, condition: Tensor) -> dict[str
     return terms
 
 
-def _level_step(gan: GAN, real: Tensor, condition: Tensor) -> dict[str, float]:
+def _level_terms(gan: GAN, part: Part) -> dict[str, Tensor]:
     """Pre-training: encoder and the first frame rates of the generator learn the level over band and time.
 
     Neither sound nor critic is needed for it, so a step costs a tenth of the others.
     """
     assert gan.encoder is not None
+    part.begin("levels")
+    condition = _conditions(gan, part.real, part.labels)[0]
     weights = gan.config.reconstruction
-    mean, log_variance = gan.encoder(real, condition)
+    mean, log_variance = gan.encoder(part.real, condition)
     mean, log_variance = mean.float(), log_variance.float()
-    terms = {
-        "levels": weights.level_weight * _level_distance(gan, real, sample_gaussian(mean, log_variance), condition),
+    distance = _level_distance(gan, part.real, sample_gaussian(mean, log_variance), condition)
+    return {
+        "levels": weights.level_weight * distance,
         "kl": weights.kl_weight * kl_standard_normal(mean, log_variance).mean(),
     }
-    return update(gan.fabric, gan.generator_optimizer, terms)
 
 
 def _level_distance(gan: GAN, real: Tensor, latent: Tensor, condition: Tensor) -> Tensor:
@@ -280,79 +290,27 @@ def set_momentum(optimizer: torch.optim.Optimizer, beta1: float, beta2: float) -
         group["betas"] = (beta1, beta2)
 
 
-def critic_step(
-    gan: Player, real: Tensor, seen_fake: list[Tensor], condition: Tensor, wanted: Tensor, random: torch.Generator
-) -> dict[str, float]:
-    """Update the critic on real sounds and on views of generated ones, and adapt the augmentation to its verdicts.
-
-    Args:
-        gan: changed in place.
-        real: `(b, samples)`.
-        seen_fake: the critic's views of generated sounds, without gradient.
-        condition, wanted: `(b, condition_dim)` of the real and of the generated sounds.
-        random: source of the augmentations' randomness.
-
-    Returns:
-        The terms and verdicts by name.
-    """
-    seen_real = gan.critic.views(shown(gan, real, random))
-    both = [torch.cat([r, f]) for r, f in zip(seen_real, seen_fake, strict=True)]
-    on_real, on_fake = gan.critic(both, torch.cat([condition, wanted])).chunk(2)
-    terms = gan.loss.critic(on_real, on_fake)
-    if gan.loss.penalty_is_due(gan.step):
-        # Past the fabric's wrapper, whose hooks allow no derivative of a derivative.
-        critic = getattr(gan.critic, "module", gan.critic)
-        with gan.fabric.autocast():
-            terms |= gan.loss.penalty(lambda v: critic(v, condition), seen_real, seen_fake)
-    log = update(gan.fabric, gan.critic_optimizer, terms)
-    signs = average_over_replicas(gan.fabric, [], [float(on_real.detach().sign().mean())])[0]
-    _adapt(gan, signs, len(real) * gan.fabric.world_size)
-    return log | {
-        "verdict/real": float(on_real.detach().mean()),
-        "verdict/fake": float(on_fake.detach().mean()),
-        "verdict/sign": signs,
-        "augment/probability": gan.probability,
-    }
-
-
-def _generator_step(
-    gan: GAN,
-    real: Tensor,
-    fake: Tensor,
-    seen: list[Tensor],
-    condition: Tensor,
-    wanted: Tensor,
-    asked: dict[str, Tensor],
-    labels: Tensor,
-) -> dict[str, float]:
+def _generator_step(gan: GAN, parts: Sequence[Part], kept: _Drawn | None) -> dict[str, float]:
     # The critic's weights need no gradient here; switching them off saves that half of its backward pass.
     gan.critic.requires_grad_(False)
     try:
-        terms = gan.loss.generator(gan.critic(seen, wanted), fake)
-        if gan.obedience is not None and gan.obedience.is_due(gan.step):
-            terms |= gan.obedience.terms(fake, asked)
-        if gan.recognition is not None and gan.recognition.is_due(gan.step):
-            terms |= gan.recognition.terms(fake, labels)
-        every = gan.config.reconstruction.every
-        if gan.encoder is not None and gan.step % every == 0:
-            terms |= _reconstruction_terms(gan, real, condition)
-        return update(gan.fabric, gan.generator_optimizer, terms)
+        terms = (_generator_terms(gan, part, kept or _Drawn(gan, part)) for part in parts)
+        return update(gan.fabric, gan.generator_optimizer, terms, len(parts))
     finally:
         gan.critic.requires_grad_(True)
 
 
-def shown(gan: Player, sounds: Tensor, random: torch.Generator) -> Tensor:
-    """Sounds `(b, samples)` as the critic is shown them: augmented as often as adaptation has found right."""
-    if gan.probability <= 0:
-        return sounds
-    return gan.augment(sounds.float(), generator=random, probability=gan.probability)
-
-
-def _adapt(gan: Player, signs: float, sounds: int) -> None:
-    """Move the augmentation's probability so that the critic stays as sure of training sounds as the target says."""
-    a = gan.config.augmentation
-    direction = math.copysign(1.0, signs - a.target)
-    gan.probability = min(max(gan.probability + direction * sounds / a.adapt_over_sounds, 0.0), a.limit)
+def _generator_terms(gan: GAN, part: Part, drawn: _Drawn) -> dict[str, Tensor]:
+    part.begin("generator")
+    terms = gan.loss.generator(gan.critic(drawn.seen, drawn.wanted), drawn.fake)
+    if gan.obedience is not None and gan.obedience.is_due(gan.step):
+        terms |= gan.obedience.terms(drawn.fake, drawn.asked)
+    if gan.recognition is not None and gan.recognition.is_due(gan.step):
+        terms |= gan.recognition.terms(drawn.fake, drawn.labels)
+    every = gan.config.reconstruction.every
+    if gan.encoder is not None and gan.step % every == 0:
+        terms |= _reconstruction_terms(gan, drawn.real, drawn.condition)
+    return terms
 
 
 @torch.no_grad()
@@ -362,6 +320,6 @@ def average_weights(trainee: Averaged, sounds: int) -> None:
     memory = min(trainee.config.ema_sounds, 0.1 * trainee.step * sounds + 1.0)
     keep = 0.5 ** (sounds / memory)
     source = getattr(trainee.generator, "module", trainee.generator)
-    torch._foreach_lerp_(list(trainee.average.parameters()), list(source.parameters()), 1.0 - keep)
+    torch._foreach_lerp_(list(trainee.average.parameters()), [whole(p) for p in source.parameters()], 1.0 - keep)
     for ours, theirs in zip(trainee.average.buffers(), source.buffers(), strict=True):
         ours.copy_(theirs)

@@ -20,7 +20,7 @@ from creativeml.config import check_range, to_dict
 from creativeml.errors import CreativeMLError
 from creativeml.training.optimizers import OptimizerName, ScheduleName, make_schedule, set_rate
 from creativeml.training.recorder import Means, NoRecorder, Recorder
-from creativeml.training.replicas import average_over_replicas, average_statistics, fabric_for, reseed
+from creativeml.training.replicas import average_over_replicas, average_statistics, fabric_for, wait_for_all
 from creativeml.training.state import latest_state, load_state, save_state
 from creativeml.training.updates import NonFiniteLoss
 
@@ -36,6 +36,7 @@ class LoopConfig:
 
     steps: int = 1000
     batch_size: int = 64
+    """Rows of a part of a step."""
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
     overfit: int | None = None
@@ -56,9 +57,12 @@ class LoopConfig:
     """Of the learning rate, see `training.optimizers`."""
     warm_up: int = 0
     """Steps at the start over which the learning rate grows to its full value."""
+    accumulate: int = 1
+    """Parts of a step that each process takes, one after the other: as many processes with one part each train the
+    same weights (`training.parts`)."""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "validate_every"):
+        for name in ("steps", "batch_size", "accumulate", "validate_every"):
             check_range(name, getattr(self, name), 1)
         for name in ("overfit", "patience"):
             if getattr(self, name) is not None:
@@ -110,9 +114,7 @@ def run_loop(
         fabric: device, precision and processes, see `fabric_of`.
         look: called without gradients, with all modules in evaluation mode.
         folder: gets `checkpoints` and `log.jsonl`; None saves nothing.
-        resume: go on from the last state in `folder`: to the bit what a run in one go would have done (on a CPU), if
-            the state is of a multiple of `validate_every`. A run that ended in between looked, and drew its random
-            numbers anew, where one in one go does not; what follows is as good, but not the same.
+        resume: go on from the last state in `folder`: to the bit what a run in one go would have done (on a CPU).
 
     Returns:
         What happened, before a resume included.
@@ -127,7 +129,6 @@ def run_loop(
     loop = _Loop(dict(modules), dict(optimizers), config, fabric, folder, look)
     if resume:
         loop.restore()
-    reseed(fabric, config.seed, loop.step)
     with contextlib.closing(loop.recorder()) as recorder:
         loop.run(take, recorder)
     loop.keep_best()
@@ -236,8 +237,7 @@ class _Loop:
         if self.folder is not None:
             if self.fabric.is_global_zero:
                 save_state(self._states(), self.step, self._kept(), self.optimizers, to_dict(history))
-            self.fabric.barrier()
-        reseed(self.fabric, self.config.seed, self.step)
+            wait_for_all(self.fabric)
 
     def _waited_enough(self) -> bool:
         patience, history = self.config.patience, self.history

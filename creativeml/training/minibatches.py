@@ -56,7 +56,8 @@ def train_minibatches(
         return {"loss": value} if isinstance(value, Tensor) else dict(value)
 
     def take(step: int) -> dict[str, float]:
-        return networks.update("model", terms(rows_of_step(data, config, networks.number(step))))
+        parts = networks.parts(step)
+        return networks.update("model", (terms(rows_of_part(data, config, number)) for number in parts))
 
     def look() -> float:
         return float(torch.stack([term.float() for term in terms(validation).values()]).sum())
@@ -122,13 +123,13 @@ def spread_over_kinds(labels: Tensor) -> Tensor:
     return torch.argsort(turn, stable=True)
 
 
-def rows_of_step(data: tuple[Tensor, ...], config: LoopConfig, step: int) -> tuple[Tensor, ...]:
-    """The batch of a step: rows in an order that is new in every pass, from seed and step alone."""
+def rows_of_part(data: tuple[Tensor, ...], config: LoopConfig, number: int) -> tuple[Tensor, ...]:
+    """The rows of a part by its number over all steps: in an order that is new in every pass, from the seed alone."""
     count = len(data[0])
     size = min(config.batch_size, count)
     per_pass = count // size
-    order = torch.randperm(count, generator=torch.Generator().manual_seed((config.seed << 32) + step // per_pass))
-    chosen = order[(step % per_pass) * size :][:size].to(data[0].device)
+    order = torch.randperm(count, generator=torch.Generator().manual_seed((config.seed << 32) + number // per_pass))
+    chosen = order[(number % per_pass) * size :][:size].to(data[0].device)
     return tuple(tensor[chosen] for tensor in data)
 
 
@@ -136,7 +137,7 @@ __all__ = [
     "History",
     "LoopConfig",
     "Loss",
-    "rows_of_step",
+    "rows_of_part",
     "small_set",
     "spread_over_kinds",
     "train_labelled",

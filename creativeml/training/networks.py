@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from creativeml.training.loop import History, Look, LoopConfig, Step, fabric_of, run_loop
 from creativeml.training.optimizers import make_optimizer
+from creativeml.training.parts import own_places, part_name, seed_phase
 from creativeml.training.updates import update
 
 
@@ -55,13 +56,17 @@ class Networks:
         """Tensors where the networks compute, see `on_device`."""
         return on_device(self._given, data)
 
-    def number(self, step: int) -> int:
-        """Of this process's batch at a step, from 0: every process takes batches of its own."""
-        return step * self.fabric.world_size + self.fabric.global_rank
+    def parts(self, step: int) -> Iterator[int]:
+        """Numbers, from 0, of the parts of a step that this process takes: each has rows of its own, and random
+        numbers of its own, which begin anew whenever the part is taken."""
+        parts = self.config.accumulate * self.fabric.world_size
+        for place in own_places(self.fabric, parts):
+            seed_phase(part_name(self.config.seed, step, place))
+            yield step * parts + place
 
-    def update(self, name: str, terms: dict[str, Tensor]) -> dict[str, float]:
-        """One step of a module's optimizer down the sum of terms → the terms' values."""
-        return update(self.fabric, self._optimizers[name], terms)
+    def update(self, name: str, terms: Iterable[dict[str, Tensor]]) -> dict[str, float]:
+        """One step of a module's optimizer down the mean, over all parts, of their summed terms → the terms' means."""
+        return update(self.fabric, self._optimizers[name], terms, self.config.accumulate)
 
     def run(self, take: Step, *, look: Look | None = None, folder: Path | None = None, resume: bool = False) -> History:
         """The loop, see `run_loop`."""

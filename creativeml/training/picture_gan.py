@@ -7,7 +7,7 @@ pix2pix the distance to the wanted picture is added.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from creativeml.losses.likelihood import bernoulli_nll
 from creativeml.models.gans.dcgan import DCGAN, DCGANDiscriminator
 from creativeml.models.gans.pix2pix import PatchDiscriminator, Pix2Pix
 from creativeml.training.loop import History, LoopConfig
-from creativeml.training.minibatches import rows_of_step
+from creativeml.training.minibatches import rows_of_part
 from creativeml.training.networks import Networks
 
 Judge = Callable[[Tensor], Tensor]
@@ -82,14 +82,14 @@ def train_dcgan(
     game = _Game(generator, discriminator, config, fabric)
     real_pictures = game.on_device((pictures[: config.loop.overfit],))
 
-    def take(step: int) -> dict[str, float]:
-        (real,) = rows_of_step(real_pictures, config.loop, game.number(step))
+    def draw(number: int) -> _Drawn:
+        (real,) = rows_of_part(real_pictures, config.loop, number)
         latent = torch.randn(len(real), generator.config.latent_dim, device=real.device)
         with game.autocast():
             drawn = generator(latent).float()
-        return game.play(discriminator, real, drawn, {})
+        return _Drawn(discriminator, real, drawn, {})
 
-    return game.run(take, folder=folder, resume=resume)
+    return game.run(lambda step: game.play(step, draw), folder=folder, resume=resume)
 
 
 def train_pix2pix(
@@ -119,17 +119,27 @@ def train_pix2pix(
     game = _Game(generator, discriminator, config, fabric)
     pairs, held_out = game.on_device(tuple(t[: config.loop.overfit] for t in data)), game.on_device(validation)
 
-    def take(step: int) -> dict[str, float]:
-        source, wanted = rows_of_step(pairs, config.loop, game.number(step))
+    def draw(number: int) -> _Drawn:
+        source, wanted = rows_of_part(pairs, config.loop, number)
         with game.autocast():
             drawn = generator(source).float()
         distance = config.distance_weight * F.l1_loss(drawn, wanted)
-        return game.play(lambda picture: discriminator(source, picture), wanted, drawn, {"distance": distance})
+        return _Drawn(lambda picture: discriminator(source, picture), wanted, drawn, {"distance": distance})
 
     def look() -> float:
         return float(F.l1_loss(generator(held_out[0]), held_out[1]))
 
-    return game.run(take, look=look if held_out else None, folder=folder, resume=resume)
+    return game.run(lambda step: game.play(step, draw), look=look if held_out else None, folder=folder, resume=resume)
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """Pictures of a part: real and drawn ones, who judges them, and further terms of the generator's."""
+
+    judge: Judge
+    real: Tensor
+    drawn: Tensor
+    further: dict[str, Tensor]
 
 
 class _Game:
@@ -140,20 +150,34 @@ class _Game:
     ) -> None:
         modules = {"generator": generator, "discriminator": discriminator}
         self.networks = Networks(modules, config.loop, fabric, betas=(config.beta1, 0.999))
-        self.autocast, self.number = self.networks.fabric.autocast, self.networks.number
-        self.on_device, self.run = self.networks.on_device, self.networks.run
+        self.autocast, self.on_device, self.run = (
+            self.networks.fabric.autocast,
+            self.networks.on_device,
+            self.networks.run,
+        )
 
-    def play(self, judge: Judge, real: Tensor, drawn: Tensor, further: dict[str, Tensor]) -> dict[str, float]:
-        """Update the discriminator, then the generator; `further` are terms of the generator's."""
-        with self.autocast():
-            terms = discriminator_terms(judge, real, drawn)
-        figures = self.networks.update("discriminator", terms)
-        discriminator = self.networks.modules["discriminator"]
+    def play(self, step: int, draw: Callable[[int], _Drawn]) -> dict[str, float]:
+        """Update the discriminator, then the generator, on the pictures that are drawn for each part by its number."""
+        networks = self.networks
+        # The graph of a single part is kept for both updates; of several, each is drawn again.
+        kept = [draw(number) for number in networks.parts(step)] if networks.config.accumulate == 1 else None
+
+        def pictures() -> Iterable[_Drawn]:
+            return kept or map(draw, networks.parts(step))
+
+        figures = networks.update("discriminator", map(self._discriminator_terms, pictures()))
+        discriminator = networks.modules["discriminator"]
         # Its weights need no gradient here; switching them off saves that half of its backward pass.
         discriminator.requires_grad_(False)
         try:
-            with self.autocast():
-                terms = generator_terms(judge, drawn)
-            return figures | self.networks.update("generator", terms | further)
+            return figures | networks.update("generator", map(self._generator_terms, pictures()))
         finally:
             discriminator.requires_grad_(True)
+
+    def _discriminator_terms(self, part: _Drawn) -> dict[str, Tensor]:
+        with self.autocast():
+            return discriminator_terms(part.judge, part.real, part.drawn)
+
+    def _generator_terms(self, part: _Drawn) -> dict[str, Tensor]:
+        with self.autocast():
+            return generator_terms(part.judge, part.drawn) | part.further

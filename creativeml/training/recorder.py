@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ from torch import Tensor
 
 from creativeml.audio.io import write_wav
 from creativeml.errors import require
-from creativeml.files import atomic_path
+from creativeml.files import atomic_path, atomic_write_text
 
 LOG = "log.jsonl"
 
@@ -36,7 +39,7 @@ class Recorder:
 
     def __init__(self, folder: Path, *, from_step: int = 0, tensorboard: bool = True) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / LOG
+        self.path, self._told = folder / LOG, False
         self._file = self.path.open("a", encoding="utf-8")
         self.forget_after(from_step)
         self._writer = None
@@ -46,25 +49,39 @@ class Recorder:
 
     def forget_after(self, step: int) -> None:
         """Drop the lines of steps that a resumed or rolled-back run takes again."""
+        self.forget(lambda line: line.get("step", 0) > step)
+
+    def forget(self, unwanted: Callable[[dict[str, Any]], bool]) -> None:
+        """Drop lines; one that was cut off when the process was killed goes in any case."""
         self._file.close()
         lines = self.path.read_text(encoding="utf-8").splitlines()
-        kept = [line for line in lines if line.endswith("}") and json.loads(line).get("step", 0) <= step]
-        self.path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+        kept = [line for line in lines if line.endswith("}") and not unwanted(json.loads(line))]
+        if kept != lines:
+            atomic_write_text(self.path, "".join(line + "\n" for line in kept))
         self._file = self.path.open("a", encoding="utf-8")
 
     def record(self, step: int, figures: dict[str, Any]) -> None:
-        """One line of JSON; numbers also go to TensorBoard."""
-        self._file.write(json.dumps({"step": step, **figures}) + "\n")
-        self._file.flush()
-        for name, value in figures.items():
-            if self._writer is not None and isinstance(value, (int, float)):
-                self._writer.add_scalar(name, value, step)
+        """One line of JSON; numbers also go to TensorBoard. A disk that is full is told once: a run is worth more."""
+        try:
+            self._file.write(json.dumps({"step": step, **figures}) + "\n")
+            self._file.flush()
+            for name, value in figures.items():
+                if self._writer is not None and isinstance(value, (int, float)):
+                    self._writer.add_scalar(name, value, step)
+        except OSError as error:
+            if not self._told:
+                print(
+                    f"warning: {self.path}: figures cannot be written ({error.strerror}); free space", file=sys.stderr
+                )
+            self._told = True
 
     def close(self) -> None:
         """Flush and close the files."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # `record` has told it
+            self._file.close()
         if self._writer is not None:
-            self._writer.close()
+            with contextlib.suppress(OSError):
+                self._writer.close()
 
 
 class Means:
@@ -88,6 +105,9 @@ class Means:
 
 class NoRecorder:
     """What every process but the first records: nothing."""
+
+    def forget(self, unwanted: Callable[[dict[str, Any]], bool]) -> None:
+        """Nothing."""
 
     def forget_after(self, step: int) -> None:
         """Nothing."""

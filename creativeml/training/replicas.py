@@ -7,15 +7,17 @@ backward pass, and a GAN step has several, one of them for a penalty that is dif
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal
 
 import torch
 import torch.distributed as dist
 from lightning_fabric import Fabric
 from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from creativeml.errors import CreativeMLError
 
@@ -26,11 +28,21 @@ class ReplicasStrategy(DDPStrategy):
     def setup_module(self, module: nn.Module) -> nn.Module:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The module itself, with the first process's weights in every process."""
         for tensor in [*module.parameters(), *module.buffers()]:
-            dist.broadcast(tensor.data, 0)
+            # Slices of a sharded module come from weights that were the same already.
+            if not isinstance(tensor, DTensor):
+                dist.broadcast(tensor.data, 0)
         return module
 
 
-def fabric_for(accelerator: str, precision: Any) -> Fabric:
+class ShardedStrategy(ReplicasStrategy):
+    """Processes that share the weights of large networks among them, see `training.sharding`."""
+
+
+Strategy = Literal["ddp", "fsdp"]
+"""ddp: every process holds all weights. fsdp: they share those of large networks."""
+
+
+def fabric_for(accelerator: str, precision: Any, strategy: Strategy = "ddp") -> Fabric:
     """A launched fabric: one process, or those that torchrun has started.
 
     Raises:
@@ -45,7 +57,7 @@ def fabric_for(accelerator: str, precision: Any) -> Fabric:
                 accelerator=accelerator,
                 devices=local,
                 num_nodes=world // local,
-                strategy=ReplicasStrategy(),
+                strategy=ShardedStrategy() if strategy == "fsdp" else ReplicasStrategy(),
                 precision=precision,
             )
         fabric.launch()
@@ -67,12 +79,16 @@ def average_over_replicas(fabric: Fabric, gradients: Sequence[Tensor], values: S
 
     Returns:
         Means of `values`: equal in all processes, so that all of them come to the same decisions.
+
+    Raises:
+        CreativeMLError: another process is gone.
     """
     if fabric.world_size == 1:
         return list(values)
     figures = torch.tensor(values, dtype=torch.float32, device=fabric.device)
     message = torch.cat([figures, *(g.flatten().float() for g in gradients)])
-    dist.all_reduce(message)
+    with _with_others():
+        dist.all_reduce(message)
     message /= fabric.world_size
     figures, *parts = message.split([len(values), *(g.numel() for g in gradients)])
     for gradient, part in zip(gradients, parts, strict=True):
@@ -91,14 +107,35 @@ def any_replica(fabric: Fabric, here: bool) -> bool:
     if fabric.world_size == 1:
         return here
     flag = torch.tensor(float(here), device=fabric.device)
-    dist.all_reduce(flag, dist.ReduceOp.MAX)
+    with _with_others():
+        dist.all_reduce(flag, dist.ReduceOp.MAX)
     return bool(flag)
 
 
-def reseed(fabric: Fabric, seed: int, step: int) -> None:
-    """Random numbers that differ between processes, and follow from seed, step and process alone.
+def wait_for_all(fabric: Fabric) -> None:
+    """Return once every process has come here.
 
-    Called whenever a state is saved or restored, since only the first process's numbers are part of it.
+    Raises:
+        CreativeMLError: another process is gone.
     """
     if fabric.world_size > 1:
-        torch.manual_seed(hash((seed, step, fabric.global_rank)) % 2**63)
+        with _with_others():
+            fabric.barrier()
+
+
+@contextlib.contextmanager
+def _with_others() -> Iterator[None]:
+    """What talks to the other processes, of which one may be dead."""
+    try:
+        yield
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0][:120]
+        raise CreativeMLError(
+            f"another process of this training is gone ({reason}); start it again with --resume, or let torchrun do it:"
+            " --max-restarts 3"
+        ) from error
+
+
+def was_restarted() -> bool:
+    """Whether torchrun has started these processes anew, after one of them had failed."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0

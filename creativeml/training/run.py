@@ -28,19 +28,24 @@ from creativeml.data.joint_distribution import DescriptorRanges
 from creativeml.data.one_shots import OneShotDataset
 from creativeml.data.samplers import ClassBalancedSampler, sampling_classes
 from creativeml.errors import CreativeMLError
-from creativeml.files import atomic_write_json, sha256_file
+from creativeml.files import atomic_write_json, remove_unfinished, sha256_file
 from creativeml.models.autoencoders.wave_vae import borrow
 from creativeml.models.checkpoint import ENCODER, from_pretrained, save_pretrained
 from creativeml.models.gans.style_wavegan import StyleWaveGAN
 from creativeml.training.controls import data_ranges, measured_dataset, usual_controls
 from creativeml.training.levels import estimate_levels
+from creativeml.training.parts import own_places
 from creativeml.training.recorder import last_line_with
-from creativeml.training.replicas import reseed
-from creativeml.training.state import latest_state, load_state, save_state
+from creativeml.training.replicas import wait_for_all
+from creativeml.training.sharding import shards
+from creativeml.training.state import latest_state, load_state, state_tensors, write_state
 from creativeml.training.tasks import Trainee, TrainingConfig, build, stored_config
 from creativeml.training.validation import ALARMS, DISTANCE, SCORE, Rank, Validator, rank_of, usable_kinds
 from creativeml.training.warm_start import heard_by, is_run, start_from
 from creativeml.training.wave_vae import WaveAutoencoding
+
+BEST, LAST = "best", "last"
+"""Folders of models within a run's."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,8 @@ class Run:
     dataset: OneShotDataset
     validation: Validator | None
     sampler: ClassBalancedSampler
+    places: range
+    """Which parts of each step this process takes."""
     options: FitOptions
     augment: DrumAugment
     about: dict[str, Any]
@@ -99,6 +106,10 @@ class Run:
     """Descriptors of the training sounds, for generators with controls."""
     stopped_by: str = ""
     """Name of the signal that asked the run to stop."""
+    unsaved: str = ""
+    """Why the last state could not be written."""
+    unfinished: bool = False
+    """Whether the process was killed after the last state was written and before its model was."""
 
 
 def tell(message: str) -> None:
@@ -143,15 +154,15 @@ def open_run(config: TrainingConfig, data: Path, out: Path, fabric: Fabric, opti
         _start(gan, dataset, values, options.init)
     sampler = ClassBalancedSampler(
         sampling_classes(dataset.labels, config.kind_shares),
-        config.sounds_per_step,
+        config.sounds_per_part,
         config.seed,
-        replica=fabric.global_rank,
-        replicas=fabric.world_size,
+        replicas=config.parts,
     )
+    places = own_places(fabric, config.parts)
     augment = DrumAugment(AugmentConfig(sample_rate=dataset.sample_rate), only=config.augmentation.data_only)
     ranges = from_dict(DescriptorRanges, info["descriptor_ranges"]) if controls else None
     best = {"distance": None, "step": None}
-    return Run(out, gan, dataset, validation, sampler, options, augment, about, info, best, ranges=ranges)
+    return Run(out, gan, dataset, validation, sampler, places, options, augment, about, info, best, ranges=ranges)
 
 
 def _start(gan: Trainee, dataset: OneShotDataset, values: dict[str, Tensor], init: Path | None) -> None:
@@ -255,33 +266,48 @@ def _first_of_each_kind(dataset: OneShotDataset, count: int) -> OneShotDataset:
 def begin(run: Run) -> None:
     """Write the first files of a new run."""
     # All processes have looked at the folder before the first one fills it.
-    run.gan.fabric.barrier()
-    if run.gan.fabric.is_global_zero:
-        _write_beginning(run)
-    reseed(run.gan.fabric, run.gan.config.seed, run.gan.step)
+    wait_for_all(run.gan.fabric)
+    try:
+        if run.gan.fabric.is_global_zero:
+            run.folder.mkdir(parents=True, exist_ok=True)
+            remove_unfinished(run.folder)
+            save_json(run.gan.config, run.folder / "config.json")
+            atomic_write_json(run.folder / "run.json", run.about)
+        save(run)
+    except OSError as error:
+        where = error.filename or run.folder
+        raise CreativeMLError(f"{where}: cannot be written ({error.strerror}); choose another --out") from error
 
 
-def _write_beginning(run: Run) -> None:
-    run.folder.mkdir(parents=True, exist_ok=True)
-    save_json(run.gan.config, run.folder / "config.json")
-    atomic_write_json(run.folder / "run.json", run.about)
-    save(run)
+def save(run: Run, *, checkpoint: bool = False) -> None:
+    """Write the state to resume from; with `checkpoint` the model of this step is to be written after it.
 
+    Every process calls it, and the first one writes.
 
-def save(run: Run) -> None:
-    """Write the state to resume from."""
+    Raises:
+        OSError: the disk is full, or gone; the state before is as it was.
+    """
     values = {
+        "checkpoint": checkpoint,
         "probability": run.gan.probability,
         "sampler": run.sampler.state_dict(),
         "sounds_seen": run.sounds_seen,
         "seconds": run.seconds,
         "rate_factor": run.rate_factor,
     }
-    save_state(run.folder / "checkpoints", run.gan.step, run.gan.modules(), run.gan.optimizers(), values)
+    if run.gan.fabric.is_global_zero or shards(run.gan.fabric):
+        tensors = state_tensors(run.gan.modules(), run.gan.optimizers())
+        if run.gan.fabric.is_global_zero:
+            write_state(run.folder / "checkpoints", run.gan.step, tensors, values)
 
 
 def restore(run: Run) -> None:
     """Go back to the newest undamaged state in the run's folder."""
+    if run.gan.fabric.is_global_zero and not run.options.dry_run:
+        remove_unfinished(run.folder)
+        for name in (BEST, LAST):
+            _finish_replacing(run.folder / name)
+    wait_for_all(run.gan.fabric)
     path, complaints = latest_state(run.folder / "checkpoints")
     for complaint in complaints:
         tell(f"warning: {complaint}; going back to {path.name}")
@@ -290,14 +316,21 @@ def restore(run: Run) -> None:
     run.sampler.load_state_dict(values["sampler"])
     run.sounds_seen, run.seconds = values["sounds_seen"], values["seconds"]
     set_rate_factor(run, values.get("rate_factor", 1.0))
+    run.unfinished = values.get("checkpoint", False) and _step_of(run.folder / LAST) != step
     run.best, run.best_rank = _best_so_far(run.folder)
     run.collapsed = tuple(last_line_with(run.folder, ALARMS, step).get(ALARMS, ()))
-    reseed(run.gan.fabric, run.gan.config.seed, step)
+
+
+def _step_of(model: Path) -> int | None:
+    try:
+        return read_json(model / "config.json")["info"]["step"]
+    except (CreativeMLError, KeyError, TypeError):
+        return None
 
 
 def _best_so_far(folder: Path) -> tuple[dict[str, Any], Rank | None]:
     try:
-        info = read_json(folder / "best" / "config.json")["info"]
+        info = read_json(folder / BEST / "config.json")["info"]
         # Models of runs before there was a score have the distance alone, which was theirs.
         score = info.get(SCORE, info.get(DISTANCE))
         return {"distance": score, "step": info["step"]}, rank_of({**info, SCORE: score}) if score is not None else None
@@ -316,7 +349,7 @@ def set_rate_factor(run: Run, factor: float) -> None:
 
 def replace_model(run: Run, name: str, info: dict[str, Any]) -> None:
     """Put the averaged generator, and its encoder, into OUT/name: always a whole folder, or for a moment none."""
-    target, fresh, old = run.folder / name, run.folder / f".{name}.new", run.folder / f".{name}.old"
+    target, (fresh, old) = run.folder / name, _beside(run.folder / name)
     json.dumps(info, allow_nan=False)
     for leftover in (fresh, old):
         shutil.rmtree(leftover, ignore_errors=True)
@@ -327,3 +360,18 @@ def replace_model(run: Run, name: str, info: dict[str, Any]) -> None:
         target.rename(old)
     fresh.rename(target)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _beside(target: Path) -> tuple[Path, Path]:
+    """Where a model's folder is before it takes the place of the one before, and where that goes."""
+    return target.with_name(f".{target.name}.new"), target.with_name(f".{target.name}.old")
+
+
+def _finish_replacing(target: Path) -> None:
+    """Do what is left of `replace_model` if the process was killed within it."""
+    fresh, old = _beside(target)
+    if old.is_dir() and not target.exists():
+        # The old one goes aside only when the fresh one is whole.
+        (fresh if fresh.is_dir() else old).rename(target)
+    for leftover in (fresh, old):
+        shutil.rmtree(leftover, ignore_errors=True)

@@ -37,6 +37,7 @@ from creativeml.models.checkpoint import save_pretrained
 from creativeml.precision import fastest_dtype
 from creativeml.training.config import ALL_CONTROLS, GANTrainingConfig, training_preset
 from creativeml.training.drum_vae import VAETrainingConfig, vae_preset
+from creativeml.training.parts import Part, part_name
 from creativeml.training.tasks import Trainee, TrainingConfig, build, train_step
 from creativeml.training.warm_start import start_from
 from creativeml.training.wave_vae import WaveVAETrainingConfig
@@ -240,11 +241,11 @@ class TrainingTask:
             start_from(start, self.gan.modules())
         self.cycle = cycle_steps(config)
         self.sounds_per_cycle = self.cycle * config.sounds_per_step
-        self._random = torch.Generator().manual_seed(0)
+        random = torch.Generator().manual_seed(0)
         c = config.generator
         fade = torch.exp(-torch.arange(c.length_samples) / 5000.0)
-        self._real = 0.3 * torch.randn(config.sounds_per_step, c.length_samples, generator=self._random) * fade
-        self._labels = torch.arange(config.sounds_per_step) % len(c.kinds)
+        self._real = 0.3 * torch.randn(config.sounds_per_part, c.length_samples, generator=random) * fade
+        self._labels = torch.arange(config.sounds_per_part) % len(c.kinds)
         # Behind the steps that reconstruct only, at the start of a cycle.
         first = config.reconstruction.pretrain_steps if isinstance(config, GANTrainingConfig) else 0
         self.gan.step = -(-first // self.cycle) * self.cycle
@@ -253,7 +254,8 @@ class TrainingTask:
         """Take one whole cycle of steps, or the given number."""
         for _ in range(self.cycle if steps is None else steps):
             self.gan.probability = min(AUGMENT_PROBABILITY, self.config.augmentation.limit)
-            train_step(self.gan, self._real, self._labels, self._random)
+            part = Part(self._real, self._labels, part_name(self.config.seed, self.gan.step, 0))
+            train_step(self.gan, [part])
 
 
 def measure_training(

@@ -6,6 +6,7 @@ the hash of the tensors, so a torn pair is noticed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from creativeml.config import read_json
 from creativeml.errors import CreativeMLError
 from creativeml.files import atomic_write_bytes, atomic_write_json, sha256_bytes, sha256_file
+from creativeml.training.sharding import load_moments, load_whole, whole
 
 KEPT = 2
 
@@ -37,7 +39,17 @@ def save_state(
 
     Returns:
         Path of the state's JSON file.
+
+    Raises:
+        OSError: it could not be written; the states before are as they were.
     """
+    return write_state(folder, step, state_tensors(modules, optimizers), values)
+
+
+def state_tensors(
+    modules: Mapping[str, nn.Module], optimizers: Mapping[str, torch.optim.Optimizer]
+) -> dict[str, Tensor]:
+    """What `write_state` takes, by name. Where processes share weights, all of them must ask for it."""
     tensors: dict[str, Tensor] = {"rng/cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
         tensors["rng/cuda"] = torch.cuda.get_rng_state()
@@ -46,7 +58,12 @@ def save_state(
     for name, optimizer in optimizers.items():
         for index, entries in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer/{name}/{index}/{k}": torch.as_tensor(v) for k, v in entries.items()}
-    data = save({k: v.detach().cpu().clone(memory_format=torch.contiguous_format) for k, v in tensors.items()})
+    return {k: whole(v.detach()).cpu().clone(memory_format=torch.contiguous_format) for k, v in tensors.items()}
+
+
+def write_state(folder: Path, step: int, tensors: dict[str, Tensor], values: dict[str, Any]) -> Path:
+    """As `save_state`, of tensors that are together."""
+    data = save(tensors)
     stem = f"step-{step:08d}"
     atomic_write_bytes(folder / f"{stem}.safetensors", data)
     path = folder / f"{stem}.json"
@@ -54,6 +71,10 @@ def save_state(
     for old in sorted(folder.glob("step-*.json"))[:-KEPT]:
         old.unlink()
         old.with_suffix(".safetensors").unlink(missing_ok=True)
+    for tensors in folder.glob("step-*.safetensors"):
+        # Of a process that was killed between its two files.
+        if not tensors.with_suffix(".json").exists():
+            tensors.unlink(missing_ok=True)
     return path
 
 
@@ -94,7 +115,7 @@ def load_state(
         raise CreativeMLError(f"{path}: cannot be read ({error})") from error
     for name, module in modules.items():
         try:
-            module.load_state_dict(_below(tensors, f"module/{name}/"), strict=True)
+            load_whole(module, _below(tensors, f"module/{name}/"))
         except RuntimeError as error:
             reason = str(error).splitlines()[-1].strip()[:120]
             raise CreativeMLError(f"{path}: '{name}' does not fit this run's configuration ({reason})") from error
@@ -103,8 +124,7 @@ def load_state(
         for key, value in _below(tensors, f"optimizer/{name}/").items():
             index, field = key.split("/")
             entries.setdefault(int(index), {})[field] = value
-        # The groups (rates, betas) come from the run's configuration, the moments from the file.
-        optimizer.load_state_dict({"state": entries, "param_groups": optimizer.state_dict()["param_groups"]})
+        load_moments(optimizer, entries)
     torch.set_rng_state(tensors["rng/cpu"])
     if "rng/cuda" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors["rng/cuda"])

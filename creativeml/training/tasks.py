@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
-import torch
 from lightning_fabric import Fabric
-from torch import Tensor
 
 from creativeml.config import from_dict, read_json
 from creativeml.errors import CreativeMLError
@@ -15,6 +14,7 @@ from creativeml.training import gan
 from creativeml.training.config import GANTrainingConfig
 from creativeml.training.drum_vae import VAE, VAETrainingConfig, build_vae, vae_step
 from creativeml.training.gan import GAN, build_gan
+from creativeml.training.parts import Part
 from creativeml.training.wave_vae import WaveAutoencoding, WaveVAETrainingConfig, build_wave_vae, wave_vae_step
 
 TrainingConfig = GANTrainingConfig | VAETrainingConfig | WaveVAETrainingConfig
@@ -37,13 +37,13 @@ def build(config: TrainingConfig, fabric: Fabric) -> Trainee:
     return build_vae(config, fabric) if isinstance(config, VAETrainingConfig) else build_gan(config, fabric)
 
 
-def train_step(trainee: Trainee, real: Tensor, labels: Tensor, random: torch.Generator) -> dict[str, float]:
-    """One step on one batch; see `gan.train_step`, `drum_vae.vae_step` and `wave_vae.wave_vae_step`."""
+def train_step(trainee: Trainee, parts: Sequence[Part]) -> dict[str, float]:
+    """One step on a batch in parts; see `gan.train_step`, `drum_vae.vae_step` and `wave_vae.wave_vae_step`."""
     if isinstance(trainee, WaveAutoencoding):
-        return wave_vae_step(trainee, real, labels, random)
+        return wave_vae_step(trainee, parts)
     if isinstance(trainee, VAE):
-        return vae_step(trainee, real, labels)
-    return gan.train_step(trainee, real, labels, random)
+        return vae_step(trainee, parts)
+    return gan.train_step(trainee, parts)
 
 
 def stored_config(run: Path, kind: type[C]) -> C:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from creativeml.errors import CreativeMLError
 from creativeml.models.checkpoint import CONFIG, ENCODER, from_pretrained, read_config
+from creativeml.training.sharding import load_whole
 from creativeml.training.state import latest_state
 
 _MODES, _GAINS = "head.modes.", ".to_gain.weight"
@@ -99,7 +100,7 @@ def _fill(module: nn.Module, weights: dict[str, Tensor], whose: str) -> None:
     missing = [n for n in own if n not in weights and n in trained and not n.startswith(_MODES)]
     if missing:
         raise CreativeMLError(f"{whose} lacks '{missing[0]}', which the new network has; start from a like model")
-    module.load_state_dict({**own, **fitted})
+    load_whole(module, {**own, **fitted})
 
 
 def _heightened(weight: Tensor, like: Tensor, name: str) -> Tensor:

@@ -32,15 +32,9 @@ from creativeml.losses.variational import kl_standard_normal, sample_gaussian
 from creativeml.models.autoencoders.wave_vae import WaveVAE, WaveVAEConfig
 from creativeml.models.gans.critics import CriticConfig, EnsembleCritic
 from creativeml.training.config import NO_KINDS, AugmentationConfig, OptimizerConfig
-from creativeml.training.gan import (
-    adam,
-    average_weights,
-    critic_step,
-    level_distance,
-    level_frames,
-    set_momentum,
-    shown,
-)
+from creativeml.training.contest import Contest, critic_step, shown, sounds_per_update
+from creativeml.training.gan import adam, average_weights, level_distance, level_frames, set_momentum
+from creativeml.training.parts import Part
 from creativeml.training.updates import update
 
 _AT_ONCE = 32
@@ -72,6 +66,8 @@ class WaveVAETrainingConfig:
     kind_weight: float = 0.1
     """Of the surprise at the kind, in nats: the decoder shall take a recording for what it is."""
     batch_size: int = 16
+    parts: int = 1
+    """Of a step's batch, each of `batch_size` sounds, over all processes (`training.parts`)."""
     ema_sounds: int = 10_000
     """Sounds after which a weight counts half in the averaged autoencoder."""
     kind_shares: KindShares = "root"
@@ -79,12 +75,17 @@ class WaveVAETrainingConfig:
     seed: int = 0
 
     @property
-    def sounds_per_step(self) -> int:
-        """Training sounds that a step looks at."""
+    def sounds_per_part(self) -> int:
+        """Training sounds that a part of a step looks at."""
         return self.batch_size
 
+    @property
+    def sounds_per_step(self) -> int:
+        """Training sounds that a step looks at, over all its parts."""
+        return self.sounds_per_part * self.parts
+
     def __post_init__(self) -> None:
-        for name in ("batch_size", "ema_sounds"):
+        for name in ("batch_size", "parts", "ema_sounds"):
             check_range(name, getattr(self, name), 1)
         for name in ("pretrain_steps", "distance_weight", "level_weight", "kl_weight", "kind_weight"):
             check_range(name, getattr(self, name), 0)
@@ -176,14 +177,12 @@ def build_wave_vae(config: WaveVAETrainingConfig, fabric: Fabric) -> WaveAutoenc
     )
 
 
-def wave_vae_step(run: WaveAutoencoding, real: Tensor, labels: Tensor, random: torch.Generator) -> dict[str, float]:
-    """One step on one batch.
+def wave_vae_step(run: WaveAutoencoding, parts: Sequence[Part]) -> dict[str, float]:
+    """One step.
 
     Args:
         run: changed in place.
-        real: `(b, samples)` training sounds.
-        labels: `(b,)` index of their kind.
-        random: source of the augmentations' randomness.
+        parts: of the step's batch that this process takes.
 
     Returns:
         Every loss term and figure of the step by name.
@@ -191,62 +190,70 @@ def wave_vae_step(run: WaveAutoencoding, real: Tensor, labels: Tensor, random: t
     Raises:
         NonFiniteLoss: before any weight was changed by a non-finite value.
     """
-    c = run.config
-    own = c.generator_optimizer
-    playing = run.step >= c.game_from
+    own = run.config.generator_optimizer
+    playing = run.step >= run.config.game_from
     set_momentum(run.generator_optimizer, own.beta1 if playing else 0.9, own.beta2)
-    with run.fabric.autocast():
-        with torch.set_grad_enabled(not playing):
-            mean, log_variance = run.network.encode(real)
-            latents = sample_gaussian(mean, log_variance)
-        terms = {"levels": c.level_weight * _missed_levels(run, latents, real)}
-        if not playing:
-            terms["kl"] = c.kl_weight * kl_standard_normal(mean, log_variance).mean()
-            terms["kind"] = c.kind_weight * F.cross_entropy(run.network.recognise(latents), labels)
-        # In the game reconstruction and what lies between take turns: both at once would cost half as much again.
-        made = None
-        if not run.pretraining and (not playing or run.step % 2 == 0):
-            # Two draws of the noise for one latent; see `spectral_energy_distance`.
-            made, again = run.network.decode(latents.repeat(2, 1)).chunk(2)
-            distance = spectral_energy_distance(real, made, again, c.generator.sample_rate)
-            terms["reconstruction"] = c.distance_weight * distance
-        elif playing:
-            made = run.network.decode(between(latents, labels))
     log: dict[str, float] = {}
+    # As in `gan.train_step`: what is drawn for both updates is kept if it is one part's alone.
+    kept = _Remade(run, parts[0], playing) if playing and len(parts) == 1 else None
     try:
         if playing:
-            assert made is not None
-            log, terms = _play(run, real, made, labels, random, terms)
-        log |= update(run.fabric, run.generator_optimizer, terms)
+            log = critic_step(run, parts, lambda part: (kept or _Remade(run, part, playing)).contest())
+            # Its weights need no gradient now; switching them off saves that half of its backward pass.
+            run.critic.requires_grad_(False)
+        terms = ((kept or _Remade(run, part, playing)).all_terms(run) for part in parts)
+        log |= update(run.fabric, run.generator_optimizer, terms, len(parts))
     finally:
         # After a step that was skipped, too: the next one trains the critic again.
         run.critic.requires_grad_(True)
     run.step += 1
-    average_weights(run, len(real) * run.fabric.world_size)
+    average_weights(run, sounds_per_update(run.config))
     return log
+
+
+class _Remade:
+    """Recordings of a part made again, or what lies between them; the same whenever it is made."""
+
+    def __init__(self, run: WaveAutoencoding, part: Part, playing: bool) -> None:
+        c, random = run.config, part.begin("draw")
+        self.real = part.real
+        self.condition = F.one_hot(part.labels, c.generator.condition_dim).float()
+        self.made, self.seen = None, []
+        with run.fabric.autocast():
+            with torch.set_grad_enabled(not playing):
+                mean, log_variance = run.network.encode(part.real)
+                latents = sample_gaussian(mean, log_variance)
+            self.terms = {"levels": c.level_weight * _missed_levels(run, latents, part.real)}
+            if not playing:
+                self.terms["kl"] = c.kl_weight * kl_standard_normal(mean, log_variance).mean()
+                self.terms["kind"] = c.kind_weight * F.cross_entropy(run.network.recognise(latents), part.labels)
+            # In the game reconstruction and what lies between take turns: both at once would cost half as much again.
+            if not run.pretraining and (not playing or run.step % 2 == 0):
+                # Two draws of the noise for one latent; see `spectral_energy_distance`.
+                self.made, again = run.network.decode(latents.repeat(2, 1)).chunk(2)
+                distance = spectral_energy_distance(part.real, self.made, again, c.generator.sample_rate)
+                self.terms["reconstruction"] = c.distance_weight * distance
+            elif playing:
+                self.made = run.network.decode(between(latents, part.labels))
+        if playing:
+            assert self.made is not None
+            self.seen = run.critic.views(shown(run, self.made, random))
+
+    def contest(self) -> Contest:
+        return Contest(self.real, [view.detach() for view in self.seen], self.condition, self.condition)
+
+    def all_terms(self, run: WaveAutoencoding) -> dict[str, Tensor]:
+        """Those of the autoencoder, with what the critic says of the sounds if there is a game."""
+        if not self.seen:
+            return self.terms
+        assert self.made is not None
+        return self.terms | run.loss.generator(run.critic(self.seen, self.condition), self.made)
 
 
 def _missed_levels(run: WaveAutoencoding, latents: Tensor, real: Tensor) -> Tensor:
     network = run.network
     made = network.decode_levels(latents, level_frames(network.synthesis))
     return level_distance(network.synthesis, made, real)
-
-
-def _play(
-    run: WaveAutoencoding,
-    real: Tensor,
-    made: Tensor,
-    labels: Tensor,
-    random: torch.Generator,
-    terms: dict[str, Tensor],
-) -> tuple[dict[str, float], dict[str, Tensor]]:
-    """The critic's update, and the terms with what it says of the sounds."""
-    condition = F.one_hot(labels, run.config.generator.condition_dim).float()
-    seen = run.critic.views(shown(run, made, random))
-    log = critic_step(run, real, [view.detach() for view in seen], condition, condition, random)
-    # Its weights need no gradient now; switching them off saves that half of its backward pass.
-    run.critic.requires_grad_(False)
-    return log, terms | run.loss.generator(run.critic(seen, condition), made)
 
 
 def between(latents: Tensor, labels: Tensor) -> Tensor:

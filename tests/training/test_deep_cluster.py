@@ -31,9 +31,10 @@ def drums():
 
 def test_groups_are_purer_than_those_of_k_means_on_mels(drums):
     pictures, labels = drums
-    mels = [purity(cluster(pictures.flatten(1).numpy(), count=5, seed=seed), labels) for seed in range(4)]
+    mels = [purity(cluster(pictures.flatten(1).numpy(), count=5, seed=seed), labels) for seed in range(8)]
     found = []
-    for seed in range(3):
+    # One training in three ends below; the mean is what counts.
+    for seed in range(7):
         torch.manual_seed(seed)
         model = DeepCluster(DeepClusterConfig())
         loop = LoopConfig(steps=40, learning_rate=3e-3, weight_decay=1e-4, seed=seed)

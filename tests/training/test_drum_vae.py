@@ -17,6 +17,7 @@ from creativeml.models.autoencoders.drum_vae import DrumVAEConfig
 from creativeml.training.config import AugmentationConfig, changed_training
 from creativeml.training.drum_vae import VAETrainingConfig, vae_preset
 from creativeml.training.fit import fit
+from creativeml.training.parts import Part
 from creativeml.training.run import FitOptions
 from creativeml.training.tasks import build, train_step
 from creativeml.training.updates import NonFiniteLoss
@@ -105,7 +106,7 @@ def test_a_nan_changes_no_weight(small_vae, fabric):
     vae = build(small_vae, fabric)
     before = {k: v.clone() for m in vae.modules().values() for k, v in m.state_dict().items()}
     with pytest.raises(NonFiniteLoss, match="surprise nan"):
-        train_step(vae, torch.full((4, 8192), float("nan")), torch.tensor([0, 1, 0, 1]), torch.Generator())
+        train_step(vae, [Part(torch.full((4, 8192), float("nan")), torch.tensor([0, 1, 0, 1]), "")])
     after = {k: v for m in vae.modules().values() for k, v in m.state_dict().items()}
     assert vae.step == 0 and all(torch.equal(before[k], after[k]) for k in before)
 

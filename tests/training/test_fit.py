@@ -23,6 +23,7 @@ from creativeml.training import run as run_module
 from creativeml.training.config import training_preset
 from creativeml.training.fit import fit
 from creativeml.training.gan import build_gan, train_step
+from creativeml.training.parts import Part
 from creativeml.training.recorder import last_line_with
 from creativeml.training.run import FitOptions
 from creativeml.training.updates import NonFiniteLoss
@@ -39,7 +40,7 @@ def tensors(run, step):
 
 
 def test_twenty_steps_equal_ten_and_a_resume_of_ten(drums, small, fabric, tmp_path):
-    adapting = dataclasses.replace(small.augmentation, adapt_over_sounds=40, target=0.0)
+    adapting = dataclasses.replace(small.augmentation, adapt_over_sounds=40, target=-0.5)
     small = dataclasses.replace(small, augmentation=adapting)
     fit(small, drums, tmp_path / "whole", fabric, FitOptions(20, checkpoint_every=10))
     fit(small, drums, tmp_path / "parts", fabric, FitOptions(10, checkpoint_every=10))
@@ -102,12 +103,12 @@ def test_nothing_to_resume_is_said(drums, small, fabric, tmp_path):
 def test_nan_steps_are_skipped_then_rolled_back_and_said(drums, small, fabric, tmp_path, capsys, monkeypatch):
     real_step, seen = fit_module.train_step, []
 
-    def poisoned(gan, sounds, labels, random):
+    def poisoned(gan, parts):
         seen.append(gan.step)
         # A real NaN in the batch, once at step 5 and five times in a row at step 7.
         if (seen.count(5) == 1 and gan.step == 5) or (gan.step == 7 and seen.count(7) <= 5):
-            sounds = sounds * float("nan")
-        return real_step(gan, sounds, labels, random)
+            parts = [dataclasses.replace(part, real=part.real * float("nan")) for part in parts]
+        return real_step(gan, parts)
 
     monkeypatch.setattr(fit_module, "train_step", poisoned)
     run = fit(small, drums, tmp_path / "run", fabric, FitOptions(9, checkpoint_every=3))
@@ -130,7 +131,7 @@ def test_a_nan_changes_no_weight(drums, small, fabric):
         gan.step = step
         before = {k: v.clone() for m in gan.modules().values() for k, v in m.state_dict().items()}
         with pytest.raises(NonFiniteLoss):
-            train_step(gan, torch.full((4, 8192), float("nan")), torch.tensor([0, 1, 0, 1]), torch.Generator())
+            train_step(gan, [Part(torch.full((4, 8192), float("nan")), torch.tensor([0, 1, 0, 1]), "")])
         after = {k: v for m in gan.modules().values() for k, v in m.state_dict().items()}
         assert gan.step == step and all(torch.equal(before[k], after[k]) for k in before)
         assert all(p.requires_grad for p in gan.critic.parameters())
@@ -139,8 +140,8 @@ def test_a_nan_changes_no_weight(drums, small, fabric):
 def test_a_run_whose_losses_stay_nan_gives_up_with_a_reason(drums, small, fabric, tmp_path, monkeypatch):
     real_step = fit_module.train_step
 
-    def poisoned(gan, sounds, labels, random):
-        return real_step(gan, sounds * float("nan"), labels, random)
+    def poisoned(gan, parts):
+        return real_step(gan, [dataclasses.replace(part, real=part.real * float("nan")) for part in parts])
 
     monkeypatch.setattr(fit_module, "train_step", poisoned)
     with pytest.raises(CreativeMLError, match="stay non-finite after 3 returns to step 0"):
@@ -153,7 +154,7 @@ def test_a_nan_in_the_generators_half_leaves_the_generator_alone(drums, small, f
     before = {k: v.clone() for k, v in gan.generator.state_dict().items()}
     monkeypatch.setattr(gan.loss, "generator", lambda fake, sounds: {"adversarial": fake.mean() * float("nan")})
     with pytest.raises(NonFiniteLoss, match="adversarial nan"):
-        train_step(gan, torch.randn(4, 8192) * 0.1, torch.tensor([0, 1, 0, 1]), torch.Generator())
+        train_step(gan, [Part(torch.randn(4, 8192) * 0.1, torch.tensor([0, 1, 0, 1]), "")])
     assert all(torch.equal(before[k], v) for k, v in gan.generator.state_dict().items())
     assert all(p.requires_grad for p in gan.critic.parameters())
 

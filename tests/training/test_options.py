@@ -19,6 +19,7 @@ from creativeml.training.controls import Obedience
 from creativeml.training.fit import fit
 from creativeml.training.gan import train_step
 from creativeml.training.levels import estimate_levels
+from creativeml.training.parts import Part
 from creativeml.training.run import FitOptions, open_run
 
 EVERYTHING = (
@@ -85,7 +86,7 @@ def test_every_critic_step_sees_sounds_of_its_own(drums, small, fabric, tmp_path
     view.register_forward_pre_hook(lambda module, given: seen.append(given[0][0].detach().clone()))
     sounds, labels = run.dataset.batch(next(run.sampler))
     assert len(sounds) == config.sounds_per_step == 3 * config.batch_size
-    train_step(run.gan, sounds, labels, torch.Generator().manual_seed(0))
+    train_step(run.gan, [Part(sounds, labels, "")])
     b = config.batch_size
     # Real and made ones together for the critic; the generator's own look has made ones only, penalties real ones only.
     both = [views[:b] for views in seen if len(views) == 2 * b]

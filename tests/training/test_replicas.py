@@ -49,7 +49,6 @@ def test_two_processes_train_one_model_and_resume_exactly(folder, drums, small):
         assert found["any"] == [True, False]
         assert found["step"] == 8 and found["sounds_seen"] == 8 * 4 * 2
     assert whole[0]["weights"] == whole[1]["weights"] and whole[0]["probability"] == whole[1]["probability"]
-    assert whole[0]["random"] != whole[1]["random"], "both draw the same latents"
 
     lines = [json.loads(line) for line in (folder / "whole" / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     assert len([line for line in lines if "validation/distance" in line or "sounds_seen" in line]) == len(
@@ -76,4 +75,4 @@ def test_the_recipe_for_a_big_machine_asks_for_trainings_that_exist():
         command = big_machine.command(recipe, Path("data"), Path("out"), 8, "cuda", 100)
         assert command[command.index("--nproc-per-node") + 1] == "8" and "--batch-size" in command
     fast = parameter_count(StyleWaveGAN(training_preset("fast", KINDS, controls=ALL_CONTROLS).generator))
-    assert 3 * fast < sizes["fast-large"] < 6 * fast
+    assert 3 * fast < sizes["large"] == sizes["large-fsdp"] < 6 * fast

@@ -17,6 +17,7 @@ from creativeml.models.autoencoders.wave_vae import WaveVAEConfig
 from creativeml.models.gans.critics import CriticConfig, SpectralView
 from creativeml.training.fit import fit
 from creativeml.training.levels import estimate_levels
+from creativeml.training.parts import Part
 from creativeml.training.run import FitOptions
 from creativeml.training.updates import NonFiniteLoss
 from creativeml.training.wave_vae import WaveVAETrainingConfig, between, build_wave_vae, wave_vae_preset, wave_vae_step
@@ -73,7 +74,7 @@ def test_phases_pay_what_they_are_for(drums, small_vae, fabric):
     run = build_wave_vae(small_vae, fabric)
     data = OneShotDataset(drums, "train", kinds=("kick", "snare"))
     sounds, labels = data.batch(range(4))
-    paid = [set(wave_vae_step(run, sounds, labels, torch.Generator().manual_seed(n))) for n in range(6)]
+    paid = [set(wave_vae_step(run, [Part(sounds, labels, f"{n}")])) for n in range(6)]
     assert [("reconstruction" in p, "adversarial" in p) for p in paid] == [
         (False, False),
         (False, False),
@@ -93,7 +94,7 @@ def test_the_game_leaves_the_encoder_as_it_is(drums, small_vae, fabric):
     before = run.network.encode(sounds)[0].detach()
     decoded = {name: p.detach().clone() for name, p in run.network.synthesis.named_parameters()}
     for step in range(2):
-        wave_vae_step(run, sounds, labels, torch.Generator().manual_seed(step))
+        wave_vae_step(run, [Part(sounds, labels, f"{step}")])
     assert torch.equal(run.network.encode(sounds)[0], before)
     moved = [name for name, p in run.network.synthesis.named_parameters() if not torch.equal(p, decoded[name])]
     assert len(moved) > 0.9 * len(decoded)
@@ -115,7 +116,7 @@ def test_it_learns_to_make_recordings_again(drums, small_vae, fabric):
 
     before = away()
     for step in range(50):
-        wave_vae_step(run, sounds, labels, torch.Generator().manual_seed(step))
+        wave_vae_step(run, [Part(sounds, labels, f"{step}")])
     assert away() < 0.5 * before
 
 
@@ -163,10 +164,10 @@ def test_a_step_that_is_skipped_leaves_the_critic_ready_for_the_next(drums, smal
     sound = run.loss.generator
     run.loss.generator = lambda verdicts, sounds: {"adversarial": verdicts.mean() * torch.nan}
     with pytest.raises(NonFiniteLoss):
-        wave_vae_step(run, sounds, labels, torch.Generator().manual_seed(0))
+        wave_vae_step(run, [Part(sounds, labels, "0")])
     assert torch.equal(run.network.synthesis.start, whole)
     run.loss.generator = sound
     critic = [p.detach().clone() for p in run.critic.parameters()]
-    log = wave_vae_step(run, sounds, labels, torch.Generator().manual_seed(0))
+    log = wave_vae_step(run, [Part(sounds, labels, "0")])
     assert log["critic"] > 0 and not torch.equal(run.network.synthesis.start, whole)
     assert any(not torch.equal(a, b) for a, b in zip(critic, run.critic.parameters(), strict=True))

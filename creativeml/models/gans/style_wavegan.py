@@ -96,7 +96,7 @@ class StyleWaveGANConfig:
 
 
 def preset(name: str, kinds: Sequence[str] = KINDS, controls: Sequence[str] = ()) -> StyleWaveGANConfig:
-    """Configuration by name: `fast`, `paper`, or `fast-pqmf` (kept for the comparison of heads).
+    """Configuration by name: `fast`, `large` (twice as wide, for GPUs), `paper`, or `fast-pqmf` (for comparison).
 
     `paper` follows the published block: twice (upsample, convolution of length 9, AdaIN, noise), up to the full rate.
     Its channel counts are not published; these give about the size of our `fast` network.
@@ -104,6 +104,9 @@ def preset(name: str, kinds: Sequence[str] = KINDS, controls: Sequence[str] = ()
     kinds, controls = tuple(kinds), tuple(controls)
     if name == "fast":
         return StyleWaveGANConfig(kinds=kinds, controls=controls)
+    if name == "large":
+        channels = (512, 512, 512, 384, 256)
+        return StyleWaveGANConfig(kinds=kinds, controls=controls, channels=channels, latent_dim=128, style_dim=384)
     if name == "fast-pqmf":
         channels = (256, 256, 256, 192, 128, 96, 64, 48)
         return StyleWaveGANConfig(
@@ -121,7 +124,7 @@ def preset(name: str, kinds: Sequence[str] = KINDS, controls: Sequence[str] = ()
             convs_per_level=1,
             kernel=9,
         )
-    raise CreativeMLError(f"no preset is called '{name}' (known: fast, fast-pqmf, paper)")
+    raise CreativeMLError(f"no preset is called '{name}' (known: fast, large, fast-pqmf, paper)")
 
 
 class SynthesisNetwork(nn.Module):

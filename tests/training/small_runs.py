@@ -1,0 +1,64 @@
+"""Trainings as a user starts them, by the command line, with networks small enough for a test."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from safetensors.torch import load_file
+from torch import Tensor
+
+GAN = (
+    *("drum_gan", "--controls", "brightness", "decay_time_20", "--batch-size", "4", "--seed", "5"),
+    *("--set", "generator.length_samples=8192", "--set", "generator.channels=24,24,16"),
+    *("--set", "generator.hop_samples=64", "--set", "generator.modes=8", "--set", "generator.convs_per_level=1"),
+    *("--set", "generator.latent_dim=8", "--set", "generator.style_dim=24"),
+    *("--set", "critic.views=512:128:32:64", "--set", "critic.spectral_channels=8,16"),
+    *("--set", "critic.wave_channels=8,16,16", "--set", "critic.feature_dim=32"),
+    *("--set", "adversarial.penalty_every=2", "--set", "reconstruction.pretrain_steps=4"),
+    *("--set", "reconstruction.every=3"),
+)
+WAVE_VAE = (
+    *("wave_vae", "--batch-size", "4", "--set", "generator.length_samples=8192", "--set", "generator.channels=32,24"),
+    *("--set", "generator.global_dim=8", "--set", "generator.frame_dim=2"),
+    *("--set", "generator.encoder_channels=8,12,16,16", "--set", "generator.hidden_dim=32"),
+    *("--set", "generator.style_dim=32", "--set", "generator.modes=8", "--set", "critic.views=512:128:32:64"),
+    *("--set", "critic.spectral_channels=8,8", "--set", "critic.wave_channels=8,8", "--set", "critic.feature_dim=16"),
+    *("--set", "pretrain_steps=2", "--set", "game_from=8"),
+)
+DRUM_VAE = (
+    *("drum_vae", "--batch-size", "4", "--set", "generator.length_samples=8192", "--set", "generator.latent_dim=8"),
+    *("--set", "generator.window_samples=512", "--set", "generator.hop_samples=128"),
+    *("--set", "generator.channels=32,24,16", "--set", "generator.patch=4"),
+)
+"""What `creativeml train` is told, but for data, folder and length, on the sounds of 8,192 samples of `conftest`."""
+
+
+def command(*arguments: object, processes: int = 1, restarts: int = 0) -> list[str]:
+    """What starts a training, by torchrun if there are several processes."""
+    start = [sys.executable, "-m"]
+    if processes > 1:
+        start += ["torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+        start += ["--max-restarts", str(restarts), "-m"]
+    flags = ("--accelerator", "cpu", "--precision", "32-true")
+    return [*start, "creativeml", "train", *map(str, (*arguments, *flags))]
+
+
+def environment() -> dict[str, str]:
+    """Of such a process: one thread, so that two are no slower than one after the other."""
+    return {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def train(*arguments: object, processes: int = 1) -> None:
+    """Run a training to its end."""
+    started = command(*arguments, processes=processes)
+    done = subprocess.run(started, capture_output=True, text=True, timeout=400, env=environment())
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def state(out: Path, step: int) -> dict[str, Tensor]:
+    """What a run's checkpoint of a step holds, but for the random numbers of the process that wrote it."""
+    tensors = load_file(out / "checkpoints" / f"step-{step:08d}.safetensors")
+    return {name: tensor for name, tensor in tensors.items() if not name.startswith("rng/")}
