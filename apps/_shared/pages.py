@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from _shared import serving
 from _shared.guard import Guard
-from _shared.serving import MAX_UPLOAD, QUEUE_LENGTH, Address, port_error, wait
+from _shared.serving import MAX_UPLOAD, QUEUE_LENGTH, SESSIONS, Address, port_error, wait
 
 if TYPE_CHECKING:
     import gradio
@@ -66,6 +66,7 @@ def serve_pages(
     app.add_api_route("/favicon.ico", lambda: Response(status_code=204), methods=["GET"])
     for page in pages:
         page.demo.queue(max_size=QUEUE_LENGTH)
+        page.demo.state_session_capacity = SESSIONS
         options = serving.options(page.css, page.max_upload)
         gradio.mount_gradio_app(app, page.demo, page.path, server_name=address.host, **options)
     try:

@@ -28,6 +28,8 @@ STYLE = SHARED / "page.css"
 # For pages that take no uploads: the bound stops a stranger from filling the disk through Gradio's own route.
 MAX_UPLOAD = "1mb"
 QUEUE_LENGTH = 32
+# Gradio takes every call for a session of its own and keeps 10,000 of them, 43 KiB each; no page here has any state.
+SESSIONS = 256
 
 
 def prepare_environment() -> Path:
@@ -178,6 +180,7 @@ def serve(
             share=False,
             quiet=True,
             prevent_thread_lock=True,
+            state_session_capacity=SESSIONS,
             **options(css, max_upload),
         )
     except OSError as error:

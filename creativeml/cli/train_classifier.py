@@ -20,6 +20,7 @@ def train_classifier(
     ] = (),
     steps: int = 1000,
     batch_size: int = 64,
+    accumulate: int = 1,
     learning_rate: float = 1e-3,
     weight_decay: float = 0.01,
     label_smoothing: float = 0.0,
@@ -45,7 +46,8 @@ def train_classifier(
         out: folder of the run.
         changes: change a field of the model's configuration, e.g. `--set width=16`.
         steps: updates in all, those before a resume included.
-        batch_size: sounds per step.
+        batch_size: sounds in memory at once, in each process.
+        accumulate: parts of a step, each of --batch-size sounds, that a process takes one after the other.
         learning_rate: of the optimizer, at its highest.
         weight_decay: share, times the learning rate, by which weights shrink in every step.
         label_smoothing: share of every label that is spread over all kinds, from 0 to less than 1.
@@ -63,8 +65,8 @@ def train_classifier(
     require("lightning_fabric", extra="train")
     # Not at the top: these load torch, which `--help` need not wait for.
     from creativeml.training.classifier import run_classifier
-    from creativeml.training.loop import LoopConfig
-    from creativeml.training.replicas import fabric_for
+    from creativeml.training.loop import LoopConfig, holds_state
+    from creativeml.training.replicas import fabric_for, was_restarted
     from creativeml.training.supervised import SupervisedConfig
 
     for name, value in (("patience", patience), ("overfit", overfit), ("seed", seed)):
@@ -83,11 +85,13 @@ def train_classifier(
             optimizer=optimizer,
             schedule=schedule,
             warm_up=warm_up,
+            accumulate=accumulate,
         )
         config = SupervisedConfig(loop, label_smoothing)
     except ValueError as error:
         # Fields are named as the flags are, but for the line between words.
         raise CreativeMLError(f"--{str(error).replace('_', '-', 1)}") from error
+    resume = resume or (was_restarted() and holds_state(out))
     fabric = fabric_for(accelerator, precision)
     run = run_classifier(model, data, out, config, fabric, changes=changes, resume=resume)
     if fabric.is_global_zero:
