@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
+from creativeml.audio.exported_fourier import rfft_by_products
+
 _AT_ONCE = 16
 """Signals that are filtered together: their spectra stay within the cache until they are signals again."""
 
@@ -47,6 +49,9 @@ def power_spectrum(signals: Tensor, size: int | None = None) -> Tensor:
 
     Arguments are those of `rfft`; (..., size // 2 + 1) returned.
     """
+    if torch.compiler.is_exporting():
+        real, imaginary = rfft_by_products(signals, signals.shape[-1] if size is None else size)
+        return real.square() + imaginary.square()
     return _PowerSpectrum.apply(signals, signals.shape[-1] if size is None else size)  # pyright: ignore[reportReturnType]
 
 

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from creativeml.audio.constants import constant
+from creativeml.audio.exported_fourier import frames_of
 from creativeml.audio.fourier import power_spectrum
 
 FLOOR_DB = -80.0
@@ -72,7 +73,7 @@ def power_spectrogram(sounds: Tensor, window_samples: int, hop_samples: int) -> 
     """
     half = window_samples // 2
     window = _window(window_samples).to(sounds) * _full_scale(window_samples)
-    frames = F.pad(sounds, (half, half)).unfold(1, window_samples, hop_samples) * window
+    frames = frames_of(F.pad(sounds, (half, half)), window_samples, hop_samples) * window
     return power_spectrum(frames).transpose(1, 2)
 
 

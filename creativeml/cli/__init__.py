@@ -27,6 +27,7 @@ VERBS: dict[str, Verb] = {
     "kit": Verb("creativeml.cli.kit:kit", "make a drum kit for samplers: wavs, SFZ, DecentSampler, Hydrogen"),
     "resynthesize": Verb("creativeml.cli.resynthesize:resynthesize", "make a drum of your own again, varied, changed"),
     "transfer": Verb("creativeml.cli.transfer:transfer", "play a sound in the style of another"),
+    "export": Verb("creativeml.cli.export:export", "write a model as a file for other programs: ONNX, torch.export"),
     "describe": Verb("creativeml.cli.describe:describe", "measure sounds: brightness, depth, decay time, ..."),
     "map": Verb("creativeml.cli.map:map_", "show a folder of sounds as a page, like sounds near one another"),
     "prepare": Verb("creativeml.cli.prepare:prepare", "turn folders of audio, or a corpus by name, into a dataset"),

@@ -63,7 +63,8 @@ class ModulatedConv(nn.Module):
         return y * norm if bias is None else torch.addcmul(bias.to(y.dtype), y, norm)
 
     def _convolve(self, x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
-        if len(x) > 1 or weight.shape[-1] > 1:
+        # A traced model (`torch.export`) must take any number of sounds.
+        if weight.shape[-1] > 1 or torch.compiler.is_compiling() or len(x) > 1:
             return self._conv(x * scale, weight)
         # A single sound: the weight is the smaller of the two, and torch has no fast convolution of length 1.
         return F.linear(x.permute(0, 2, 3, 1), (weight * scale).flatten(1)).permute(0, 3, 1, 2)

@@ -67,5 +67,7 @@ class OscillatorBank(nn.Module):
             `(b, samples)`; every oscillator starts at a zero crossing.
         """
         radians = self.frequencies(style, amplitudes.shape[-1]) * (2.0 * math.pi / self.sample_rate)
-        phase = torch.cumsum(radians, dim=-1)
+        # torch adds up in double precision by itself; what runs a traced model (ONNX Runtime) does not.
+        wide = radians.double() if torch.compiler.is_compiling() else radians
+        phase = torch.cumsum(wide, dim=-1).to(radians.dtype)
         return (amplitudes * torch.sin(phase - phase[..., :1])).sum(1)

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from creativeml.audio.exported_fourier import frames_of
+from creativeml.audio.fourier import power_spectrum
 from creativeml.audio.log_mel import FLOOR_DB, log_mel
 
 CLOSE_UP_WINDOW = 256
@@ -70,7 +72,13 @@ def tonality(sounds: Tensor) -> Tensor:
     """
     heard = peak_normalised(fitted(sounds, TONE_SAMPLES))
     window = torch.hann_window(TONE_WINDOW, device=sounds.device)
-    spectrum = torch.stft(heard, TONE_WINDOW, TONE_WINDOW // 4, window=window, return_complex=True).abs().mean(2)
+    if torch.compiler.is_exporting():
+        # `torch.stft` in parts, of which runtimes of exported models have all.
+        padded = F.pad(heard[:, None], (TONE_WINDOW // 2, TONE_WINDOW // 2), mode="reflect")[:, 0]
+        frames = frames_of(padded, TONE_WINDOW, TONE_WINDOW // 4) * window
+        spectrum = power_spectrum(frames).sqrt().mean(1)
+    else:
+        spectrum = torch.stft(heard, TONE_WINDOW, TONE_WINDOW // 4, window=window, return_complex=True).abs().mean(2)
     level = torch.log(spectrum + 1e-6)[:, None]
     around = F.avg_pool1d(level, TONE_NEIGHBOURS, 1, TONE_NEIGHBOURS // 2, count_include_pad=False)
     bands = [(level - around)[:, 0, first:after] for first, after in itertools.pairwise(TONE_EDGES)]

@@ -10,9 +10,9 @@ from torch import Tensor
 from creativeml.audio.descriptors.registry import Descriptor, chosen
 from creativeml.kinds import Kind, shares_of
 
-_JNDS_PER_UNIT = 4.0
+JNDS_PER_UNIT = 4.0
 """One unit of a control's entry is 4 just-noticeable differences: about as much as drum sounds vary."""
-_LIMIT = 4.0
+LIMIT = 4.0
 """Entries beyond this are cut off: no sound is there."""
 
 
@@ -47,4 +47,4 @@ def control_entries(values: Mapping[str, Tensor], names: Sequence[str]) -> Tenso
 def _entry(descriptor: Descriptor, values: Tensor) -> Tensor:
     ends = torch.tensor([descriptor.low, descriptor.high], dtype=values.dtype, device=values.device)
     middle = descriptor.in_jnds(ends).mean()
-    return ((descriptor.in_jnds(values) - middle) / _JNDS_PER_UNIT).clamp(-_LIMIT, _LIMIT)
+    return ((descriptor.in_jnds(values) - middle) / JNDS_PER_UNIT).clamp(-LIMIT, LIMIT)

@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from creativeml.audio.exported_fourier import frames_of, irfft_parts, rfft_parts
 from creativeml.audio.filterbanks import interpolation_at, interpolation_matrix, mel_centres_hz
 from creativeml.audio.partials import WINDOW_SAMPLES, find_partials
 from creativeml.layers.modal_bank import ModalBank
@@ -177,13 +178,11 @@ class StftHead(nn.Module):
         real, imaginary, samples = carrier.split([self.bins, self.bins, self.low_per_frame], dim=2)
         tone_level = self._spread(level + tone_gain, self.tone_cut)
         noise_level = self._spread(level + noise_gain, self.noise_cut)
-        white = self._analyse(noise)
+        white_real, white_imaginary = rfft_parts(self._windowed(noise))
         # By real and imaginary part: a complex product would first make complex numbers of the levels.
-        spectrum = torch.complex(
-            torch.addcmul(real * tone_level, white.real, noise_level),
-            torch.addcmul(imaginary * tone_level, white.imag, noise_level),
-        )
-        frames = torch.fft.irfft(spectrum, n=self.n_fft)
+        real = torch.addcmul(real * tone_level, white_real, noise_level)
+        imaginary = torch.addcmul(imaginary * tone_level, white_imaginary, noise_level)
+        frames = irfft_parts(real, imaginary, self.n_fft)
         if self.modes is not None:
             # In the order of the frames' memory; turned round afterwards it would take twice as long.
             near = _exact(level.transpose(1, 2), self.mode_bands.T)
@@ -233,18 +232,17 @@ class StftHead(nn.Module):
     def band_powers(self, sounds: Tensor) -> Tensor:
         """Mean power of each band, 1 for white noise of variance 1: `(b, samples)` → `(b, bands, frames)`."""
         weights = self.spread / self.spread.sum(1, keepdim=True)
-        return (self._analyse(sounds).abs().square() @ weights.T).transpose(1, 2)
+        return (torch.fft.rfft(self._windowed(sounds)).abs().square() @ weights.T).transpose(1, 2)
 
     def _spread(self, nepers: Tensor, cut: Tensor) -> Tensor:
         """Band levels `(b, bands, frames)` → amplitudes `(b, frames, bins)`."""
         rows = nepers.transpose(1, 2)
         return torch.exp(torch.addmm(cut, rows.flatten(0, 1), self.spread).float()).unflatten(0, rows.shape[:2])
 
-    def _analyse(self, noise: Tensor) -> Tensor:
+    def _windowed(self, sounds: Tensor) -> Tensor:
         half = self.n_fft // 2
-        padded = F.pad(noise, (half, self.n_fft - half - self.hop))
-        frames = padded.unfold(1, self.n_fft, self.hop) * (self.window / self.bin_gain)
-        return torch.fft.rfft(frames)
+        padded = F.pad(sounds, (half, self.n_fft - half - self.hop))
+        return frames_of(padded, self.n_fft, self.hop) * (self.window / self.bin_gain)
 
     def _overlap_add(self, frames: Tensor) -> Tensor:
         batch, count, _ = frames.shape

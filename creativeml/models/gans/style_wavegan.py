@@ -204,7 +204,7 @@ class SynthesisNetwork(nn.Module):
     ) -> tuple[Tensor, Tensor | None]:
         """Features `(b, channels, 1, frames)` and the sum of the levels' gains `(b, gains, frames)`."""
         x = self.start.to(self.dtype)
-        x = x.expand(len(full_style), -1, -1, -1) if start is None else x + start.to(self.dtype)
+        x = x.expand(full_style.shape[0], -1, -1, -1) if start is None else x + start.to(self.dtype)
         x = x.contiguous(memory_format=torch.channels_last)
         gain: Tensor | None = None
         styles = self._style_maps(full_style)
@@ -282,16 +282,26 @@ class StyleWaveGAN(SynthesisNetwork):
         """
         if truncation == 1.0:
             return style
-        mean = (
-            self._mean_style_of(condition) if self.config.controls else self._kind_shares(condition) @ self.mean_style
-        )
+        mean = self.average_style(condition, self.mean_latents().to(condition))
         return mean + truncation * (style - mean)
 
-    def _mean_style_of(self, condition: Tensor) -> Tensor:
-        latent = torch.randn(_MEAN_LATENTS, self.config.latent_dim, generator=torch.Generator().manual_seed(0))
-        rows = condition.repeat_interleave(_MEAN_LATENTS, dim=0)
-        styles = self.map(latent.to(condition).repeat(len(condition), 1), rows)
-        return styles.unflatten(0, (-1, _MEAN_LATENTS)).mean(1)
+    def average_style(self, condition: Tensor, latents: Tensor) -> Tensor:
+        """The style that truncation leads to, `(b, style_dim)`, of `condition (b, condition_dim)`.
+
+        Args:
+            condition: with controls the average is that under just this condition, otherwise that of its kinds.
+            latents: `mean_latents()`, on the condition's device.
+        """
+        if not self.config.controls:
+            return self._kind_shares(condition) @ self.mean_style
+        sounds, count = condition.shape[0], len(latents)
+        rows = condition.repeat_interleave(count, dim=0)
+        styles = self.map(latents.repeat(sounds, 1), rows)
+        return styles.unflatten(0, (-1, count)).mean(1)
+
+    def mean_latents(self) -> Tensor:
+        """The latents `(128, latent_dim)` over which `average_style` is the average, always the same ones."""
+        return torch.randn(_MEAN_LATENTS, self.config.latent_dim, generator=torch.Generator().manual_seed(0))
 
     def synthesize(self, style: Tensor, condition: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
         """Sound of a style.
