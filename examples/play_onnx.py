@@ -5,8 +5,8 @@
     python examples/play_onnx.py drums.onnx --kind kick --control brightness=40 --count 4 --out kicks
 
 Everything else it needs to know is in the file's metadata. A seed is the same sound here as in `creativeml generate
---tuning 0`, because the random numbers of torch's CPU generator are made here again (on processors with instructions for
-bfloat16 that command rounds more coarsely). Controls that are left free are drawn as they go with the others among the
+--tuning 0`, because the random numbers of torch's CPU generator are made here again; on processors that have bfloat16
+that command rounds more coarsely. Controls that are left free are drawn as they go with the others among the
 recordings; those that are given are taken at their word, while `creativeml generate` brings what no recording has to
 the nearest that occurs.
 """
@@ -98,7 +98,7 @@ class Player:
             "noise": np.concatenate(noise, axis=1),
             "truncation": np.array([truncation], np.float32),
         }
-        return self.finished(self.session.run(["sound"], inputs)[0][0])
+        return self.finished(np.asarray(self.session.run(["sound"], inputs)[0])[0])
 
     def condition(self, kind: str, seed: int, truncation: float, controls: dict[str, float]) -> np.ndarray:
         """What the network is told `(1, condition_dim)`: the kind, then an entry for each control."""
@@ -127,7 +127,7 @@ class Player:
         drawn *= _kept(0.0, _squared(drawn, correlation), largest)
         fixed = [names.index(name) for name in self.card["controls"] if name in given and name in names]
         free = [place for place in range(len(names)) if place not in fixed]
-        asked = [_score(quantiles[p], scores, given[names[p]], drawn[p]) for p in fixed]
+        asked = [_score(quantiles[p], scores, given[names[p]], float(drawn[p])) for p in fixed]
         asked = np.array(asked).clip(-ranges["most_asked"], ranges["most_asked"])
         of_fixed, between = correlation[np.ix_(fixed, fixed)], correlation[np.ix_(fixed, free)]
         pull = np.linalg.solve(of_fixed, between).T
@@ -173,12 +173,12 @@ def _score(row: np.ndarray, scores: np.ndarray, value: float, drawn: float) -> f
     least = 1e-6 * max(1.0, abs(row[0]))
     per_score = max(row[-1] - row[0], least) / (scores[-1] - scores[0])
     if value < row[0]:
-        return scores[0] + (value - row[0]) / per_score
+        return float(scores[0] + (value - row[0]) / per_score)
     if value > row[-1]:
-        return scores[-1] + (value - row[-1]) / per_score
+        return float(scores[-1] + (value - row[-1]) / per_score)
     first, last = np.searchsorted(row, value, "left"), np.searchsorted(row, value, "right")
     if last > first:
-        return min(max(drawn, scores[first]), scores[last - 1])
+        return float(min(max(drawn, scores[first]), scores[last - 1]))
     return float(np.interp(value, row, scores))
 
 

@@ -231,8 +231,11 @@ class WaveVAE(nn.Module):
             return self.decode(sample_gaussian(mean, log_variance, latent), noise)
         return self.decode(self.place(latent, condition, truncation), noise)
 
-    def place(self, latent: Tensor, condition: Tensor, truncation: float = 1.0) -> Tensor:
-        """Random numbers `(b, latent_dim)` → latents `(b, latent_dim)` as they occur with the kinds of `condition`."""
+    def place(self, latent: Tensor, condition: Tensor, truncation: float | Tensor = 1.0) -> Tensor:
+        """Random numbers `(b, latent_dim)` → latents `(b, latent_dim)` as they occur with the kinds of `condition`.
+
+        Truncation is a number, or one for each sound, `(b, 1)`.
+        """
         factor = torch.einsum("bk,kij->bij", condition, self.prior_factor)
         return condition @ self.prior_mean + truncation * torch.einsum("bij,bj->bi", factor, latent)
 

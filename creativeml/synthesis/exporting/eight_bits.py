@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from creativeml.errors import CreativeMLError, require
-from creativeml.synthesis.exporting.onnx_file import onnx_model, with_card
+from creativeml.synthesis.exporting.onnx_file import with_card, with_whole_convolutions
 from creativeml.synthesis.exporting.parts import GeneratorGraph, Part, drawn_inputs
 
 CALIBRATION_SOUNDS = 6
@@ -39,23 +39,32 @@ class _Calibration:
         return next(self._sounds, None)
 
 
-def int8_model(part: Part) -> Any:
-    """The part as an `onnx.ModelProto` with convolutions in 8 bits.
+def check_int8(part: Part) -> GeneratorGraph:
+    """Refuse, before any work, what is not exported in 8 bits."""
+    if not isinstance(part.graph, GeneratorGraph):
+        raise CreativeMLError(
+            f"int8 is for generators: in a {part.role}, convolutions take too little of the time; export it in float32"
+        )
+    return part.graph
+
+
+def int8_model(part: Part, model: Any) -> Any:
+    """A part with convolutions in 8 bits, as an `onnx.ModelProto`.
+
+    Args:
+        part: what is exported.
+        model: it as `onnx_model` makes it.
 
     Raises:
         CreativeMLError: it is no generator, or a package of the extra `export` is missing.
     """
-    graph = part.graph
-    if not isinstance(graph, GeneratorGraph):
-        raise CreativeMLError(
-            f"int8 is for generators: in a {part.role}, convolutions take too little of the time; export it in float32"
-        )
+    graph = check_int8(part)
     quantization = require("onnxruntime.quantization", extra="export")
     onnx = require("onnx", extra="export")
     # onnxruntime asks for its base class; made here, since the package may be missing.
     reader = type("Reader", (_Calibration, quantization.CalibrationDataReader), {})
     drawn = drawn_inputs(graph.model, CALIBRATION_SOUNDS * len(graph.model.config.kinds), _CALIBRATION_SEED)
-    whole = onnx_model(part, whole_convolutions=True)
+    whole = with_whole_convolutions(model)
     root = logging.getLogger()
     before = root.level
     root.setLevel(logging.ERROR)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from creativeml.errors import CreativeMLError, require
 from creativeml.files import atomic_write_bytes
-from creativeml.synthesis.exporting.eight_bits import int8_model
+from creativeml.synthesis.exporting.eight_bits import check_int8, int8_model
 from creativeml.synthesis.exporting.onnx_file import onnx_model
 from creativeml.synthesis.exporting.parts import GeneratorGraph, Part, Role, Which, drawn_inputs, find_part
 from creativeml.synthesis.exporting.torch_file import torch_bytes, torch_program
@@ -144,7 +144,10 @@ def _checked_path(path: Path, form: Format, overwrite: bool) -> Path:
 
 
 def _onnx(part: Part, precision: Precision) -> tuple[bytes, Run]:
-    data = (int8_model(part) if precision == "int8" else onnx_model(part)).SerializeToString()
+    if precision == "int8":
+        check_int8(part)
+    model = onnx_model(part)
+    data = (int8_model(part, model) if precision == "int8" else model).SerializeToString()
     session = onnx_session(data)
 
     def run(inputs: dict[str, Tensor]) -> list[Tensor]:

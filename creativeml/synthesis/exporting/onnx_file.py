@@ -30,12 +30,8 @@ _LARGEST_FOLDED = 1 << 24
 _WIDEN = "widened"
 
 
-def onnx_model(part: Part, *, whole_convolutions: bool = False) -> Any:
+def onnx_model(part: Part) -> Any:
     """The part as an `onnx.ModelProto`, its card among the metadata.
-
-    Args:
-        part: what is exported.
-        whole_convolutions: leave the weights of convolutions over time in float32, at their run-time scale.
 
     Raises:
         MissingExtra: a package of the extra `export` is missing.
@@ -56,11 +52,16 @@ def onnx_model(part: Part, *, whole_convolutions: bool = False) -> Any:
             dynamic_shapes=tuple({0: batch} for _ in part.inputs),
         )
         assert program is not None
-        model = _folded(_halved(program.model_proto, whole_convolutions))
+        model = _folded(_halved(program.model_proto), whole_convolutions=False)
     _strip(model)
     model.producer_name, model.producer_version = "creativeml", part.card["version"]
     _describe(model, part.card)
     return model
+
+
+def with_whole_convolutions(model: Any) -> Any:
+    """A model of `onnx_model` with the weights of convolutions over time in float32, at their run-time scale."""
+    return _folded(model, whole_convolutions=True)
 
 
 def with_card(model: Any, card: dict[str, Any]) -> Any:
@@ -78,15 +79,14 @@ def _describe(model: Any, card: dict[str, Any]) -> None:
         entry.key, entry.value = key, value
 
 
-def _halved(model: Any, whole_convolutions: bool) -> Any:
+def _halved(model: Any) -> Any:
     """Large weights that a float16 holds exactly as such, widened by a node."""
     import onnx
     from onnx import helper, numpy_helper
 
     casts = []
     for tensor in model.graph.initializer:
-        over_time = len(tensor.dims) == 4 and tensor.dims[3] > 1
-        if tensor.data_type != onnx.TensorProto.FLOAT or (whole_convolutions and over_time):
+        if tensor.data_type != onnx.TensorProto.FLOAT:
             continue
         values = numpy_helper.to_array(tensor)
         with np.errstate(over="ignore"):
@@ -102,8 +102,8 @@ def _halved(model: Any, whole_convolutions: bool) -> Any:
     return model
 
 
-def _folded(model: Any) -> Any:
-    """What depends on constants alone computed once, save what widens weights."""
+def _folded(model: Any, *, whole_convolutions: bool) -> Any:
+    """What depends on constants alone computed once, save what widens weights (but of convolutions if so wanted)."""
     import onnx_ir
     import onnxscript.optimizer as optimizer
     from onnx_ir.passes import common
@@ -112,7 +112,11 @@ def _folded(model: Any) -> Any:
     optimizer.inline(graph)
 
     def keep(node: onnx_ir.Node) -> bool | None:
-        return False if (node.name or "").startswith(_WIDEN) else None
+        if not (node.name or "").startswith(_WIDEN):
+            return None
+        weight = node.inputs[0]
+        sizes = [] if weight is None or weight.shape is None else weight.shape.numpy()
+        return None if whole_convolutions and len(sizes) == 4 and sizes[3] > 1 else False
 
     for _ in range(2):
         optimizer.fold_constants(

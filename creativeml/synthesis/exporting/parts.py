@@ -58,6 +58,8 @@ class GeneratorGraph(nn.Module):
         model: a StyleWaveGAN, or a WaveVAE.
     """
 
+    mean_latents: Tensor
+
     def __init__(self, model: StyleWaveGAN | WaveVAE) -> None:
         super().__init__()
         self.model = model

@@ -21,9 +21,11 @@ def torch_program(part: Part) -> ExportedProgram:
     batch = torch.export.Dim("batch")
     shapes = tuple({0: batch} for _ in part.inputs)
     program = torch.export.export(part.graph, tuple(part.inputs.values()), dynamic_shapes=shapes)
-    for node in program.graph.nodes:
-        # Where the code lay on this machine is nobody's business.
-        node.meta.pop("stack_trace", None)
+    graphs = [module.graph for module in program.graph_module.modules() if isinstance(module, torch.fx.GraphModule)]
+    for graph in graphs:
+        for node in graph.nodes:
+            # Where the code lay on this machine is nobody's business.
+            node.meta.pop("stack_trace", None)
     return program
 
 
