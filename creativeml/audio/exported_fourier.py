@@ -1,9 +1,9 @@
 """Short-time Fourier transforms in operations that runtimes of exported models have, and have fast.
 
-Few of them have complex numbers, or a transform at all. ONNX Runtime has one, but here (1.32) products with matrices of
-cosines and sines took a third of its time. Those of long frames are taken in two steps (Cooley and Tukey, "An algorithm
-for the machine calculation of complex Fourier series", 1965), which keeps the matrices small. While nothing is
-exported, torch's own operations are taken.
+Few of them have complex numbers, or a transform at all. ONNX Runtime has one, but (1.32, frames of 256, one core) the
+product with a matrix of cosines and sines takes a ninth of its time. That of long frames is taken in two steps (Cooley
+and Tukey, "An algorithm for the machine calculation of complex Fourier series", 1965), which keeps the matrices small.
+While nothing is exported, torch's own operations are taken.
 """
 
 from __future__ import annotations
