@@ -12,7 +12,6 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 import soundfile
 import torch
@@ -31,6 +30,7 @@ from creativeml.synthesis.exporting.parts import find_part
 from creativeml.synthesis.exporting.torch_file import CARD_FILE
 from creativeml.synthesis.finish import finish
 
+onnx = pytest.importorskip("onnx", reason="needs the extra export")
 pytest.importorskip("onnxscript", reason="needs the extra export")
 pytest.importorskip("onnxruntime", reason="needs the extra export")
 LARGEST = 1e-3
