@@ -39,7 +39,7 @@ def test_what_cannot_be_is_said_in_one_line(tmp_path, capsys):
     out = ["--out", str(tmp_path / "a.onnx")]
     assert "did you mean 'drums'" in refused(capsys, "drumz", *out)
     assert "not the configuration of a model that makes sounds" in refused(capsys, "mel_vae", *out)
-    assert "must end in .pt2" in refused(capsys, "drums", *out, "--format", "torch")
+    assert "writes files that end in .pt2" in refused(capsys, "drums", *out, "--format", "torch")
     assert "not in bfloat16" in refused(capsys, "drums", *out, "--precision", "bfloat16")
     (tmp_path / "file").write_text("in the way")
     assert "cannot be written" in refused(capsys, "drums", "--out", str(tmp_path / "file" / "a.onnx"))
