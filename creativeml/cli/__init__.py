@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from creativeml import __version__
@@ -43,6 +46,31 @@ TASKS: dict[tuple[str, str], str] = {
 }
 
 
+GOES_ON = frozenset({"prepare", "describe", "map"})
+"""Verbs that keep what they have done: interrupted, they go on where they stopped."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends a verb in order as Ctrl-C does."""
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """SIGTERM unwinds what is under way: files are closed, child processes end. Verbs may handle it otherwise."""
+
+    def stop(number: int, frame: object) -> None:
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave the process.
 
@@ -66,7 +94,8 @@ def run(arguments: list[str]) -> int:
         print(f"error: creativeml has no '{name}'; {hint}", file=sys.stderr)
         return 2
     try:
-        return _call(name, rest)
+        with _stoppable():
+            return _call(name, rest)
     except CreativeMLError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -77,9 +106,9 @@ def run(arguments: list[str]) -> int:
             return 0
         print(f"error: {error.strerror or error}: {error.filename or 'no file named'}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as stop:
+        print(f"interrupted{'; run the same command again' if name in GOES_ON else ''}", file=sys.stderr)
+        return 143 if isinstance(stop, Terminated) else 130
 
 
 def _call(name: str, arguments: list[str]) -> int:

@@ -8,10 +8,13 @@ from pathlib import Path
 
 from creativeml.data.journal import JOURNAL
 from creativeml.data.report import REPORT_JSON, REPORT_TEXT
+from creativeml.data.shaping import AUDIO
 from creativeml.errors import CreativeMLError
 
-DESCRIPTION, MANIFEST, AUDIO = "dataset.json", "manifest.csv", "audio"
-_STORED = re.compile(r".+-[0-9a-f]{8}\.(flac|part)")
+DESCRIPTION, MANIFEST = "dataset.json", "manifest.csv"
+_STORED = re.compile(r".+-[0-9a-f]{8}(\.flac|(\.[0-9a-f]{8})?\.part)")
+_HALF_WRITTEN = re.compile(r"\.(dataset|manifest|report|prepare-journal|descriptors)\.\w+\.tmp\.(json|jsonl|csv|txt)")
+"""What `creativeml.files.atomic_path` leaves if the process is killed in it."""
 
 
 def claim_folder(out: Path, *, overwrite: bool) -> None:
@@ -24,17 +27,21 @@ def claim_folder(out: Path, *, overwrite: bool) -> None:
         raise CreativeMLError(f"{out}: is a file; choose a folder for --out")
     out.mkdir(parents=True, exist_ok=True)
     present = {path.name for path in out.iterdir()}
-    if not present:
-        return
-    if not _is_ours(out):
+    half_written = {name for name in present if _HALF_WRITTEN.fullmatch(name)}
+    present -= half_written
+    if present and not _is_ours(out):
         example = sorted(present)[0]
         raise CreativeMLError(f"{out}: is not empty and no dataset (it holds '{example}'); choose another --out")
+    for name in half_written:
+        (out / name).unlink()
     if overwrite:
-        # The description goes first: without it nobody takes the rest for a dataset.
-        for name in (DESCRIPTION, JOURNAL, MANIFEST, REPORT_JSON, REPORT_TEXT):
+        # The description goes first: without it nobody takes the rest for a dataset. The report goes last: by it the
+        # folder is known as ours if this is interrupted.
+        for name in (JOURNAL, DESCRIPTION, MANIFEST, REPORT_TEXT):
             (out / name).unlink(missing_ok=True)
         delete_audio(out, keep=set())
-    elif DESCRIPTION in present:
+        (out / REPORT_JSON).unlink(missing_ok=True)
+    elif DESCRIPTION in present and JOURNAL not in present:
         raise CreativeMLError(f"{out}: already holds a dataset; add --overwrite to replace it, or choose another --out")
 
 

@@ -10,9 +10,11 @@ with: nothing is missed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
+import soundfile
 
 THRESHOLD = 0.985
 SHORT_S, LONG_S = 0.25, 2.0
@@ -54,16 +56,30 @@ class WindowSpectra:
         energy = np.sum(self.weights * np.abs(spectrum) ** 2)
         return spectrum / np.sqrt(max(float(energy), 1e-30))
 
+    def bound(self, sound: np.ndarray) -> np.ndarray:
+        """What `bands` keeps of a sound `(n,)`: `(bands,)`."""
+        energy = self.weights * np.abs(self.spectrum(sound)) ** 2
+        return np.sqrt(np.add.reduceat(energy, self.starts)).astype(np.float32)
+
     def add(self, index: int, sound: np.ndarray) -> None:
         """Keep the bound of sound number `index`, given as `(n,)`."""
-        energy = self.weights * np.abs(self.spectrum(sound)) ** 2
-        self.bands[index] = np.sqrt(np.add.reduceat(energy, self.starts))
+        self.bands[index] = self.bound(sound)
 
     def correlation(self, first: np.ndarray, second: np.ndarray) -> float:
         """Largest absolute cross-correlation of two spectra within the allowed lag; 1 for equal sounds."""
         product = np.fft.irfft(first * np.conj(second), self.size) * self.size
         near = np.concatenate([product[: self.lag + 1], product[-self.lag :]])
         return float(np.abs(near).max())
+
+
+Bounds = tuple[np.ndarray, np.ndarray]
+"""What `WindowSpectra.bound` says of a sound over the short window and over the long one."""
+
+
+def windows(sounds: int, length_samples: int, sample_rate: int) -> tuple[WindowSpectra, WindowSpectra]:
+    """The short and the long window for so many sounds."""
+    short, long = (WindowSpectra(sounds, length_samples, seconds, sample_rate) for seconds in (SHORT_S, LONG_S))
+    return short, long
 
 
 def find_duplicates(
@@ -73,6 +89,7 @@ def find_duplicates(
     sample_rate: int,
     length_samples: int,
     on_sound: Callable[[], object] = lambda: None,
+    measure: Callable[[Sequence[int]], Iterable[Bounds]] | None = None,
 ) -> dict[int, int]:
     """For each sound that repeats another of its class, the one it repeats.
 
@@ -83,6 +100,7 @@ def find_duplicates(
         sample_rate: in Hz.
         length_samples: of the longest sound.
         on_sound: called once per sound, for a progress bar.
+        measure: gives the bounds of some sounds, in their order; by default they are loaded here, one by one.
 
     Returns:
         {repeating index: kept index}; a kept sound never repeats another.
@@ -90,12 +108,10 @@ def find_duplicates(
     repeats: dict[int, int] = {}
     for kind in dict.fromkeys(classes):
         members = [index for index in order if classes[index] == kind]
-        short = WindowSpectra(len(members), length_samples, SHORT_S, sample_rate)
-        long = WindowSpectra(len(members), length_samples, LONG_S, sample_rate)
-        for place, index in enumerate(members):
-            sound = load(index)
-            short.add(place, sound)
-            long.add(place, sound)
+        short, long = windows(len(members), length_samples, sample_rate)
+        bounds = measure(members) if measure else (_bounds(load(index), short, long) for index in members)
+        for place, (of_short, of_long) in enumerate(bounds):
+            short.bands[place], long.bands[place] = of_short, of_long
             on_sound()
         for place, earlier in candidates(short, long):
             index, kept = members[place], members[earlier]
@@ -104,6 +120,16 @@ def find_duplicates(
             if _same(load(index), load(kept), (short, long)):
                 repeats[index] = kept
     return repeats
+
+
+def measure_files(files: Sequence[Path], sample_rate: int, length_samples: int) -> list[Bounds]:
+    """The bounds of stored sounds: what other processes can do for `find_duplicates`."""
+    short, long = windows(0, length_samples, sample_rate)
+    return [_bounds(soundfile.read(file, dtype="float32")[0], short, long) for file in files]
+
+
+def _bounds(sound: np.ndarray, short: WindowSpectra, long: WindowSpectra) -> Bounds:
+    return short.bound(sound), long.bound(sound)
 
 
 def candidates(short: WindowSpectra, long: WindowSpectra) -> list[tuple[int, int]]:
