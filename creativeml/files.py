@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,11 +42,18 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def remove_unfinished(folder: Path) -> None:
-    """Remove what writers of a folder and its subfolders left behind when they were killed; none may be at work."""
+def remove_unfinished(folder: Path, older_than_s: float = 0.0) -> None:
+    """Remove what writers of a folder and its subfolders left behind when they were killed.
+
+    Args:
+        folder: where they wrote.
+        older_than_s: in seconds; younger files stay. 0 removes all: then no writer may be at work.
+    """
+    before = time.time() - older_than_s
     for path in folder.rglob(f".*{_UNFINISHED}*"):
-        if path.is_file():
-            path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # its own process may remove it
+            if path.is_file() and (not older_than_s or path.stat().st_mtime < before):
+                path.unlink()
 
 
 def _umask() -> int:
