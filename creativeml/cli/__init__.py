@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import importlib
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from creativeml import __version__
@@ -54,21 +53,29 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM, which ends a verb in order as Ctrl-C does."""
 
 
-@contextlib.contextmanager
-def _stoppable() -> Iterator[None]:
-    """SIGTERM unwinds what is under way: files are closed, child processes end. Verbs may handle it otherwise."""
+class _Stop:
+    """Within it SIGTERM unwinds what is under way: files are closed, child processes end. Verbs may handle it anew.
 
-    def stop(number: int, frame: object) -> None:
+    Attributes:
+        asked: whether there was a SIGTERM.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __enter__(self) -> _Stop:
+        self._usable = threading.current_thread() is threading.main_thread()
+        if self._usable:
+            self._before = signal.signal(signal.SIGTERM, self._stop)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._usable:
+            signal.signal(signal.SIGTERM, self._before)
+
+    def _stop(self, number: int, frame: object) -> None:
+        self.asked = True
         raise Terminated
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -93,9 +100,23 @@ def run(arguments: list[str]) -> int:
         hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(VERBS)}"
         print(f"error: creativeml has no '{name}'; {hint}", file=sys.stderr)
         return 2
+    with _Stop() as stop:
+        try:
+            return _told(name, rest)
+        except KeyboardInterrupt:
+            pass
+        except Exception:
+            # Libraries that are just being loaded may swallow it, and then lack something.
+            if not stop.asked:
+                raise
+    print(f"interrupted{'; run the same command again' if name in GOES_ON else ''}", file=sys.stderr)
+    return 143 if stop.asked else 130
+
+
+def _told(name: str, rest: list[str]) -> int:
+    """Exit code of a verb; what could not be done is told in one line."""
     try:
-        with _stoppable():
-            return _call(name, rest)
+        return _call(name, rest)
     except CreativeMLError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -106,9 +127,6 @@ def run(arguments: list[str]) -> int:
             return 0
         print(f"error: {error.strerror or error}: {error.filename or 'no file named'}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt as stop:
-        print(f"interrupted{'; run the same command again' if name in GOES_ON else ''}", file=sys.stderr)
-        return 143 if isinstance(stop, Terminated) else 130
 
 
 def _call(name: str, arguments: list[str]) -> int:

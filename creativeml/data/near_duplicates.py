@@ -10,7 +10,8 @@ with: nothing is missed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,8 @@ MAX_LAG_S = 0.010
 _BANDS = 192
 _ROWS = 512
 """Sounds compared with all others at once: bounds the memory to a few megabytes per thousand sounds."""
+_KEPT_SPECTRA = 64
+"""About 1 MB each."""
 
 
 class WindowSpectra:
@@ -113,11 +116,13 @@ def find_duplicates(
         for place, (of_short, of_long) in enumerate(bounds):
             short.bands[place], long.bands[place] = of_short, of_long
             on_sound()
+        spectra = _spectra_of(load, short, long)
         for place, earlier in candidates(short, long):
             index, kept = members[place], members[earlier]
             if index in repeats or kept in repeats:
                 continue
-            if _same(load(index), load(kept), (short, long)):
+            both = zip((short, long), spectra(index), spectra(kept), strict=True)
+            if all(window.correlation(a, b) > THRESHOLD for window, a, b in both):
                 repeats[index] = kept
     return repeats
 
@@ -132,20 +137,28 @@ def _bounds(sound: np.ndarray, short: WindowSpectra, long: WindowSpectra) -> Bou
     return short.bound(sound), long.bound(sound)
 
 
-def candidates(short: WindowSpectra, long: WindowSpectra) -> list[tuple[int, int]]:
+def candidates(short: WindowSpectra, long: WindowSpectra) -> Iterator[tuple[int, int]]:
     """Pairs (later, earlier) of sounds whose bounds do not rule out that they are the same, in order."""
     count = len(short.bands)
     # Rounding in single precision must not rule out a pair that stands exactly at the threshold.
     least = THRESHOLD - 1e-4
-    pairs: list[tuple[int, int]] = []
     for begin in range(0, count, _ROWS):
-        rows = slice(begin, min(begin + _ROWS, count))
-        possible = (short.bands[rows] @ short.bands.T > least) & (long.bands[rows] @ long.bands.T > least)
+        rows, up_to = slice(begin, min(begin + _ROWS, count)), min(begin + _ROWS, count)
+        possible = short.bands[rows] @ short.bands[:up_to].T > least
+        possible &= long.bands[rows] @ long.bands[:up_to].T > least
         later, earlier = np.nonzero(possible)
         later += begin
-        pairs += [(int(a), int(b)) for a, b in zip(later, earlier, strict=True) if b < a]
-    return pairs
+        yield from ((int(a), int(b)) for a, b in zip(later, earlier, strict=True) if b < a)
 
 
-def _same(first: np.ndarray, second: np.ndarray, windows: Sequence[WindowSpectra]) -> bool:
-    return all(w.correlation(w.spectrum(first), w.spectrum(second)) > THRESHOLD for w in windows)
+def _spectra_of(
+    load: Callable[[int], np.ndarray], short: WindowSpectra, long: WindowSpectra
+) -> Callable[[int], tuple[np.ndarray, np.ndarray]]:
+    """Gives the spectra of a sound over both windows, and keeps those that were asked for last."""
+
+    @lru_cache(maxsize=_KEPT_SPECTRA)
+    def spectra(index: int) -> tuple[np.ndarray, np.ndarray]:
+        sound = load(index)
+        return short.spectrum(sound), long.spectrum(sound)
+
+    return spectra
