@@ -12,7 +12,14 @@ ROOT = Path(creativeml.__file__).parents[1]
 FOLDERS = ("creativeml", "apps", "datasets", "examples")
 WRITERS = {"write_text", "write_bytes", "savefig", "to_csv", "to_json", "to_html", "tofile", "save_file", "save_model"}
 WRITERS |= {"copyfile", "copy2", "copytree", "write_image", "write_html", "imsave"}
-OF_MODULES = {("np", "save"), ("np", "savez"), ("np", "savetxt"), ("numpy", "save"), ("torch", "save"), ("json", "dump")}
+OF_MODULES = {
+    ("np", "save"),
+    ("np", "savez"),
+    ("np", "savetxt"),
+    ("numpy", "save"),
+    ("torch", "save"),
+    ("json", "dump"),
+}
 OF_MODULES |= {("soundfile", "write"), ("sf", "write"), ("shutil", "copy"), ("shutil", "move"), ("wavfile", "write")}
 OPENERS = {"open", "fdopen", "ZipFile", "TarFile", "SoundFile", "NamedTemporaryFile"}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import creativeml
 from creativeml.data.crew import Crew, Hired
@@ -33,7 +34,7 @@ def cluster(address: str, paths: tuple[Path, ...] = ()) -> Iterator[Crew]:
     except ImportError as error:
         raise CreativeMLError("a cluster needs Dask: pip install 'creativeml[cluster]'") from error
     try:
-        client = Client(address, timeout=_CONNECTING_S, set_as_default=False)
+        client: Any = Client(address, timeout=_CONNECTING_S, set_as_default=False)
     except (OSError, ValueError) as error:
         raise CreativeMLError(f"{address}: no Dask scheduler answers there ({error}); check --cluster") from error
     with client:

@@ -11,6 +11,11 @@ from pathlib import Path
 import pytest
 
 from creativeml.cli import run
+from creativeml.data.cluster import cluster
+from creativeml.data.descriptor_table import describe_dataset
+from creativeml.data.folders import NamingRules, scan_folder
+from creativeml.data.prepare import PrepareOptions, prepare_dataset
+from creativeml.errors import CreativeMLError
 from creativeml.files import project_folder, sha256_file
 
 distributed = pytest.importorskip("distributed", reason="needs Dask: pip install 'creativeml[cluster]'")
@@ -68,3 +73,19 @@ def test_what_is_wrong_with_a_cluster_is_told(client, tmp_path, capsys, monkeypa
     monkeypatch.setattr("creativeml.__version__", "0.0.1")
     assert run([*arguments, "--cluster", client.scheduler.address]) == 1
     assert "here is 0.0.1; install the same everywhere" in capsys.readouterr().err
+
+
+def test_from_python_a_cluster_prepares_and_describes(client, tmp_path):
+    found = scan_folder(STARTER / "tom", "toms", NamingRules("auto", "auto", "CC0-1.0", "A"))
+    found.sounds = found.sounds[:4]
+    options = PrepareOptions(length_samples=16_384)
+    prepare_dataset(found, tmp_path / "here", options)
+    prepare_dataset(found, tmp_path / "there", options, executor=client.get_executor())
+    assert describe_dataset(tmp_path / "here").new == 4
+    with cluster(client.scheduler.address, (tmp_path,)) as crew:
+        assert crew.workers == 2 and describe_dataset(tmp_path / "there", executor=crew).new == 4
+    assert contents(tmp_path / "here") == contents(tmp_path / "there")
+    with pytest.raises(
+        CreativeMLError, match=r"nowhere: tcp://.* does not see it; a cluster needs a file system of all"
+    ):
+        cluster(client.scheduler.address, (tmp_path / "nowhere",)).__enter__()
