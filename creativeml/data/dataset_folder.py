@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from creativeml.data.journal import JOURNAL
+from creativeml.data.journal import JOURNAL, can_go_on
 from creativeml.data.report import REPORT_JSON, REPORT_TEXT
 from creativeml.data.shaping import AUDIO
 from creativeml.errors import CreativeMLError
@@ -17,8 +19,15 @@ _HALF_WRITTEN = re.compile(r"\.(dataset|manifest|report|prepare-journal|descript
 """What `creativeml.files.atomic_path` leaves if the process is killed in it."""
 
 
-def claim_folder(out: Path, *, overwrite: bool) -> None:
+def claim_folder(out: Path, settings: Mapping[str, Any], *, overwrite: bool) -> None:
     """Make `out`, or make sure that it may be written into; with `overwrite` an old dataset in it is deleted.
+
+    Also with `overwrite`, what an interrupted preparation with the same settings has done stays: it goes on.
+
+    Args:
+        out: the folder.
+        settings: those of the journal.
+        overwrite: whether a dataset may be deleted.
 
     Raises:
         CreativeMLError: it holds files that no preparation made, or a dataset and `overwrite` is False.
@@ -34,14 +43,14 @@ def claim_folder(out: Path, *, overwrite: bool) -> None:
         raise CreativeMLError(f"{out}: is not empty and no dataset (it holds '{example}'); choose another --out")
     for name in half_written:
         (out / name).unlink()
-    if overwrite:
+    if overwrite and (DESCRIPTION in present or not can_go_on(out, settings)):
         # The description goes first: without it nobody takes the rest for a dataset. The report goes last: by it the
         # folder is known as ours if this is interrupted.
         for name in (JOURNAL, DESCRIPTION, MANIFEST, REPORT_TEXT):
             (out / name).unlink(missing_ok=True)
         delete_audio(out, keep=set())
         (out / REPORT_JSON).unlink(missing_ok=True)
-    elif DESCRIPTION in present and JOURNAL not in present:
+    elif not overwrite and DESCRIPTION in present and JOURNAL not in present:
         raise CreativeMLError(f"{out}: already holds a dataset; add --overwrite to replace it, or choose another --out")
 
 

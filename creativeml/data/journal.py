@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,10 @@ class Journal:
         CreativeMLError: the folder holds a journal of a run with other settings.
     """
 
-    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
         self.path, self.folder = folder / JOURNAL, folder
         self._outcomes: dict[str, dict[str, Any]] = {}
-        first = json.dumps({"settings": settings}, sort_keys=True)
+        first = _first_line(settings)
         # The first line by which the folder is known as ours comes whole, as does what is left of a torn journal.
         text = self._read(first) if self.path.is_file() else f"{first}\n"
         if text:
@@ -83,6 +84,16 @@ class Journal:
             self._file.close()
         if remove:
             self.path.unlink(missing_ok=True)
+
+
+def can_go_on(folder: Path, settings: Mapping[str, Any]) -> bool:
+    """Whether the folder holds the journal of a run with these settings."""
+    path = folder / JOURNAL
+    return path.is_file() and path.read_bytes().startswith(f"{_first_line(settings)}\n".encode())
+
+
+def _first_line(settings: Mapping[str, Any]) -> str:
+    return json.dumps({"settings": dict(settings)}, sort_keys=True)
 
 
 def key_of(sound: SourceSound) -> str:

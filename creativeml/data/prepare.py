@@ -61,7 +61,7 @@ def prepare_dataset(
         out: an empty or new folder, or one that an interrupted run left; with `overwrite` also a finished
             dataset.
         options: how sounds are shaped.
-        overwrite: replace the dataset in `out`.
+        overwrite: replace the dataset in `out`; an interrupted preparation with the same settings still goes on.
         executor: reads and shapes the sounds, for instance `distributed.Client(...).get_executor()`; what it runs must
             see the files under the same paths. By default processes of this machine for many sounds (call it under
             `if __name__ == "__main__":` in a program of your own), threads for few. Sounds whose `samples` are a
@@ -98,8 +98,9 @@ def _prepare(
     on_note: OnNote,
 ) -> Report:
     try:
-        claim_folder(out, overwrite=overwrite)
-        journal = Journal(out, {**vars(options), "workers": 0, "format": 1})
+        settings = {**vars(options), "workers": 0, "format": 1}
+        claim_folder(out, settings, overwrite=overwrite)
+        journal = Journal(out, settings)
         complete = False
         try:
             outcomes = _shape_all(found.sounds, out, options, journal, crew, on_step, on_note)
