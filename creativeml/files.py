@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,29 +24,60 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     If the block raises, `path` is left as it was and the temporary file is removed.
     """
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix is kept last because audio libraries choose the format by it.
-    handle, name = tempfile.mkstemp(
-        prefix=f".{target.stem}.", suffix=f"{_UNFINISHED}{target.suffix}", dir=target.parent
-    )
+    with _named(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # The suffix is kept last because audio libraries choose the format by it.
+        handle, name = tempfile.mkstemp(
+            prefix=f".{target.stem}.", suffix=f"{_UNFINISHED}{target.suffix}", dir=target.parent
+        )
     os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
-        with temporary.open("r+b") as file:
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(target)
-        _sync_folder(target.parent)
+        with _named(target):
+            yield temporary
+            with temporary.open("r+b") as file:
+                os.fsync(file.fileno())
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(target)
+            _sync_folder(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def remove_unfinished(folder: Path) -> None:
-    """Remove what writers of a folder and its subfolders left behind when they were killed; none may be at work."""
+@contextlib.contextmanager
+def _named(target: Path) -> Iterator[None]:
+    """Errors name the file that was wanted: one of the disk names none, or the temporary one."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None or Path(str(error.filename)).name.startswith(f".{target.stem}."):
+            error.filename = str(target)
+        raise
+
+
+def check_writable(folder: Path) -> None:
+    """Before minutes of work: make a folder if need be, and see that files can be made in it.
+
+    Raises:
+        OSError: they cannot.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass
+
+
+def remove_unfinished(folder: Path, older_than_s: float = 0.0) -> None:
+    """Remove what writers of a folder and its subfolders left behind when they were killed.
+
+    Args:
+        folder: where they wrote.
+        older_than_s: in seconds; younger files stay. 0 removes all: then no writer may be at work.
+    """
+    before = time.time() - older_than_s
     for path in folder.rglob(f".*{_UNFINISHED}*"):
-        if path.is_file():
-            path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # its own process may remove it
+            if path.is_file() and (not older_than_s or path.stat().st_mtime < before):
+                path.unlink()
 
 
 def _umask() -> int:

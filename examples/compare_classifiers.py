@@ -44,7 +44,7 @@ from creativeml.data.one_shots import OneShotDataset
 from creativeml.errors import CreativeMLError
 from creativeml.evaluation.bags import BagOfFrames
 from creativeml.evaluation.judge import Recognition, recognition_of
-from creativeml.files import atomic_write_json, atomic_write_text
+from creativeml.files import atomic_path, atomic_write_json, atomic_write_text
 from creativeml.memory import keep_large_blocks
 from creativeml.training.minibatches import LoopConfig, train_minibatches
 from creativeml.training.varied_sounds import vary
@@ -380,7 +380,8 @@ def draw_confusion(recognition: Recognition, title: str, path: Path) -> None:
     axes.set_ylabel("true kind")
     axes.set_title(title)
     figure.tight_layout()
-    figure.savefig(path, dpi=110)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=110, format="png")
     plt.close(figure)
 
 

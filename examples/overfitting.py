@@ -20,6 +20,7 @@ from creativeml.data.one_shots import OneShotDataset
 from creativeml.data.pictures import dataset_pictures
 from creativeml.errors import CreativeMLError, require
 from creativeml.evaluation.tables import table
+from creativeml.files import atomic_path
 from creativeml.training.loop import History
 from creativeml.training.minibatches import LoopConfig
 from creativeml.training.supervised import (
@@ -97,8 +98,8 @@ def draw(path: Path, histories: dict[str, History]) -> None:
         axis.set(title=name, xlabel="step", ylim=(0, 4))
     axes[0].set_ylabel("loss / nats")
     axes[0].legend()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=90)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=90, format="png")
     plt.close(figure)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -44,6 +46,39 @@ TASKS: dict[tuple[str, str], str] = {
 }
 
 
+GOES_ON = frozenset({"prepare", "describe", "map"})
+"""Verbs that keep what they have done: interrupted, they go on where they stopped."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends a verb in order as Ctrl-C does."""
+
+
+class _Stop:
+    """Within it SIGTERM unwinds what is under way: files are closed, child processes end. Verbs may handle it anew.
+
+    Attributes:
+        asked: whether there was a SIGTERM.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __enter__(self) -> _Stop:
+        self._usable = threading.current_thread() is threading.main_thread()
+        if self._usable:
+            self._before = signal.signal(signal.SIGTERM, self._stop)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._usable:
+            signal.signal(signal.SIGTERM, self._before)
+
+    def _stop(self, number: int, frame: object) -> None:
+        self.asked = True
+        raise Terminated
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave the process.
 
@@ -66,6 +101,21 @@ def run(arguments: list[str]) -> int:
         hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(VERBS)}"
         print(f"error: creativeml has no '{name}'; {hint}", file=sys.stderr)
         return 2
+    with _Stop() as stop:
+        try:
+            return _told(name, rest)
+        except KeyboardInterrupt:
+            pass
+        except Exception:
+            # Libraries that are just being loaded may swallow it, and then lack something.
+            if not stop.asked:
+                raise
+    print(f"interrupted{'; run the same command again' if name in GOES_ON else ''}", file=sys.stderr)
+    return 143 if stop.asked else 130
+
+
+def _told(name: str, rest: list[str]) -> int:
+    """Exit code of a verb; what could not be done is told in one line."""
     try:
         return _call(name, rest)
     except CreativeMLError as error:
@@ -78,9 +128,6 @@ def run(arguments: list[str]) -> int:
             return 0
         print(f"error: {error.strerror or error}: {error.filename or 'no file named'}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
 
 
 def _call(name: str, arguments: list[str]) -> int:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json as json_format
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from creativeml.errors import CreativeMLError
+from creativeml.files import check_writable
 from creativeml.synthesis.catalog import DEFAULT_TUNING
 
 if TYPE_CHECKING:
@@ -68,6 +71,8 @@ def evaluate(
     _check("tuning", tuning, 0, 100)
     if out.exists() and not out.is_dir():
         raise CreativeMLError(f"{out} is a file; --out names a folder for the report")
+    with _writing(out):
+        check_writable(out)
     # Not at the top: torch loads for a second, which `--help` need not wait for.
     from creativeml import __version__
     from creativeml.cli.contestants import Plan
@@ -81,11 +86,22 @@ def evaluate(
     plan = Plan(data, model, against, reference.split("+"), count, seed, tuning)
     about = {"data": data.resolve().name, "count_per_kind": count, "seed": seed, "version": __version__}
     staged = stage(plan, heard_by, _outside(embedding), about, resamples=resamples, controls=controls)
-    paths = write_report(staged.report, out)
-    paths.append(write_page(staged.report, staged.listening, out / "report.html"))
+    with _writing(out):
+        paths = write_report(staged.report, out)
+        paths.append(write_page(staged.report, staged.listening, out / "report.html"))
     print(json_format.dumps(staged.report, indent=2, ensure_ascii=False) if json else markdown(staged.report))
     print("written: " + ", ".join(map(str, paths)), file=sys.stderr)
     return 0
+
+
+@contextlib.contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    """Turns errors of the disk into one line."""
+    try:
+        yield
+    except OSError as error:
+        reason = f"cannot be written ({error.strerror or error})"
+        raise CreativeMLError(f"{out}: {reason}; free space or choose another --out") from error
 
 
 def _outside(specifications: tuple[str, ...]) -> dict[str, Embedding]:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json as json_format
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from creativeml.cli.progress import Bars
 from creativeml.errors import CreativeMLError
+
+if TYPE_CHECKING:
+    from creativeml.data.crew import Crew
+    from creativeml.data.sources import SourceSound
 
 _SHOWN = 50
 
@@ -29,6 +35,7 @@ def prepare(
     tier: Literal["", "A", "S", "G"] = "",
     cache: Path | None = None,
     workers: int | None = None,
+    cluster: str | None = None,
     describe: bool = False,
     overwrite: bool = False,
     json: bool = False,
@@ -52,7 +59,9 @@ def prepare(
         licence: of the sounds in folders that do not say it, e.g. CC0-1.0.
         tier: of the same sounds: A (free, attribution at most), S (share-alike), G (other).
         cache: where recipes download to; by default CREATIVEML_CACHE or the user's cache folder.
-        workers: threads, 1 to 64; by default one per core up to 4.
+        workers: processes, 1 to 64; by default one per core, up to 16.
+        cluster: a Dask scheduler (tcp://host:8786) whose workers do it; they must see sources and OUT under the same
+            paths (extra `cluster`).
         describe: also measure every sound (brightness, depth, ...) into OUT/descriptors.csv, which takes some
             0.3 s per sound; `creativeml describe --data OUT` does it later.
         overwrite: replace the dataset in OUT.
@@ -72,12 +81,14 @@ def prepare(
         _keep_apart(folder_of(name), out)
     rules = NamingRules(kinds_from, numbers, licence, tier)
     found = gather(sources, rules, cache or default_cache(), lambda line: print(line, file=sys.stderr))
-    with Bars() as bars:
-        report = prepare_dataset(found, out, options, overwrite=overwrite, on_step=bars.step)
+    with _crew(cluster, out, found.sounds) as crew, Bars() as bars:
+        report = prepare_dataset(
+            found, out, options, overwrite=overwrite, executor=crew, on_step=bars.step, on_note=_note
+        )
         if describe and report.rows:
             from creativeml.data.descriptor_table import describe_dataset
 
-            described = describe_dataset(out, on_step=bars.step)
+            described = describe_dataset(out, workers=options.workers, executor=crew, on_step=bars.step, on_note=_note)
             for line in described.refused:
                 print(f"error: {line}", file=sys.stderr)
     if json:
@@ -94,6 +105,24 @@ def prepare(
             f"for instance {report.rejected[0].name}: {report.rejected[0].reason}"
         )
     return 0
+
+
+def _note(line: str) -> None:
+    print(f"note: {line}", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _crew(address: str | None, out: Path, sounds: Sequence[SourceSound]) -> Iterator[Crew | None]:
+    """The workers of a cluster, which must see the sounds and the folder."""
+    if address is None:
+        yield None
+        return
+    from creativeml.data.cluster import cluster
+
+    out.mkdir(parents=True, exist_ok=True)
+    folders = sorted({sound.path.parent for sound in sounds if not callable(sound.samples)})
+    with cluster(address, (out, *folders)) as crew:
+        yield crew
 
 
 def _keep_apart(source: Path | None, out: Path) -> None:

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from creativeml.data.journal import JOURNAL
+from creativeml.data.journal import JOURNAL, can_go_on
 from creativeml.data.report import REPORT_JSON, REPORT_TEXT
+from creativeml.data.shaping import AUDIO
 from creativeml.errors import CreativeMLError
 
-DESCRIPTION, MANIFEST, AUDIO = "dataset.json", "manifest.csv", "audio"
-_STORED = re.compile(r".+-[0-9a-f]{8}\.(flac|part)")
+DESCRIPTION, MANIFEST = "dataset.json", "manifest.csv"
+_STORED = re.compile(r".+-[0-9a-f]{8}(\.flac|(\.[0-9a-f]{8})?\.part)")
+_HALF_WRITTEN = re.compile(r"\.(dataset|manifest|report|prepare-journal|descriptors)\.\w+\.tmp\.(json|jsonl|csv|txt)")
+"""What `creativeml.files.atomic_path` leaves if the process is killed in it."""
 
 
-def claim_folder(out: Path, *, overwrite: bool) -> None:
+def claim_folder(out: Path, settings: Mapping[str, Any], *, overwrite: bool) -> None:
     """Make `out`, or make sure that it may be written into; with `overwrite` an old dataset in it is deleted.
+
+    Also with `overwrite`, what an interrupted preparation with the same settings has done stays: it goes on.
+
+    Args:
+        out: the folder.
+        settings: those of the journal.
+        overwrite: whether a dataset may be deleted.
 
     Raises:
         CreativeMLError: it holds files that no preparation made, or a dataset and `overwrite` is False.
@@ -24,17 +36,21 @@ def claim_folder(out: Path, *, overwrite: bool) -> None:
         raise CreativeMLError(f"{out}: is a file; choose a folder for --out")
     out.mkdir(parents=True, exist_ok=True)
     present = {path.name for path in out.iterdir()}
-    if not present:
-        return
-    if not _is_ours(out):
+    half_written = {name for name in present if _HALF_WRITTEN.fullmatch(name)}
+    present -= half_written
+    if present and not _is_ours(out):
         example = sorted(present)[0]
         raise CreativeMLError(f"{out}: is not empty and no dataset (it holds '{example}'); choose another --out")
-    if overwrite:
-        # The description goes first: without it nobody takes the rest for a dataset.
-        for name in (DESCRIPTION, JOURNAL, MANIFEST, REPORT_JSON, REPORT_TEXT):
+    for name in half_written:
+        (out / name).unlink()
+    if overwrite and (DESCRIPTION in present or not can_go_on(out, settings)):
+        # The description goes first: without it nobody takes the rest for a dataset. The report goes last: by it the
+        # folder is known as ours if this is interrupted.
+        for name in (JOURNAL, DESCRIPTION, MANIFEST, REPORT_TEXT):
             (out / name).unlink(missing_ok=True)
         delete_audio(out, keep=set())
-    elif DESCRIPTION in present:
+        (out / REPORT_JSON).unlink(missing_ok=True)
+    elif not overwrite and DESCRIPTION in present and JOURNAL not in present:
         raise CreativeMLError(f"{out}: already holds a dataset; add --overwrite to replace it, or choose another --out")
 
 

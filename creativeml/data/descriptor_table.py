@@ -7,18 +7,21 @@ survives moving, renaming and preparing again; it holds what `creativeml describ
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from creativeml.audio.descriptors.registry import DESCRIPTORS, FORMAT, describe
+from creativeml.data.crew import Crew, Died, Hired, OnNote, Piece, crew_for, in_order
 from creativeml.data.one_shots import DatasetError, DatasetInfo, read_dataset, read_prepared
 from creativeml.files import atomic_write_text, sha256_file
 
@@ -26,6 +29,8 @@ TABLE = "descriptors.csv"
 _COLUMNS = ("sha256", "path", "format", *DESCRIPTORS)
 _BATCH = 16
 _SAVE_EVERY_S = 30.0
+FEW_SOUNDS = 64
+"""So many are described here before processes have loaded torch."""
 
 OnStep = Callable[[str, int, int], object]
 """Called as (what is being done, how many are done, of how many)."""
@@ -48,7 +53,14 @@ class Described:
     refused: tuple[str, ...]
 
 
-def describe_dataset(root: str | os.PathLike[str], *, on_step: OnStep = lambda what, done, total: None) -> Described:
+def describe_dataset(
+    root: str | os.PathLike[str],
+    *,
+    workers: int = 1,
+    executor: Executor | Crew | None = None,
+    on_step: OnStep = lambda what, done, total: None,
+    on_note: OnNote = lambda line: None,
+) -> Described:
     """Measure all descriptors, by their exact faces, of every sound that the table does not hold yet.
 
     Repeats of other sounds are left out. What is measured is saved every half minute and when the work is
@@ -57,7 +69,11 @@ def describe_dataset(root: str | os.PathLike[str], *, on_step: OnStep = lambda w
 
     Args:
         root: dataset folder.
+        workers: processes that measure, one thread each; 1 measures here, with torch's own threads. They begin only
+            where there are many sounds.
+        executor: measures instead, as in `prepare_dataset`.
         on_step: is told about the progress.
+        on_note: is told in one line of worker processes that died.
 
     Raises:
         DatasetError: not a dataset folder, its manifest has no sha256, or the table cannot be written.
@@ -69,21 +85,65 @@ def describe_dataset(root: str | os.PathLike[str], *, on_step: OnStep = lambda w
     missing = [key for key in wanted if key not in values]
     known, refused, saved_at = len(values), [], time.monotonic()
     changed = kept.keys() != values.keys()
+    parts = [{key: wanted[key] for key in missing[i : i + _BATCH]} for i in range(0, len(missing), _BATCH)]
+    done = 0
     try:
-        for start in range(0, len(missing), _BATCH):
-            part = missing[start : start + _BATCH]
-            measured, problems = _measure(info, {key: wanted[key] for key in part})
-            values.update(measured)
-            refused += problems
-            changed = changed or bool(measured)
-            on_step("describing", start + len(part), len(missing))
-            if changed and time.monotonic() - saved_at > _SAVE_EVERY_S:
-                _write_table(info.root / TABLE, wanted, values)
-                changed, saved_at = False, time.monotonic()
+        with _measuring(info, parts, workers, executor, on_note) as results:
+            for measured, problems in results:
+                values.update(measured)
+                refused += problems
+                done += len(measured) + len(problems)
+                changed = changed or bool(measured)
+                on_step("describing", done, len(missing))
+                if changed and time.monotonic() - saved_at > _SAVE_EVERY_S:
+                    _write_table(info.root / TABLE, wanted, values)
+                    changed, saved_at = False, time.monotonic()
     finally:
         if changed:
             _write_table(info.root / TABLE, wanted, values)
     return Described(info.root / TABLE, len(values) - known, known, tuple(refused))
+
+
+_Measured = tuple[dict[str, dict[str, float]], list[str]]
+
+
+@contextlib.contextmanager
+def _measuring(
+    info: DatasetInfo,
+    parts: Sequence[Mapping[str, str]],
+    workers: int,
+    executor: Executor | Crew | None,
+    on_note: OnNote,
+) -> Iterator[Iterator[_Measured]]:
+    """What is measured of each part, or of each sound of a part that killed its worker."""
+    # Without the rows: each piece of work names its own.
+    about = replace(info, root=info.root.absolute(), rows=())
+    if executor is None and (workers < 2 or len(parts) * _BATCH <= FEW_SOUNDS):
+        yield (_measure(about, part) for part in parts)
+        return
+    if executor is None:
+        hired: contextlib.AbstractContextManager[Crew] = crew_for(len(parts), workers, 0, on_note)
+    else:
+        hired = contextlib.nullcontext(Hired(executor, workers) if isinstance(executor, Executor) else executor)
+    with hired as crew, contextlib.closing(_by_crew(crew, about, parts, on_note)) as results:
+        yield results
+
+
+def _by_crew(
+    crew: Crew, about: DatasetInfo, parts: Sequence[Mapping[str, str]], on_note: OnNote
+) -> Generator[_Measured, None, None]:
+    pieces = (Piece(next(iter(part.values())), _measure, (about, part)) for part in parts)
+    with contextlib.closing(in_order(crew, pieces, on_note)) as results:
+        deadly = []
+        for part, found in zip(parts, results, strict=True):
+            if not isinstance(found, Died):
+                yield found
+            elif len(part) == 1:
+                yield {}, [f"{about.root / next(iter(part.values()))}: cannot be described: {found.how}; remove it"]
+            else:
+                deadly += [{key: path} for key, path in part.items()]
+    if deadly:
+        yield from _by_crew(crew, about, deadly, on_note)
 
 
 def read_descriptors(info: DatasetInfo, rows: Sequence[Mapping[str, str]], names: Sequence[str]) -> np.ndarray:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from creativeml.data.sources import SourceSound
 from creativeml.errors import CreativeMLError
-from creativeml.files import sha256_file
+from creativeml.files import atomic_write_text, sha256_file
 
 JOURNAL = "prepare-journal.jsonl"
 
@@ -24,29 +26,37 @@ class Journal:
         CreativeMLError: the folder holds a journal of a run with other settings.
     """
 
-    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
         self.path, self.folder = folder / JOURNAL, folder
         self._outcomes: dict[str, dict[str, Any]] = {}
-        first = json.dumps({"settings": settings}, sort_keys=True)
-        if self.path.is_file():
-            self._read(first)
+        first = _first_line(settings)
+        # The first line by which the folder is known as ours comes whole, as does what is left of a torn journal.
+        text = self._read(first) if self.path.is_file() else f"{first}\n"
+        if text:
+            atomic_write_text(self.path, text)
         self._file = self.path.open("a", encoding="utf-8")
-        if not self.path.stat().st_size:
-            self._write(first)
 
-    def _read(self, first: str) -> None:
-        lines = self.path.read_text(encoding="utf-8").split("\n")
-        if lines[0] and lines[0] != first:
+    def _read(self, first: str) -> str:
+        """Take over the outcomes; the text that the file should have, "" if it has it."""
+        lines = self.path.read_bytes().split(b"\n")
+        if len(lines) == 1:
+            return f"{first}\n"  # not even a first line: nothing was done
+        if lines[0].decode("utf-8", "replace") != first:
             raise CreativeMLError(
                 f"{self.folder}: holds a preparation with other settings that was not finished; "
                 "add --overwrite to begin anew, or choose another folder"
             )
+        whole = [first]
+        for line in lines[1:-1]:
+            try:
+                entry = json.loads(line)
+                self._outcomes[entry["key"]] = dict(entry["outcome"])
+            except (ValueError, KeyError, TypeError):
+                continue  # a power cut may have spoiled it: that sound is read again
+            whole.append(line.decode("utf-8"))
         # What follows the last line end was being written when the run was cut off.
-        whole = [line for line in lines[:-1] if line]
-        self.path.write_text("".join(f"{line}\n" for line in whole), encoding="utf-8")
-        for line in whole[1:]:
-            entry = json.loads(line)
-            self._outcomes[entry["key"]] = entry["outcome"]
+        intact = not lines[-1] and len(whole) == len(lines) - 1
+        return "" if intact else "".join(f"{line}\n" for line in whole)
 
     def _write(self, line: str) -> None:
         self._file.write(line + "\n")
@@ -62,14 +72,28 @@ class Journal:
 
     def add(self, key: str, outcome: dict[str, Any]) -> None:
         """Remember the outcome for a sound."""
+        if self._outcomes.get(key) == outcome:
+            return
         self._outcomes[key] = outcome
         self._write(json.dumps({"key": key, "outcome": outcome}))
 
     def close(self, *, remove: bool) -> None:
         """Close the file, and delete it once the dataset is complete."""
-        self._file.close()
+        # What a full disk did not take is asked for again here.
+        with contextlib.suppress(OSError):
+            self._file.close()
         if remove:
             self.path.unlink(missing_ok=True)
+
+
+def can_go_on(folder: Path, settings: Mapping[str, Any]) -> bool:
+    """Whether the folder holds the journal of a run with these settings."""
+    path = folder / JOURNAL
+    return path.is_file() and path.read_bytes().startswith(f"{_first_line(settings)}\n".encode())
+
+
+def _first_line(settings: Mapping[str, Any]) -> str:
+    return json.dumps({"settings": dict(settings)}, sort_keys=True)
 
 
 def key_of(sound: SourceSound) -> str:

@@ -10,9 +10,12 @@ with: nothing is missed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
+import soundfile
 
 THRESHOLD = 0.985
 SHORT_S, LONG_S = 0.25, 2.0
@@ -20,6 +23,8 @@ MAX_LAG_S = 0.010
 _BANDS = 192
 _ROWS = 512
 """Sounds compared with all others at once: bounds the memory to a few megabytes per thousand sounds."""
+_KEPT_SPECTRA = 64
+"""About 1 MB each."""
 
 
 class WindowSpectra:
@@ -54,16 +59,30 @@ class WindowSpectra:
         energy = np.sum(self.weights * np.abs(spectrum) ** 2)
         return spectrum / np.sqrt(max(float(energy), 1e-30))
 
+    def bound(self, sound: np.ndarray) -> np.ndarray:
+        """What `bands` keeps of a sound `(n,)`: `(bands,)`."""
+        energy = self.weights * np.abs(self.spectrum(sound)) ** 2
+        return np.sqrt(np.add.reduceat(energy, self.starts)).astype(np.float32)
+
     def add(self, index: int, sound: np.ndarray) -> None:
         """Keep the bound of sound number `index`, given as `(n,)`."""
-        energy = self.weights * np.abs(self.spectrum(sound)) ** 2
-        self.bands[index] = np.sqrt(np.add.reduceat(energy, self.starts))
+        self.bands[index] = self.bound(sound)
 
     def correlation(self, first: np.ndarray, second: np.ndarray) -> float:
         """Largest absolute cross-correlation of two spectra within the allowed lag; 1 for equal sounds."""
         product = np.fft.irfft(first * np.conj(second), self.size) * self.size
         near = np.concatenate([product[: self.lag + 1], product[-self.lag :]])
         return float(np.abs(near).max())
+
+
+Bounds = tuple[np.ndarray, np.ndarray]
+"""What `WindowSpectra.bound` says of a sound over the short window and over the long one."""
+
+
+def windows(sounds: int, length_samples: int, sample_rate: int) -> tuple[WindowSpectra, WindowSpectra]:
+    """The short and the long window for so many sounds."""
+    short, long = (WindowSpectra(sounds, length_samples, seconds, sample_rate) for seconds in (SHORT_S, LONG_S))
+    return short, long
 
 
 def find_duplicates(
@@ -73,6 +92,7 @@ def find_duplicates(
     sample_rate: int,
     length_samples: int,
     on_sound: Callable[[], object] = lambda: None,
+    measure: Callable[[Sequence[int]], Iterable[Bounds]] | None = None,
 ) -> dict[int, int]:
     """For each sound that repeats another of its class, the one it repeats.
 
@@ -83,6 +103,7 @@ def find_duplicates(
         sample_rate: in Hz.
         length_samples: of the longest sound.
         on_sound: called once per sound, for a progress bar.
+        measure: gives the bounds of some sounds, in their order; by default they are loaded here, one by one.
 
     Returns:
         {repeating index: kept index}; a kept sound never repeats another.
@@ -90,36 +111,54 @@ def find_duplicates(
     repeats: dict[int, int] = {}
     for kind in dict.fromkeys(classes):
         members = [index for index in order if classes[index] == kind]
-        short = WindowSpectra(len(members), length_samples, SHORT_S, sample_rate)
-        long = WindowSpectra(len(members), length_samples, LONG_S, sample_rate)
-        for place, index in enumerate(members):
-            sound = load(index)
-            short.add(place, sound)
-            long.add(place, sound)
+        short, long = windows(len(members), length_samples, sample_rate)
+        bounds = measure(members) if measure else (_bounds(load(index), short, long) for index in members)
+        for place, (of_short, of_long) in enumerate(bounds):
+            short.bands[place], long.bands[place] = of_short, of_long
             on_sound()
+        spectra = _spectra_of(load, short, long)
         for place, earlier in candidates(short, long):
             index, kept = members[place], members[earlier]
             if index in repeats or kept in repeats:
                 continue
-            if _same(load(index), load(kept), (short, long)):
+            both = zip((short, long), spectra(index), spectra(kept), strict=True)
+            if all(window.correlation(a, b) > THRESHOLD for window, a, b in both):
                 repeats[index] = kept
     return repeats
 
 
-def candidates(short: WindowSpectra, long: WindowSpectra) -> list[tuple[int, int]]:
+def measure_files(files: Sequence[Path], sample_rate: int, length_samples: int) -> list[Bounds]:
+    """The bounds of stored sounds: what other processes can do for `find_duplicates`."""
+    short, long = windows(0, length_samples, sample_rate)
+    return [_bounds(soundfile.read(file, dtype="float32")[0], short, long) for file in files]
+
+
+def _bounds(sound: np.ndarray, short: WindowSpectra, long: WindowSpectra) -> Bounds:
+    return short.bound(sound), long.bound(sound)
+
+
+def candidates(short: WindowSpectra, long: WindowSpectra) -> Iterator[tuple[int, int]]:
     """Pairs (later, earlier) of sounds whose bounds do not rule out that they are the same, in order."""
     count = len(short.bands)
     # Rounding in single precision must not rule out a pair that stands exactly at the threshold.
     least = THRESHOLD - 1e-4
-    pairs: list[tuple[int, int]] = []
     for begin in range(0, count, _ROWS):
-        rows = slice(begin, min(begin + _ROWS, count))
-        possible = (short.bands[rows] @ short.bands.T > least) & (long.bands[rows] @ long.bands.T > least)
+        rows, up_to = slice(begin, min(begin + _ROWS, count)), min(begin + _ROWS, count)
+        possible = short.bands[rows] @ short.bands[:up_to].T > least
+        possible &= long.bands[rows] @ long.bands[:up_to].T > least
         later, earlier = np.nonzero(possible)
         later += begin
-        pairs += [(int(a), int(b)) for a, b in zip(later, earlier, strict=True) if b < a]
-    return pairs
+        yield from ((int(a), int(b)) for a, b in zip(later, earlier, strict=True) if b < a)
 
 
-def _same(first: np.ndarray, second: np.ndarray, windows: Sequence[WindowSpectra]) -> bool:
-    return all(w.correlation(w.spectrum(first), w.spectrum(second)) > THRESHOLD for w in windows)
+def _spectra_of(
+    load: Callable[[int], np.ndarray], short: WindowSpectra, long: WindowSpectra
+) -> Callable[[int], tuple[np.ndarray, np.ndarray]]:
+    """Gives the spectra of a sound over both windows, and keeps those that were asked for last."""
+
+    @lru_cache(maxsize=_KEPT_SPECTRA)
+    def spectra(index: int) -> tuple[np.ndarray, np.ndarray]:
+        sound = load(index)
+        return short.spectrum(sound), long.spectrum(sound)
+
+    return spectra

@@ -7,70 +7,39 @@ is done, so that a run that was interrupted goes on where it stopped.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from hashlib import sha256
-from itertools import islice
+from concurrent.futures import Executor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soundfile
 
-from creativeml.audio.io import AudioFileError, AudioLimits, AudioTooLongError, flac_bytes, read_audio
-from creativeml.data.classes import slug_of
-from creativeml.data.dataset_folder import AUDIO, DESCRIPTION, MANIFEST, claim_folder, delete_audio
+from creativeml.data.crew import Crew, Died, Hired, OnNote, Piece, crew_for, in_order
+from creativeml.data.dataset_folder import DESCRIPTION, MANIFEST, claim_folder, delete_audio
 from creativeml.data.folders import Found, Refused
 from creativeml.data.journal import Journal, key_of
 from creativeml.data.manifest import ManifestRow, write_description, write_manifest
-from creativeml.data.near_duplicates import find_duplicates
+from creativeml.data.near_duplicates import Bounds, find_duplicates, measure_files
 from creativeml.data.report import Report, write_report
-from creativeml.data.shape import NotASoundError, shape_sound
+from creativeml.data.shaping import PrepareOptions, shape_one
 from creativeml.data.sources import SourceSound
 from creativeml.data.splits import assign_splits
 from creativeml.errors import CreativeMLError
-from creativeml.files import sha256_bytes
 from creativeml.kinds import UNLABELLED
 
-_LOSSY = {"MP3", "OGG"}
+__all__ = ["PrepareOptions", "default_workers", "prepare_dataset"]
 _TIER_ORDER = {"A": 0, "S": 1, "G": 2}
+_COMPARED = 16
+"""Sounds whose spectra are measured in one piece of work."""
+FEW_SOUNDS = 100
+"""Up to so many, processes do not earn back their start: 0.25 s of processor time each, a sound takes 15 ms."""
 
 OnStep = Callable[[str, int, int], object]
 """Called as (what is being done, how many are done, of how many)."""
-
-
-@dataclass(frozen=True)
-class PrepareOptions:
-    """How sounds are shaped.
-
-    Attributes:
-        sample_rate: of the dataset, in Hz.
-        length_samples: of every sound.
-        max_seconds: longer recordings are refused as loops or songs.
-        workers: threads that read and shape.
-    """
-
-    sample_rate: int = 44_100
-    length_samples: int = 65_536
-    max_seconds: float = 20.0
-    workers: int = 2
-
-    def __post_init__(self) -> None:
-        checks = (
-            ("--sample-rate", self.sample_rate, 8_000, 192_000, "Hz"),
-            ("--length", self.length_samples, 256, 1 << 22, "samples"),
-            ("--max-seconds", self.max_seconds, 0.005, 600.0, "seconds"),
-            ("--workers", self.workers, 1, 64, "threads"),
-        )
-        for name, value, least, most, unit in checks:
-            if not least <= value <= most:
-                raise CreativeMLError(f"{name} must lie between {least} and {most} {unit}, not {value}")
-
-    def limits(self) -> AudioLimits:
-        """What the reader refuses."""
-        return AudioLimits(max_seconds=self.max_seconds)
 
 
 def prepare_dataset(
@@ -79,7 +48,9 @@ def prepare_dataset(
     options: PrepareOptions,
     *,
     overwrite: bool = False,
+    executor: Executor | Crew | None = None,
     on_step: OnStep = lambda what, done, total: None,
+    on_note: OnNote = lambda line: None,
 ) -> Report:
     """Make the dataset folder `out` from what was found.
 
@@ -90,19 +61,50 @@ def prepare_dataset(
         out: an empty or new folder, or one that an interrupted run left; with `overwrite` also a finished
             dataset.
         options: how sounds are shaped.
-        overwrite: replace the dataset in `out`.
+        overwrite: replace the dataset in `out`; an interrupted preparation with the same settings still goes on.
+        executor: reads and shapes the sounds, for instance `distributed.Client(...).get_executor()`; what it runs must
+            see the files under the same paths. By default processes of this machine for many sounds (call it under
+            `if __name__ == "__main__":` in a program of your own), threads for few. Sounds whose `samples` are a
+            function are always read by threads of this process.
         on_step: is told about the progress.
+        on_note: is told in one line of worker processes that died.
 
     Raises:
         CreativeMLError: `out` holds something else, or cannot be written.
     """
+    # Before anything is written: a program without that line would be run by its own processes, and end here.
+    with _crew(executor, found.sounds, options, on_note) as crew:
+        return _prepare(found, out, options, crew, overwrite=overwrite, on_step=on_step, on_note=on_note)
+
+
+def _crew(
+    executor: Executor | Crew | None, sounds: Sequence[SourceSound], options: PrepareOptions, on_note: OnNote
+) -> contextlib.AbstractContextManager[Crew]:
+    if executor is None:
+        return crew_for(sum(not callable(s.samples) for s in sounds), options.workers, FEW_SOUNDS, on_note)
+    if isinstance(executor, Executor):
+        return contextlib.nullcontext(Hired(executor, options.workers))
+    return contextlib.nullcontext(executor)
+
+
+def _prepare(
+    found: Found,
+    out: Path,
+    options: PrepareOptions,
+    crew: Crew,
+    *,
+    overwrite: bool,
+    on_step: OnStep,
+    on_note: OnNote,
+) -> Report:
     try:
-        claim_folder(out, overwrite=overwrite)
-        journal = Journal(out, {**vars(options), "workers": 0, "format": 1})
+        settings = {**vars(options), "workers": 0, "format": 1}
+        claim_folder(out, settings, overwrite=overwrite)
+        journal = Journal(out, settings)
         complete = False
         try:
-            outcomes = _shape_all(found.sounds, out, options, journal, on_step)
-            report = _assemble(found, outcomes, out, options, on_step)
+            outcomes = _shape_all(found.sounds, out, options, journal, crew, on_step, on_note)
+            report = _assemble(found, outcomes, out, options, crew, on_step)
             # An earlier, interrupted run may have had other sources.
             delete_audio(out, keep={out / row.path for row in report.rows})
             _write(report, options)
@@ -118,112 +120,44 @@ def prepare_dataset(
 
 
 def _shape_all(
-    sounds: Sequence[SourceSound], out: Path, options: PrepareOptions, journal: Journal, on_step: OnStep
+    sounds: Sequence[SourceSound],
+    out: Path,
+    options: PrepareOptions,
+    journal: Journal,
+    crew: Crew,
+    on_step: OnStep,
+    on_note: OnNote,
 ) -> list[dict[str, Any]]:
     """The outcome for each sound, in order; new ones go into the journal as they come."""
     outcomes: list[dict[str, Any]] = []
+    # Processes and other machines may stand elsewhere.
+    target = out.absolute()
 
-    def work(sound: SourceSound) -> tuple[str, dict[str, Any], bool]:
-        key = key_of(sound)
-        known = journal.get(key)
-        return (key, known, False) if known is not None else (key, _shape_one(sound, out, options), True)
+    def pieces() -> Iterator[Piece]:
+        for sound in sounds:
+            known = journal.get(key_of(sound))
+            placed = replace(sound, path=sound.path.absolute())
+            # A function that reads a bank belongs to this process; samples can travel.
+            yield Piece(sound.name, shape_one, (placed, target, options), callable(sound.samples), known)
 
-    with ThreadPoolExecutor(options.workers) as pool:
-        for key, outcome, is_new in _in_order(pool, work, sounds, 4 * options.workers):
-            if is_new:
-                journal.add(key, outcome)
+    with contextlib.closing(in_order(crew, pieces(), on_note)) as results:
+        for sound, outcome in zip(sounds, results, strict=True):
+            if isinstance(outcome, Died):
+                outcome = {"reason": f"cannot be read: {outcome.how}", "remedy": "look at the file, or remove it"}
+            journal.add(key_of(sound), outcome)
             outcomes.append(outcome)
             on_step("reading", len(outcomes), len(sounds))
     return outcomes
 
 
-def _in_order(
-    pool: ThreadPoolExecutor, work: Callable[[SourceSound], Any], sounds: Sequence[SourceSound], ahead: int
-) -> Iterator[Any]:
-    """Results in order, never more than `ahead` under way, so that an interruption loses little."""
-    rest = iter(sounds)
-    waiting = [pool.submit(work, sound) for sound in islice(rest, ahead)]
-    try:
-        while waiting:
-            result = waiting.pop(0).result()
-            waiting += [pool.submit(work, sound) for sound in islice(rest, 1)]
-            yield result
-    finally:
-        for future in waiting:
-            future.cancel()
-
-
-def _shape_one(sound: SourceSound, out: Path, options: PrepareOptions) -> dict[str, Any]:
-    """Read, shape and store one sound; {"reason", "remedy"} if it cannot be used."""
-    try:
-        samples, rate, encoding = _read(sound, options)
-        lossy = encoding.split(" ")[0] in _LOSSY
-        shaped = shape_sound(samples, rate, options.sample_rate, options.length_samples, lossy=lossy)
-    except AudioTooLongError as error:
-        remedy = "cut it into single hits, or raise --max-seconds"
-        return {"reason": f"{error.reason} (--max-seconds)", "remedy": remedy}
-    except AudioFileError as error:
-        return {"reason": error.reason, "remedy": error.remedy}
-    except NotASoundError as error:
-        return {"reason": str(error), "remedy": error.remedy}
-    except CreativeMLError as error:  # a recipe that cannot give its samples
-        return {"reason": str(error), "remedy": "fetch the corpus again"}
-    stored = stored_name(sound)
-    data = flac_bytes(shaped.samples, options.sample_rate, path=sound.name)
-    _store(out / stored, data)
-    return {
-        "stored": stored,
-        "sha256": sha256_bytes(data),
-        "duration_s": shaped.duration_s,
-        "peak": shaped.peak,
-        "loudness_lufs": max(shaped.loudness_lufs, -200.0),
-        "rate": rate,
-        "channels": int(samples.shape[0]),
-        "encoding": encoding,
-        "notes": list(shaped.notes),
-    }
-
-
-def _store(path: Path, data: bytes) -> None:
-    # Whole or absent, but not flushed to the disk, which can take longer than all the rest: the hash in journal and
-    # manifest tells if a power cut in these minutes has spoiled a file.
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".part")
-    temporary.write_bytes(data)
-    temporary.replace(path)
-
-
-def _read(sound: SourceSound, options: PrepareOptions) -> tuple[np.ndarray, int, str]:
-    """Samples (channels, n), rate in Hz and encoding."""
-    if sound.samples is None or sound.sample_rate is None:
-        audio = read_audio(sound.path, start_s=sound.start_s, end_s=sound.end_s, limits=options.limits())
-        return audio.samples, audio.sample_rate, sound.encoding or f"{audio.format} {audio.subtype}"
-    samples = np.atleast_2d(sound.samples() if callable(sound.samples) else sound.samples)
-    seconds = samples.shape[1] / sound.sample_rate
-    if seconds > options.max_seconds:
-        reason = f"too long: {seconds:.1f} s, more than the {options.max_seconds:g} s allowed"
-        raise AudioTooLongError(sound.path, reason, "")
-    if samples.dtype == np.int16:
-        samples = samples / np.float32(1 << 15)
-    if not np.isfinite(samples).all():
-        raise AudioFileError(sound.path, "holds NaN or infinite samples", "fetch it again")
-    return samples, sound.sample_rate, sound.encoding
-
-
-def stored_name(sound: SourceSound) -> str:
-    """Path in the dataset: speaking, plain ASCII, and by its hash distinct and the same on every run."""
-    stem = slug_of(Path(sound.name.partition("#")[0]).stem)
-    return f"{AUDIO}/{sound.kind or UNLABELLED}/{stem}-{sha256(sound.name.encode()).hexdigest()[:8]}.flac"
-
-
 def _assemble(
-    found: Found, outcomes: list[dict[str, Any]], out: Path, options: PrepareOptions, on_step: OnStep
+    found: Found, outcomes: list[dict[str, Any]], out: Path, options: PrepareOptions, crew: Crew, on_step: OnStep
 ) -> Report:
     """Rows with duplicates and splits, and the report."""
     pairs = list(zip(found.sounds, outcomes, strict=True))
     refused = [Refused(s.name, o["reason"], o["remedy"]) for s, o in pairs if "reason" in o]
     accepted = [(s, o) for s, o in pairs if "stored" in o]
-    repeats = _find_repeats(accepted, out, options, on_step)
+    repeats = _find_repeats(accepted, out, options, crew, on_step)
     groups = _join_groups([s.group for s, _ in accepted], repeats)
     classes = [s.kind or UNLABELLED for s, _ in accepted]
     split_of = _splits_of_groups(groups, classes, repeats)
@@ -274,7 +208,7 @@ def _row(sound: SourceSound, outcome: dict[str, Any], group: str, split: str, du
 
 
 def _find_repeats(
-    accepted: list[tuple[SourceSound, dict[str, Any]]], out: Path, options: PrepareOptions, on_step: OnStep
+    accepted: list[tuple[SourceSound, dict[str, Any]]], out: Path, options: PrepareOptions, crew: Crew, on_step: OnStep
 ) -> dict[int, int]:
     """{index of a repeating sound: of the one it repeats}: equal in the whole set, or alike in its class."""
     # The freest licence is kept, so that leaving out a tier never loses a sound that is free as well.
@@ -297,11 +231,26 @@ def _find_repeats(
         samples, _ = soundfile.read(out / accepted[rest[place]][1]["stored"], dtype="float32")
         return samples
 
+    def measure(places: Sequence[int]) -> Iterator[Bounds]:
+        files = [out.absolute() / accepted[rest[place]][1]["stored"] for place in places]
+        return _measure_all(files, options, crew)
+
     classes = [accepted[index][0].kind or UNLABELLED for index in rest]
-    near = find_duplicates(load, classes, range(len(rest)), options.sample_rate, options.length_samples, count)
+    shape = (options.sample_rate, options.length_samples)
+    near = find_duplicates(load, classes, range(len(rest)), *shape, count, measure)
     found = {rest[later]: rest[earlier] for later, earlier in near.items()}
     # A copy of a sound that turned out to repeat another repeats that one too.
     return {**found, **{index: found.get(kept, kept) for index, kept in repeats.items()}}
+
+
+def _measure_all(files: Sequence[Path], options: PrepareOptions, crew: Crew) -> Iterator[Bounds]:
+    shape = (options.sample_rate, options.length_samples)
+    parts = [files[start : start + _COMPARED] for start in range(0, len(files), _COMPARED)]
+    pieces = (Piece(part[0].name, measure_files, (part, *shape)) for part in parts)
+    with contextlib.closing(in_order(crew, pieces, lambda line: None)) as results:
+        for part, found in zip(parts, results, strict=True):
+            # These are sounds that were read and written before: it is not their fault, so it is done here.
+            yield from measure_files(part, *shape) if isinstance(found, Died) else found
 
 
 def _join_groups(groups: list[str], repeats: dict[int, int]) -> list[str]:
@@ -327,5 +276,5 @@ def _write(report: Report, options: PrepareOptions) -> None:
 
 
 def default_workers() -> int:
-    """Threads that pay off: decoding and transforms run outside the interpreter lock, the rest does not."""
-    return min(4, os.cpu_count() or 1)
+    """Processes of one thread each: one per core, up to 16, as each holds some 100 MB."""
+    return min(16, os.cpu_count() or 1)

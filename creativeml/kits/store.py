@@ -13,7 +13,7 @@ from typing import Any
 
 from creativeml.config import to_dict
 from creativeml.errors import CreativeMLError, quoted
-from creativeml.files import atomic_write_bytes, atomic_write_json, sha256_bytes
+from creativeml.files import atomic_write_bytes, atomic_write_json, remove_unfinished, sha256_bytes
 from creativeml.kits.project import MOST_BYTES, Project, project_from, without_missing
 
 _NAME = re.compile(r"[0-9a-f]{32}")
@@ -26,6 +26,8 @@ OLD_PROJECT_S = 90 * 86400.0
 """Since its last change: only then may a project make room for others, and only where there are too many."""
 OLD_RECORDING_S = 7 * 86400.0
 """A recording that no project names may still be in a page's undo, or on its way into a project."""
+OLD_WRITER_S = 60.0
+"""A file half written for so long is that of a process that was killed."""
 ANY_REVISION = -1
 _MOST_DAMAGED = 9
 
@@ -71,6 +73,7 @@ class ProjectStore:
         self._lock = RLock()
         try:
             (folder / "recordings").mkdir(parents=True, exist_ok=True)
+            remove_unfinished(folder, OLD_WRITER_S)
             self._remove_old_projects(MOST_PROJECTS)
             self._remove_old_recordings()
             self._bytes = sum(path.stat().st_size for path in (folder / "recordings").iterdir())

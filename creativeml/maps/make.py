@@ -13,6 +13,7 @@ import numpy as np
 from creativeml.data.folders import printable
 from creativeml.data.gather import default_cache
 from creativeml.errors import CreativeMLError
+from creativeml.files import check_writable
 from creativeml.maps import layout
 from creativeml.maps.features import NAMES, judge, version
 from creativeml.maps.library import read_library
@@ -144,7 +145,7 @@ def _check_target(out: Path) -> None:
         page = printable(str(out / "map.html"))
         raise CreativeMLError(f"{printable(str(out))}: is a folder; name the page, for instance {page}")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
+        check_writable(out.parent)
     except OSError as error:
         raise _unwritable(out, error) from error
 

@@ -72,7 +72,7 @@ def _near(
         return tuple(window.spectrum(samples).astype(np.complex64) for window in found)
 
     repeats: dict[int, int] = {}
-    pairs = candidates(*found)
+    pairs = list(candidates(*found))
     for done, (place, earlier) in enumerate(pairs, 1):
         on_step("comparing", done, len(pairs))
         index, kept = indices[place], indices[earlier]

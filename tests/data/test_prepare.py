@@ -229,6 +229,81 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path, made):
     assert not (out / JOURNAL).exists()
 
 
+class StopError(Exception):
+    """An interruption."""
+
+
+def stopped_after(number: int, out: Path, **options: bool) -> dict[Path, int]:
+    """Files of a preparation that was interrupted, and when they were written."""
+
+    def stop(what: str, done: int, total: int) -> None:
+        if done == number:
+            raise StopError
+
+    with pytest.raises(StopError):
+        prepare_dataset(Found(many()), out, OPTIONS, on_step=stop, **options)
+    return {path: path.stat().st_mtime_ns for path in (out / "audio").rglob("*.flac")}
+
+
+@pytest.mark.parametrize("left", ["", '{"settings": {"form', None])
+def test_a_journal_that_was_cut_off_in_its_first_line_is_begun_anew(tmp_path, made, left):
+    out = tmp_path / "data"
+    stopped_after(5, out)
+    (out / "report.json").write_text('{"accepted_files": []}')  # by which the folder is known as ours
+    if left is None:
+        (out / JOURNAL).unlink()
+        (out / ".prepare-journal.k3v_9x1a.tmp.jsonl").write_text("half")
+    else:
+        (out / JOURNAL).write_text(left)
+    prepare(many(), out)
+    assert (out / "manifest.csv").read_bytes() == (made / "manifest.csv").read_bytes()
+    assert sorted(p.name for p in out.iterdir()) == sorted(p.name for p in made.iterdir())
+
+
+def test_a_folder_with_nothing_but_a_half_written_journal_is_ours_and_with_more_it_is_not(tmp_path):
+    half = tmp_path / ".prepare-journal.k3v_9x1a.tmp.jsonl"
+    half.write_text("half")
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(CreativeMLError, match=r"not empty and no dataset \(it holds 'mine.txt'\)"):
+        prepare([sound("a.wav", hit(1))], tmp_path)
+    assert half.exists()
+    (tmp_path / "mine.txt").unlink()
+    prepare([sound("a.wav", hit(1))], tmp_path)
+    assert not half.exists() and (tmp_path / "dataset.json").is_file()
+
+
+def test_a_spoilt_line_of_the_journal_costs_one_sound(tmp_path, made):
+    out = tmp_path / "data"
+    stored = stopped_after(30, out)
+    lines = (out / JOURNAL).read_bytes().split(b"\n")
+    lines[7] = b"\x00" * len(lines[7])
+    (out / JOURNAL).write_bytes(b"\n".join(lines))
+    prepare(many(), out)
+    assert sum(path.stat().st_mtime_ns == when for path, when in stored.items()) >= 29
+    assert (out / "manifest.csv").read_bytes() == (made / "manifest.csv").read_bytes()
+
+
+def test_replacing_a_dataset_goes_on_when_it_was_interrupted(tmp_path, made):
+    out = tmp_path / "data"
+    prepare(many()[:10], out)
+    stored = stopped_after(30, out, overwrite=True)
+    assert not (out / "dataset.json").exists()
+    prepare(many(), out, overwrite=True)
+    assert sum(path.stat().st_mtime_ns == when for path, when in stored.items()) >= 30
+    assert (out / "manifest.csv").read_bytes() == (made / "manifest.csv").read_bytes()
+
+
+def test_killed_before_its_journal_was_removed_a_finished_dataset_is_finished_again(tmp_path, made):
+    out = tmp_path / "data"
+    stopped_after(80, out)
+    journal = (out / JOURNAL).read_bytes()
+    prepare(many(), out)
+    (out / JOURNAL).write_bytes(journal)
+    prepare(many(), out)
+    assert not (out / JOURNAL).exists()
+    assert (out / "manifest.csv").read_bytes() == (made / "manifest.csv").read_bytes()
+
+
 def test_leftovers_of_an_interrupted_run_with_other_sources_are_removed(tmp_path):
     def stop(what: str, done: int, total: int) -> None:
         if done == 3:

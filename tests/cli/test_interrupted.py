@@ -1,0 +1,91 @@
+"""SIGTERM while a verb works: it ends in order, says so, leaves no process behind, and goes on the next time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from creativeml.cli import run
+from creativeml.files import project_folder
+
+STARTER = project_folder("datasets") / "starter"
+pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds children in /proc")
+
+
+def members(session: int) -> list[str]:
+    """Living processes of a session."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, _, own = stat.read_text().rpartition(")")[2].split()[:4]
+            found += [stat.parent.name] if int(own) == session and state != "Z" else []
+        except OSError:
+            continue
+    return found
+
+
+def terminated(arguments: list[str], when: Callable[[], bool], *, whole_session: bool = False) -> tuple[int, str]:
+    """Exit code and standard error of a verb that gets SIGTERM at a moment."""
+    command = [sys.executable, "-m", "creativeml", *arguments]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, start_new_session=True, env=environment, **pipes) as process:
+        while not when():
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.01)
+        (os.killpg if whole_session else os.kill)(process.pid, signal.SIGTERM)
+        _, told = process.communicate(timeout=60)
+        until = time.monotonic() + 5
+        while members(process.pid) and time.monotonic() < until:
+            time.sleep(0.02)
+        assert members(process.pid) == []
+    return process.returncode, told
+
+
+@pytest.mark.parametrize("whole_session", [False, True])
+def test_prepare_ends_in_order_and_goes_on(tmp_path, capsys, whole_session):
+    out = tmp_path / "data"
+    arguments = ["prepare", str(STARTER), "--out", str(out), "--length", "8192", "--workers", "2"]
+    journal = out / "prepare-journal.jsonl"
+    code, told = terminated(
+        arguments,
+        lambda: journal.is_file() and journal.read_bytes().count(b"\n") > 30,
+        whole_session=whole_session,
+    )
+    assert code == 143 and told.splitlines()[-1] == "interrupted; run the same command again", told
+    assert "Traceback" not in told
+    text = journal.read_bytes()
+    assert text.endswith(b"\n") and text.count(b"\n") > 30
+    assert not list(out.rglob("*.part"))
+    stored = {path: path.stat().st_mtime_ns for path in (out / "audio").rglob("*.flac")}
+    assert run(arguments) == 0
+    assert sum(path.stat().st_mtime_ns == when for path, when in stored.items()) > 28
+
+
+@pytest.mark.parametrize("after_s", [1.0, 1.5, 4.0])  # two of them while libraries are loaded
+def test_describe_ends_in_order(tmp_path, capsys, after_s):
+    out = tmp_path / "data"
+    assert run(["prepare", str(STARTER / "tom"), "--out", str(out), "--length", "8192"]) == 0
+    begun = time.monotonic()
+    code, told = terminated(["describe", "--data", str(out)], lambda: time.monotonic() > begun + after_s)
+    assert code == 143 and told.splitlines()[-1] == "interrupted; run the same command again", told
+    assert "Traceback" not in told and sorted(p.name for p in out.glob(".*")) == []
+
+
+def test_map_ends_in_order_and_leaves_no_page(tmp_path):
+    cache, page = tmp_path / "cache", tmp_path / "map.html"
+    arguments = ["map", str(STARTER), "--out", str(page), "--cache", str(cache)]
+
+    def listening() -> bool:
+        return any(path.stat().st_size > 100_000 for path in cache.glob("*-wal"))
+
+    code, told = terminated(arguments, listening)
+    assert code == 143 and told.splitlines()[-1] == "interrupted; run the same command again", told
+    assert "Traceback" not in told and not page.exists() and not list(tmp_path.glob(".*"))

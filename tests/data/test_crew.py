@@ -1,0 +1,173 @@
+"""Work over processes: in order, bounded, and none of it lost when a worker is killed."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from creativeml.audio.io import read_audio
+from creativeml.data import descriptor_table
+from creativeml.data import prepare as preparing
+from creativeml.data.crew import Died, Hired, Piece, Processes, in_order
+from creativeml.data.descriptor_table import TABLE, describe_dataset
+from creativeml.data.folders import Found, NamingRules, scan_folder
+from creativeml.data.prepare import PrepareOptions, prepare_dataset
+from creativeml.errors import CreativeMLError
+from creativeml.files import project_folder, sha256_file
+
+OPTIONS = PrepareOptions(length_samples=16_384, workers=2)
+STARTER = project_folder("datasets") / "starter"
+
+
+@pytest.fixture(scope="module")
+def found() -> Found:
+    """Forty recordings of the starter pack; two of them read by a function, two given as samples."""
+    sounds = scan_folder(STARTER, "starter", NamingRules("auto", "auto", "CC0-1.0", "A")).sounds[::4][:40]
+    for place in (3, 17, 22, 30):
+        audio = read_audio(sounds[place].path)
+        samples = (lambda kept=audio.samples: kept) if place < 20 else audio.samples
+        sounds[place] = replace(sounds[place], samples=samples, sample_rate=audio.sample_rate, encoding="FLAC PCM_16")
+    return Found(sounds)
+
+
+@pytest.fixture(scope="module")
+def by_threads(found, tmp_path_factory) -> dict[str, str]:
+    out = tmp_path_factory.mktemp("threads") / "data"
+    prepare_dataset(found, out, OPTIONS)
+    return contents(out)
+
+
+@pytest.fixture
+def many(monkeypatch) -> None:
+    """Forty are many."""
+    monkeypatch.setattr(preparing, "FEW_SOUNDS", 0)
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {str(p.relative_to(folder)): sha256_file(p) for p in folder.rglob("*") if p.is_file()}
+
+
+def test_processes_make_the_bytes_that_threads_make(found, by_threads, many, tmp_path):
+    seen: set[int] = set()
+
+    def step(what: str, done: int, total: int) -> None:
+        seen.update(child.pid for child in multiprocessing.active_children() if child.pid)
+
+    prepare_dataset(found, tmp_path / "data", OPTIONS, on_step=step)
+    assert contents(tmp_path / "data") == by_threads and len(seen) == 2
+    assert not seen & {child.pid for child in multiprocessing.active_children()}
+
+
+@pytest.mark.parametrize("during", ["reading", "comparing"])
+def test_a_worker_that_is_killed_costs_nothing(found, by_threads, many, tmp_path, during):
+    notes: list[str] = []
+
+    def step(what: str, done: int, total: int) -> None:
+        if (what, done) == (during, 9):
+            os.kill(max(child.pid or 0 for child in multiprocessing.active_children()), signal.SIGKILL)
+
+    prepare_dataset(found, tmp_path / "data", OPTIONS, on_step=step, on_note=notes.append)
+    assert contents(tmp_path / "data") == by_threads
+    names = [sound.name for sound in found.sounds]
+    assert all(line.split(":")[0] in names and "killed by signal 9" in line for line in notes) and len(notes) < 3
+
+
+def test_what_kills_its_worker_twice_is_named_and_the_rest_is_done():
+    notes: list[str] = []
+    pieces = [Piece(f"number {n}", abs, (-n,)) for n in range(30)]
+    pieces[11] = Piece("the bad one", signal.raise_signal, (signal.SIGKILL,))
+    crew = Processes(2)
+    try:
+        results = list(in_order(crew, pieces, notes.append))
+    finally:
+        crew.close()
+    assert results[:11] + results[12:] == [n for n in range(30) if n != 11]
+    assert isinstance(results[11], Died) and "signal 9" in results[11].how and results[11].how.endswith("twice")
+    assert notes and notes[0].startswith("the bad one: ") and "signal 9" in notes[0]
+
+
+def test_a_fault_of_the_work_comes_when_its_turn_comes():
+    crew, results = Processes(2), []
+    try:
+        with pytest.raises(ZeroDivisionError):
+            for result in in_order(crew, [Piece("", divmod, (7, n)) for n in (3, 2, 0, 1)], print):
+                results.append(result)
+    finally:
+        crew.close()
+    assert results == [(2, 1), (3, 1)]
+
+
+def test_only_a_few_pieces_are_ever_under_way():
+    begun = 0
+
+    def pieces():
+        nonlocal begun
+        for number in range(100):
+            begun += 1
+            yield Piece("", abs, (number,))
+
+    with ThreadPoolExecutor(3) as pool:
+        for done, result in enumerate(in_order(Hired(pool, 3), pieces(), print)):
+            assert result == done and begun <= done + 12
+
+
+def test_executors_of_others_are_used_and_a_broken_one_is_told(found, by_threads, tmp_path):
+    with ThreadPoolExecutor(2) as pool:
+        prepare_dataset(found, tmp_path / "data", OPTIONS, executor=pool)
+        assert pool.submit(abs, -1).result() == 1  # it is not shut down
+    assert contents(tmp_path / "data") == by_threads
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as broken:
+        assert isinstance(broken.submit(signal.raise_signal, signal.SIGKILL).exception(), Exception)
+        with pytest.raises(CreativeMLError, match="run the same command again"):
+            prepare_dataset(found, tmp_path / "other", OPTIONS, executor=broken)
+        with ThreadPoolExecutor(2) as pool:
+            prepare_dataset(found, tmp_path / "other", OPTIONS, executor=pool)
+    assert contents(tmp_path / "other") == by_threads
+
+
+def test_a_program_without_the_guard_is_done_by_threads_and_nothing_is_harmed(found, by_threads, tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(
+        "from pathlib import Path\nfrom creativeml.data import prepare\n"
+        "from creativeml.data.folders import Found, NamingRules, scan_folder\n"
+        "prepare.FEW_SOUNDS = 0\n"
+        f"found = scan_folder(Path({str(STARTER)!r}), 'starter', NamingRules('auto', 'auto', 'CC0-1.0', 'A'))\n"
+        "options = prepare.PrepareOptions(length_samples=16384, workers=2)\n"
+        f"out = Path({str(tmp_path / 'data')!r})\n"
+        "report = prepare.prepare_dataset(Found(found.sounds[:8]), out, options, overwrite=True, on_note=print)\n"
+        "print(len(report.rows), 'rows')\n"
+    )
+    done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "threads do it" in done.stdout and done.stdout.count("8 rows") == 1, done.stderr
+    assert len(list((tmp_path / "data" / "audio").rglob("*.flac"))) == 8
+
+
+def test_descriptors_over_processes_are_those_of_one_process(found, tmp_path, monkeypatch):
+    out = tmp_path / "data"
+    prepare_dataset(Found(found.sounds[:6]), out, OPTIONS)
+    assert describe_dataset(out).new == 6
+    table = (out / TABLE).read_bytes()
+    (out / TABLE).unlink()
+    monkeypatch.setattr(descriptor_table, "FEW_SOUNDS", 0)
+    monkeypatch.setattr(descriptor_table, "_BATCH", 2)
+    killed = []
+
+    def step(what: str, done: int, total: int) -> None:
+        if not killed:
+            killed.append(max(child.pid or 0 for child in multiprocessing.active_children()))
+            os.kill(killed[0], signal.SIGKILL)
+
+    outcome = describe_dataset(out, workers=2, on_step=step)
+    assert (outcome.new, outcome.refused) == (6, ()) and killed
+    assert (out / TABLE).read_bytes() == table
+    values = np.genfromtxt(out / TABLE, delimiter=",", skip_header=1)[:, 3:]
+    assert np.isfinite(values).all()
