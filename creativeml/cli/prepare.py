@@ -37,6 +37,8 @@ def prepare(
     workers: int | None = None,
     cluster: str | None = None,
     describe: bool = False,
+    shards: bool = False,
+    shard_sounds: int = 512,
     overwrite: bool = False,
     json: bool = False,
 ) -> int:
@@ -64,18 +66,26 @@ def prepare(
             paths (extra `cluster`).
         describe: also measure every sound (brightness, depth, ...) into OUT/descriptors.csv, which takes some
             0.3 s per sound; `creativeml describe --data OUT` does it later.
+        shards: also write the sounds into tar files (WebDataset) in OUT/shards, from which `creativeml train` reads
+            them as it needs them, from this folder or over http. Of a dataset that is finished already only these
+            are written: `creativeml prepare DATA --out DATA --shards`.
+        shard_sounds: sounds per tar file, 1 to 100000.
         overwrite: replace the dataset in OUT.
         json: print the summary as JSON instead of words.
     """
     # Not at the top: `--help` need not wait for numpy and the audio library.
+    from creativeml.data.dataset_folder import is_finished
     from creativeml.data.folders import NamingRules
     from creativeml.data.gather import default_cache, folder_of, gather
     from creativeml.data.prepare import PrepareOptions, default_workers, prepare_dataset
     from creativeml.data.report import overview
+    from creativeml.data.shards import write_shards
 
     if not sources:
         print("error: name at least one folder or recipe to prepare", file=sys.stderr)
         return 2
+    if shards and not overwrite and is_finished(out):
+        return _shard_finished(sources, out, shard_sounds, describe=describe, json=json)
     options = PrepareOptions(sample_rate, length, max_seconds, workers or default_workers())
     for name in sources:
         _keep_apart(folder_of(name), out)
@@ -91,14 +101,18 @@ def prepare(
             described = describe_dataset(out, workers=options.workers, executor=crew, on_step=bars.step, on_note=_note)
             for line in described.refused:
                 print(f"error: {line}", file=sys.stderr)
+        packed = write_shards(out, shard_sounds, on_step=bars.step) if shards and report.rows else None
     if json:
-        print(json_format.dumps(report.summary(), ensure_ascii=False))
+        summary = report.summary() | ({} if packed is None else {"shards": packed.summary()})
+        print(json_format.dumps(summary, ensure_ascii=False))
     else:
         for refused in report.rejected[:_SHOWN]:
             print(f"rejected {refused.name}: {refused.reason}")
         if len(report.rejected) > _SHOWN:
             print(f"... and {len(report.rejected) - _SHOWN} more, all in {out / 'report.txt'}")
         print("\n".join([*report.notes, *overview(report), "", f"{out / 'report.txt'} names every file"]))
+        if packed is not None:
+            print(packed)
     if not report.rows:
         raise CreativeMLError(
             f"none of the {len(report.rejected)} files can be used; {out / 'report.txt'} says why for each, "
@@ -132,3 +146,24 @@ def _keep_apart(source: Path | None, out: Path) -> None:
     inner, outer = out.resolve(), source.resolve()
     if inner.is_relative_to(outer) or outer.is_relative_to(inner):
         raise CreativeMLError(f"--out {out} and the source {source} lie in one another; choose a folder apart")
+
+
+def _shard_finished(sources: tuple[str, ...], out: Path, sounds: int, *, describe: bool, json: bool) -> int:
+    """Write the shards of a dataset that is finished but for them."""
+    from creativeml.data.descriptor_table import describe_dataset
+    from creativeml.data.shards import has_shards, write_shards
+
+    if has_shards(out):
+        raise CreativeMLError(f"{out}: already holds a dataset with shards; add --overwrite to make it anew")
+    if [Path(name).resolve() for name in sources] != [out.resolve()]:
+        print(
+            f"note: {out} is a finished dataset: its shards are made from it; {', '.join(sources)} is not read",
+            file=sys.stderr,
+        )
+    with Bars() as bars:
+        if describe:
+            for line in describe_dataset(out, on_step=bars.step).refused:
+                print(f"error: {line}", file=sys.stderr)
+        packed = write_shards(out, sounds, on_step=bars.step)
+    print(json_format.dumps({"out": str(out), "shards": packed.summary()}, ensure_ascii=False) if json else packed)
+    return 0

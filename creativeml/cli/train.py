@@ -20,7 +20,7 @@ LAST_SEED = 2**31 - 1
 def train(
     model: tyro.conf.Positional[Literal["drum_gan", "drum_vae", "wave_vae"]],
     *,
-    data: Path,
+    data: Annotated[str, tyro.conf.arg(metavar="FOLDER|URL")],
     out: Path,
     preset: Literal["fast", "large", "paper", "fast-pqmf", "wavegan", "spectral"] | None = None,
     controls: tuple[str, ...] = (),
@@ -38,6 +38,8 @@ def train(
     overfit: int = 0,
     dry_run: bool = False,
     seed: int = 0,
+    cache: Path | None = None,
+    cache_gb: float = 8.0,
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto",
     precision: Annotated[
         Literal["bf16-mixed", "32-true"],
@@ -55,7 +57,9 @@ def train(
     Args:
         model: drum_gan; wave_vae, an autoencoder, which also finds the place of recordings among its sounds; or
             drum_vae, a small baseline without a critic. Autoencoders have no presets and no controls.
-        data: dataset folder made by `creativeml prepare`.
+        data: dataset folder made by `creativeml prepare`, or the http(s) address of one with shards. If there are
+            shards (`prepare --shards`), sounds are read from them as they are needed and memory does not grow with
+            their number; if not, all sounds are held in memory.
         out: folder of the run.
         preset: of drum_gan: fast (for CPUs, the default), large (for GPUs), paper (waveform head and WGAN-LP as
             published), fast-pqmf (fast with multi-band head), and the baselines wavegan and spectral (after GANSynth).
@@ -80,13 +84,17 @@ def train(
             0 for all.
         dry_run: check everything and say what would be done.
         seed: of weights, batches and augmentation.
+        cache: folder for shards from the web; by default CREATIVEML_CACHE or the user's cache folder.
+        cache_gb: gigabytes that it may hold; the shards not used for longest go first.
         accelerator: device to train on.
         precision: arithmetic of the convolutions.
         strategy: of several processes: each holds all weights (ddp), or they share the generator's (fsdp).
     """
     require("lightning_fabric", extra="train")
     # Not at the top: these load torch, which `--help` need not wait for.
-    from creativeml.data.one_shots import read_dataset
+    from creativeml.data.gather import default_cache
+    from creativeml.data.shard_reader import kinds_at
+    from creativeml.data.shard_sources import location_of
     from creativeml.training.config import ALL_CONTROLS, training_preset
     from creativeml.training.drum_vae import vae_preset
     from creativeml.training.fit import fit
@@ -104,7 +112,10 @@ def train(
         raise CreativeMLError(f"--minutes must be more than 0, not {minutes:g}")
     if seed > LAST_SEED:
         raise CreativeMLError(f"--seed must be at most {LAST_SEED}, not {seed}")
-    kinds = read_dataset(data).kinds
+    if not 0.1 <= cache_gb <= 1e6:
+        raise CreativeMLError(f"--cache-gb must lie between 0.1 and 1000000, not {cache_gb:g}")
+    where = location_of(data, cache or default_cache(), int(cache_gb * 1e9))
+    kinds = kinds_at(where)
     if model != "drum_gan":
         for flag, given in (("--preset", preset), ("--controls", controls)):
             if given:
@@ -124,7 +135,7 @@ def train(
     config = _with_changes(config, changes, out if resume else None)
     fabric = fabric_for(accelerator, precision, strategy)
     options = FitOptions(steps, checkpoint_every, resume, overfit, dry_run, validate_every, init, minutes)
-    run = fit(config, data, out, fabric, options)
+    run = fit(config, where, out, fabric, options)
     if run.stopped_by == "SIGINT":
         return 130
     if not dry_run and not run.stopped_by:

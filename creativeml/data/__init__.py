@@ -1,1 +1,1 @@
-"""Datasets: made from folders and recipes by `prepare`, read by `OneShotDataset` and `MelDataset`."""
+"""Datasets: made by `prepare`, read by `OneShotDataset`, `ShardedOneShots` and `MelDataset`."""

@@ -18,6 +18,13 @@ _STORED = re.compile(r".+-[0-9a-f]{8}(\.flac|(\.[0-9a-f]{8})?\.part)")
 _HALF_WRITTEN = re.compile(r"\.(dataset|manifest|report|prepare-journal|descriptors)\.\w+\.tmp\.(json|jsonl|csv|txt)")
 """What `creativeml.files.atomic_path` leaves if the process is killed in it."""
 
+SHARDS = "shards"
+_TAR = r"[a-z]+-[a-z0-9_-]+-\d{6}"
+_SHARD_FILE = re.compile(
+    rf"index\.json|[a-z]+\.index|{_TAR}\.tar|\.(index|[a-z]+|prepare-journal|{_TAR})\.\w+\.tmp\.(json|jsonl|index|tar)"
+)
+"""Files of the shards, and what `creativeml.files.atomic_path` leaves of them if the process is killed in it."""
+
 
 def claim_folder(out: Path, settings: Mapping[str, Any], *, overwrite: bool) -> None:
     """Make `out`, or make sure that it may be written into; with `overwrite` an old dataset in it is deleted.
@@ -49,6 +56,7 @@ def claim_folder(out: Path, settings: Mapping[str, Any], *, overwrite: bool) -> 
         for name in (JOURNAL, DESCRIPTION, MANIFEST, REPORT_TEXT):
             (out / name).unlink(missing_ok=True)
         delete_audio(out, keep=set())
+        delete_shards(out, keep=set())
         (out / REPORT_JSON).unlink(missing_ok=True)
     elif not overwrite and DESCRIPTION in present and JOURNAL not in present:
         raise CreativeMLError(f"{out}: already holds a dataset; add --overwrite to replace it, or choose another --out")
@@ -78,3 +86,18 @@ def delete_audio(out: Path, keep: set[Path]) -> None:
             folder.rmdir()
     if (out / AUDIO).is_dir() and not any((out / AUDIO).iterdir()):
         (out / AUDIO).rmdir()
+
+
+def delete_shards(out: Path, keep: set[str]) -> None:
+    """Delete what `data.shards` writes, but for files of the names in `keep`; the folder too if it becomes empty."""
+    folder = out / SHARDS
+    for path in folder.glob("*"):
+        if path.name not in keep and (path.name == JOURNAL or _SHARD_FILE.fullmatch(path.name)):
+            path.unlink()
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def is_finished(out: Path) -> bool:
+    """Whether a folder holds a dataset, and no preparation of it was interrupted."""
+    return (out / DESCRIPTION).is_file() and not (out / JOURNAL).exists()

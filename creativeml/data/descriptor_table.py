@@ -80,7 +80,7 @@ def describe_dataset(
     """
     info = read_dataset(root)
     wanted = _rows_by_hash(info)
-    kept = _read_table(info.root / TABLE)
+    kept = read_table(info.root / TABLE)
     values = {key: kept[key] for key in wanted if key in kept}
     missing = [key for key in wanted if key not in values]
     known, refused, saved_at = len(values), [], time.monotonic()
@@ -152,7 +152,7 @@ def read_descriptors(info: DatasetInfo, rows: Sequence[Mapping[str, str]], names
     Raises:
         DatasetError: the dataset, or one of these sounds, has not been described.
     """
-    table = _read_table(info.root / TABLE)
+    table = read_table(info.root / TABLE)
     missing = [row["path"] for row in rows if row.get("sha256", "") not in table]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
@@ -190,7 +190,7 @@ def _measure(info: DatasetInfo, paths: Mapping[str, str]) -> tuple[dict[str, dic
     return measured, refused
 
 
-def _read_table(path: Path) -> dict[str, dict[str, float]]:
+def read_table(path: Path) -> dict[str, dict[str, float]]:
     """Rows measured by today's definitions; none if the table is absent, damaged or of other columns."""
     try:
         with path.open(newline="", encoding="utf-8") as file:

@@ -16,13 +16,14 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import soundfile
 import torch
 from torch import Tensor
 
+from creativeml.data.samplers import ClassBalancedSampler
 from creativeml.data.splits import SPLITS
 from creativeml.errors import CreativeMLError
 from creativeml.kinds import UNLABELLED
@@ -115,6 +116,21 @@ def select_rows(
     return chosen, rows
 
 
+class SoundSet(Protocol):
+    """What training needs of its sounds, wherever they are kept."""
+
+    sample_rate: int
+    length_samples: int
+    kinds: tuple[str, ...]
+    labels: Tensor
+
+    def __len__(self) -> int: ...
+
+    def batch(self, indices: Iterable[int] | Tensor) -> tuple[Tensor, Tensor]:
+        """Sounds (b, samples) float32 and labels (b,) of the given indices, in their order."""
+        ...
+
+
 class OneShotDataset(torch.utils.data.Dataset[dict[str, Any]]):
     """The sounds of one split of a dataset folder, all of one length, read once and kept as 16-bit in memory.
 
@@ -158,13 +174,9 @@ class OneShotDataset(torch.utils.data.Dataset[dict[str, Any]]):
         label_of = {kind: label for label, kind in enumerate(self.kinds)}
         self.labels = torch.tensor([label_of[row["class"]] for row in self.rows], dtype=torch.long)
         contents = load_all(lambda row: read_prepared(info, row["path"]), self.rows)
-        peaks = np.array([np.abs(content).max() for content in contents])
-        gains = peaks if peak is None else np.full_like(peaks, peak)
-        self._gains = torch.from_numpy((gains / _FULL_SCALE).astype(np.float32))
-        self._contents = [
-            torch.from_numpy(np.round(content * (_FULL_SCALE / own_peak)).astype(np.int16))
-            for content, own_peak in zip(contents, peaks, strict=True)
-        ]
+        compact = [in_16_bits(content, peak) for content in contents]
+        self._gains = torch.tensor([gain for _, gain in compact], dtype=torch.float32)
+        self._contents = [content for content, _ in compact]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -183,6 +195,17 @@ class OneShotDataset(torch.utils.data.Dataset[dict[str, Any]]):
             content = self._contents[index]
             torch.mul(content, self._gains[index], out=sound[: len(content)])
         return sounds, self.labels[chosen]
+
+    def draw(self, sampler: ClassBalancedSampler, places: Sequence[int] = (0,)) -> list[tuple[Tensor, Tensor]]:
+        """The next batch of a sampler for each of some replicas."""
+        return [self.batch(indices) for indices in sampler.take(places)]
+
+    def close(self) -> None:
+        """Nothing: no sound is read ahead."""
+
+    def survey(self) -> OneShotDataset:
+        """The sounds from which figures of all are estimated: all of them. (Of shards it is a part.)"""
+        return self
 
     def fingerprints(self) -> list[str]:
         """First twelve hex digits of the SHA-256 of each sound's file; sounds whose row has none are left out.
@@ -215,17 +238,30 @@ def read_prepared(info: DatasetInfo, relative_path: str) -> np.ndarray:
         samples, sample_rate = soundfile.read(path, dtype="float32")
     except (soundfile.SoundFileError, OSError) as error:
         raise DatasetError(f"{path} cannot be read ({error})") from error
-    if samples.shape != (info.length_samples,) or sample_rate != info.sample_rate:
+    return without_silence(samples, sample_rate, str(path), info.sample_rate, info.length_samples)
+
+
+def without_silence(samples: np.ndarray, own_rate: int, name: str, sample_rate: int, length_samples: int) -> np.ndarray:
+    """Decoded samples (length,) without their trailing zeros; DatasetError if they are not as prepared."""
+    if samples.shape != (length_samples,) or own_rate != sample_rate:
         raise DatasetError(
-            f"{path} is {' x '.join(map(str, samples.shape))} samples at {sample_rate} Hz "
-            f"instead of {info.length_samples} mono at {info.sample_rate} Hz"
+            f"{name} is {' x '.join(map(str, samples.shape))} samples at {own_rate} Hz "
+            f"instead of {length_samples} mono at {sample_rate} Hz"
         )
     if not np.isfinite(samples).all():
-        raise DatasetError(f"{path} holds values that are not finite")
+        raise DatasetError(f"{name} holds values that are not finite")
     sounding = np.flatnonzero(samples)
     if not len(sounding):
-        raise DatasetError(f"{path} is silent")
+        raise DatasetError(f"{name} is silent")
     return samples[: sounding[-1] + 1].copy()  # a copy, so that the padding is not kept alive
+
+
+def in_16_bits(content: np.ndarray, peak: float | None) -> tuple[Tensor, float]:
+    """A sound float32 (n,) as int16 (n,) that uses all bits, and the factor that makes its absolute peak `peak`, or
+    what it was."""
+    own_peak = np.abs(content).max()
+    gain = np.float32(own_peak if peak is None else peak) / np.float32(_FULL_SCALE)
+    return torch.from_numpy(np.round(content * (_FULL_SCALE / own_peak)).astype(np.int16)), float(gain)
 
 
 def load_all(load: Callable[[_Item], _Result], items: Sequence[_Item]) -> list[_Result]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -16,7 +16,7 @@ MOST_PARTS = 8
 """A kind comes at most so many times as often as the rarest."""
 
 
-def sampling_classes(labels: Sequence[int] | Tensor, shares: KindShares) -> np.ndarray:
+def sampling_classes(labels: Sequence[int] | Tensor, shares: KindShares, *, in_stretches: bool = False) -> np.ndarray:
     """Classes for `ClassBalancedSampler` that give the kinds the shares asked for.
 
     Args:
@@ -25,6 +25,7 @@ def sampling_classes(labels: Sequence[int] | Tensor, shares: KindShares) -> np.n
             (tempered sampling, as for languages of many sizes: Conneau et al. 2020, arXiv 1911.02116); kinds are cut
             into so many classes. With equal shares a rare kind's few sounds are learnt by heart while most of
             what a manifold kind can be is hardly heard.
+        in_stretches: cut kinds into stretches of neighbours, not by turns: then each class has shards of its own.
 
     Returns:
         (n,) int64.
@@ -41,8 +42,24 @@ def sampling_classes(labels: Sequence[int] | Tensor, shares: KindShares) -> np.n
     number = {(n, part): position for position, (_, n, part) in enumerate(order)}
     classes = np.zeros_like(values)
     for n, kind in enumerate(kinds):
-        classes[values == kind] = [number[n, i % parts[n]] for i in range(counts[n])]
+        turns = np.arange(counts[n])
+        part = turns * parts[n] // counts[n] if in_stretches else turns % parts[n]
+        classes[values == kind] = np.array([number[n, one] for one in range(parts[n])])[part]
     return classes
+
+
+class Blocks(NamedTuple):
+    """What lies together: with it a sampler has few blocks open at a time.
+
+    Attributes:
+        numbers: block of each item (n,), for instance the shard it is in.
+        kinds: of each item (n,); all items of a block have the same.
+        window: of each kind in a class so many blocks are open at a time: its items are shuffled among them.
+    """
+
+    numbers: np.ndarray
+    kinds: np.ndarray
+    window: int = 4
 
 
 class ClassBalancedSampler:
@@ -52,7 +69,7 @@ class ClassBalancedSampler:
     from batch to batch, so counts within a batch differ by at most one and even out over time. Within a class
     the sounds come in random order, each once before any comes again.
 
-    Batch k is a pure function of (labels, batch_size, seed, k): only k has to be remembered to continue
+    Batch k is a pure function of (labels, batch_size, seed, blocks, k): only k has to be remembered to continue
     exactly.
 
     Args:
@@ -61,6 +78,7 @@ class ClassBalancedSampler:
         seed: non-negative integer.
         replica: which device of a run over several this is; it takes batches replica, replica + replicas, ...
         replicas: how many devices there are.
+        blocks: with it a pass goes through the blocks of a class in random order, a few of them mixed at a time.
 
     Raises:
         CreativeMLError: no labels, batch size below 1, negative seed.
@@ -74,6 +92,7 @@ class ClassBalancedSampler:
         *,
         replica: int = 0,
         replicas: int = 1,
+        blocks: Blocks | None = None,
     ) -> None:
         values = np.asarray(labels, dtype=np.int64)
         if values.ndim != 1 or not len(values):
@@ -87,9 +106,12 @@ class ClassBalancedSampler:
         self.batch_size, self.seed = batch_size, seed
         self._replica, self._replicas = replica, replicas
         self._members = [np.flatnonzero(values == label) for label in np.unique(values)]
-        self._fingerprint = hashlib.sha256(values.astype("<i8").tobytes()).hexdigest()
+        self._blocks = blocks
+        places = () if blocks is None else (blocks.numbers, blocks.kinds, np.array([blocks.window]))
+        everything = b"".join(part.astype("<i8").tobytes() for part in (values, *places))
+        self._fingerprint = hashlib.sha256(everything).hexdigest()
         self._batches_given = 0
-        self._orders: dict[int, tuple[int, np.ndarray]] = {}
+        self._orders: dict[int, dict[int, np.ndarray]] = {}
 
     def __iter__(self) -> Iterator[list[int]]:
         return self
@@ -107,6 +129,11 @@ class ClassBalancedSampler:
     def batches_given(self) -> int:
         """To each replica so far."""
         return self._batches_given
+
+    def upcoming(self, ahead: int, replica: int | None = None) -> list[int]:
+        """The batch, of a replica, that comes after `ahead` others of it; nothing is taken."""
+        own = self._replica if replica is None else replica
+        return self._batch((self._batches_given + ahead) * self._replicas + own)
 
     def state_dict(self) -> dict[str, Any]:
         """Position as plain JSON values."""
@@ -155,8 +182,28 @@ class ClassBalancedSampler:
     def _draw(self, position: int, members: np.ndarray, draw: int) -> int:
         """The `draw`-th sound of a class: its passes over the class are independent shuffles."""
         number_of_pass, place = divmod(draw, len(members))
-        known = self._orders.get(position)
-        if known is None or known[0] != number_of_pass:
-            order = np.random.default_rng([self.seed, 1, position, number_of_pass]).permutation(len(members))
-            known = self._orders[position] = (number_of_pass, order)
-        return int(members[known[1][place]])
+        known = self._orders.setdefault(position, {})
+        if number_of_pass not in known:
+            # Two at most: that of the next batch and that of the batch which is looked at ahead of it.
+            while len(known) > 1:
+                del known[next(iter(known))]
+            random = np.random.default_rng([self.seed, 1, position, number_of_pass])
+            known[number_of_pass] = self._order(members, random)
+        return int(members[known[number_of_pass][place]])
+
+    def _order(self, members: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """The order of one pass over a class's members."""
+        if self._blocks is None:
+            return random.permutation(len(members))
+        numbers, kinds = self._blocks.numbers[members], self._blocks.kinds[members]
+        moment = np.empty(len(members))
+        for kind in np.unique(kinds):
+            own = np.flatnonzero(kinds == kind)
+            distinct, which = np.unique(numbers[own], return_inverse=True)
+            # An item comes while its block is open, so blocks are opened one by one and not many at once.
+            opened = random.permutation(len(distinct))[which] + self._blocks.window * random.random(len(own))
+            rank = np.empty(len(own))
+            rank[np.argsort(opened)] = np.arange(len(own))
+            # Each kind goes evenly over the whole pass, however many blocks it has.
+            moment[own] = (rank + random.random(len(own))) / len(own)
+        return np.argsort(moment)

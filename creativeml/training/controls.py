@@ -12,7 +12,7 @@ from creativeml.audio.descriptors.loss import DescriptorLoss
 from creativeml.audio.descriptors.registry import chosen, describe
 from creativeml.config import to_dict
 from creativeml.data.descriptor_ranges import ranges_of
-from creativeml.data.one_shots import OneShotDataset
+from creativeml.data.one_shots import SoundSet
 from creativeml.models.gans.condition import control_entries
 from creativeml.training.config import ControlConfig
 
@@ -66,14 +66,14 @@ class Obedience:
         return {f"control/{name}": factor * self._loss.weights[name] * term for name, term in found.items()}
 
 
-def measured_dataset(dataset: OneShotDataset, names: tuple[str, ...]) -> dict[str, Tensor]:
+def measured_dataset(dataset: SoundSet, names: tuple[str, ...]) -> dict[str, Tensor]:
     """Descriptor → `(sounds,)` of all sounds of a dataset, in its order."""
     parts = torch.arange(len(dataset)).split(32)
     found = [measured(dataset.batch(part.tolist())[0], dataset.sample_rate, names) for part in parts]
     return {name: torch.cat([values[name] for values in found]) for name in names}
 
 
-def usual_controls(dataset: OneShotDataset, values: dict[str, Tensor]) -> Tensor:
+def usual_controls(dataset: SoundSet, values: dict[str, Tensor]) -> Tensor:
     """Entries `(kinds, controls)` of the condition vector at the median of each kind's training sounds.
 
     A kind without sounds (in a small-set check) gets 0, the middle of all drum sounds.
@@ -85,7 +85,7 @@ def usual_controls(dataset: OneShotDataset, values: dict[str, Tensor]) -> Tensor
     return table
 
 
-def data_ranges(dataset: OneShotDataset, values: dict[str, Tensor]) -> dict[str, Any]:
+def data_ranges(dataset: SoundSet, values: dict[str, Tensor]) -> dict[str, Any]:
     """The `DescriptorRanges` of the training sounds as plain values, which travel with the model."""
     matrix = torch.stack(list(values.values()), dim=1).double().numpy()
     labels = np.array([dataset.kinds[label] for label in dataset.labels.tolist()])

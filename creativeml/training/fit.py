@@ -13,6 +13,7 @@ import torch
 from lightning_fabric import Fabric
 from tqdm import tqdm
 
+from creativeml.data.shard_sources import Location
 from creativeml.errors import CreativeMLError
 from creativeml.models.autoencoders.wave_vae import WaveVAE
 from creativeml.models.gans.style_wavegan import StyleWaveGAN
@@ -45,12 +46,12 @@ ROLLBACKS = 3
 SHOWN = ("levels", "critic", "adversarial", "reconstruction")
 
 
-def fit(config: TrainingConfig, data: Path, out: Path, fabric: Fabric, options: FitOptions) -> Run:
+def fit(config: TrainingConfig, data: Location, out: Path, fabric: Fabric, options: FitOptions) -> Run:
     """Train a generator.
 
     Args:
         config: what is trained and how; a resumed run keeps the one in its folder.
-        data: dataset folder.
+        data: dataset folder, or the address of one with shards.
         out: folder of the run; `out/best` is the checkpoint nearest to the validation sounds.
         fabric: device and precision.
         options: length, checkpoints, resume.
@@ -66,7 +67,7 @@ def fit(config: TrainingConfig, data: Path, out: Path, fabric: Fabric, options: 
         return _fit(config, data, out, fabric, options)
 
 
-def _fit(config: TrainingConfig, data: Path, out: Path, fabric: Fabric, options: FitOptions) -> Run:
+def _fit(config: TrainingConfig, data: Location, out: Path, fabric: Fabric, options: FitOptions) -> Run:
     run = open_run(config, data, out, fabric, options)
     if options.resume:
         restore(run)
@@ -76,7 +77,7 @@ def _fit(config: TrainingConfig, data: Path, out: Path, fabric: Fabric, options:
     if not options.resume:
         begin(run)
     recorder = Recorder(out, from_step=run.gan.step) if fabric.is_global_zero else NoRecorder()
-    with _stoppable(run), contextlib.closing(recorder):
+    with _stoppable(run), contextlib.closing(recorder), contextlib.closing(run.dataset):
         _make_up(run, recorder)
         _loop(run, recorder)
     if run.unsaved:
@@ -218,8 +219,7 @@ def _next_parts(run: Run) -> list[Part]:
     config, device = run.gan.config, run.gan.fabric.device
     # Not the step's number, which stays the same when a step is skipped.
     turn, parts = run.sampler.batches_given, []
-    for place, batch in zip(run.places, run.sampler.take(run.places), strict=True):
-        sounds, labels = run.dataset.batch(batch)
+    for place, (sounds, labels) in zip(run.places, run.dataset.draw(run.sampler, run.places), strict=True):
         # Of its own after a roll-back, which halves the rates: other numbers than those that led there.
         name = part_name(config.seed, turn, place, salt=run.rate_factor)
         if not run.options.overfit:
@@ -285,7 +285,7 @@ def _settle(run: Run) -> None:
     if isinstance(run.gan.average, StyleWaveGAN):
         run.gan.average.estimate_mean_style()
     if isinstance(run.gan.average, WaveVAE):
-        fit_prior(run.gan.average, run.dataset)
+        fit_prior(run.gan.average, run.dataset.survey())
 
 
 def _validated(run: Run, recorder: Recorder | NoRecorder) -> dict[str, Any]:

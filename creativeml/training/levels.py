@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from creativeml.data.one_shots import OneShotDataset
+from creativeml.data.one_shots import SoundSet
 from creativeml.models.gans.heads import FLOOR_NEPERS
 from creativeml.models.gans.style_wavegan import SynthesisNetwork
 
@@ -17,7 +17,7 @@ POWER = 0.3
 
 
 @torch.no_grad()
-def estimate_levels(generator: SynthesisNetwork, dataset: OneShotDataset) -> Tensor:
+def estimate_levels(generator: SynthesisNetwork, dataset: SoundSet) -> Tensor:
     """Level table for the generator's buffer `level`.
 
     Args:

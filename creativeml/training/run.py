@@ -25,10 +25,11 @@ from tqdm import tqdm
 from creativeml.audio.augment import AugmentConfig, DrumAugment
 from creativeml.config import from_dict, read_json, save_json, to_dict
 from creativeml.data.joint_distribution import DescriptorRanges
-from creativeml.data.one_shots import OneShotDataset
 from creativeml.data.samplers import ClassBalancedSampler, sampling_classes
+from creativeml.data.shard_reader import HELD_OUT, ShardedOneShots, Sounds, open_sounds, sounds_sha256
+from creativeml.data.shard_sources import Location
 from creativeml.errors import CreativeMLError
-from creativeml.files import atomic_write_json, remove_unfinished, sha256_file
+from creativeml.files import atomic_write_json, remove_unfinished
 from creativeml.models.autoencoders.wave_vae import borrow
 from creativeml.models.checkpoint import ENCODER, from_pretrained, save_pretrained
 from creativeml.models.gans.style_wavegan import StyleWaveGAN
@@ -82,7 +83,7 @@ class Run:
     folder: Path
     gan: Trainee
     """What is trained."""
-    dataset: OneShotDataset
+    dataset: Sounds
     validation: Validator | None
     sampler: ClassBalancedSampler
     places: range
@@ -118,7 +119,7 @@ def tell(message: str) -> None:
         tqdm.write(message, file=sys.stderr)
 
 
-def open_run(config: TrainingConfig, data: Path, out: Path, fabric: Fabric, options: FitOptions) -> Run:
+def open_run(config: TrainingConfig, data: Location, out: Path, fabric: Fabric, options: FitOptions) -> Run:
     """Everything of a new or a resumed run, checked; nothing is written yet.
 
     Raises:
@@ -134,29 +135,38 @@ def open_run(config: TrainingConfig, data: Path, out: Path, fabric: Fabric, opti
     elif has_run:
         raise CreativeMLError(f"{out} holds a run already; continue it with --resume or choose another --out")
     dataset, validation = _load_data(config, data, options.overfit)
-    about = {"data": data.name, "manifest_sha256": sha256_file(data / "manifest.csv"), "overfit": options.overfit}
+    about = {"data": data.name, "manifest_sha256": sounds_sha256(data), "overfit": options.overfit}
     if options.resume:
         about = _same_data(out, about)
     elif options.init is not None:
         about["heard_before"] = heard_by(options.init)
+    survey = dataset.survey()
+    if len(survey) < len(dataset):
+        about["surveyed_sounds"] = len(survey)
+        tell(f"note: levels, ranges and the like are estimated from {len(survey)} of {len(dataset)} training sounds")
     gan = build(config, fabric)
     # The sounds that weights came from belong to what the model was trained on, too.
     info: dict[str, Any] = {
         "trained_on_sha256": sorted({*dataset.fingerprints(), *about.get("heard_before", [])}),
     }
     controls = gan.obedience.names if gan.obedience is not None else ()
-    values = measured_dataset(dataset, controls) if controls and not options.resume else {}
+    values = measured_dataset(survey, controls) if controls and not options.resume else {}
     if values:
-        about["descriptor_ranges"] = data_ranges(dataset, values)
+        about["descriptor_ranges"] = data_ranges(survey, values)
     if controls:
         info["descriptor_ranges"] = about["descriptor_ranges"]
     if not options.resume:
-        _start(gan, dataset, values, options.init)
+        _start(gan, survey, values, options.init)
+    blocks = dataset.blocks() if isinstance(dataset, ShardedOneShots) else None
+    classes = sampling_classes(dataset.labels, config.kind_shares, in_stretches=blocks is not None)
+    if isinstance(dataset, ShardedOneShots):
+        dataset.check_room(classes)
     sampler = ClassBalancedSampler(
-        sampling_classes(dataset.labels, config.kind_shares),
+        classes,
         config.sounds_per_part,
         config.seed,
         replicas=config.parts,
+        blocks=blocks,
     )
     places = own_places(fabric, config.parts)
     augment = DrumAugment(AugmentConfig(sample_rate=dataset.sample_rate), only=config.augmentation.data_only)
@@ -165,7 +175,7 @@ def open_run(config: TrainingConfig, data: Path, out: Path, fabric: Fabric, opti
     return Run(out, gan, dataset, validation, sampler, places, options, augment, about, info, best, ranges=ranges)
 
 
-def _start(gan: Trainee, dataset: OneShotDataset, values: dict[str, Tensor], init: Path | None) -> None:
+def _start(gan: Trainee, dataset: Sounds, values: dict[str, Tensor], init: Path | None) -> None:
     """Weights that learnt elsewhere, and what is estimated from the data before training begins."""
     networks = (gan.average, gan.generator)
     if isinstance(gan, WaveAutoencoding):
@@ -187,7 +197,7 @@ def _start(gan: Trainee, dataset: OneShotDataset, values: dict[str, Tensor], ini
             network.usual_controls.copy_(usual)
 
 
-def _start_autoencoder(run: WaveAutoencoding, dataset: OneShotDataset, init: Path | None) -> None:
+def _start_autoencoder(run: WaveAutoencoding, dataset: Sounds, init: Path | None) -> None:
     """Weights of another autoencoder or of a generator, or levels alone."""
     if init is None:
         run.average.synthesis.level.copy_(estimate_levels(run.average.synthesis, dataset))
@@ -226,8 +236,8 @@ def _same_data(out: Path, about: dict[str, Any]) -> dict[str, Any]:
     return stored
 
 
-def _load_data(config: TrainingConfig, data: Path, overfit: int) -> tuple[OneShotDataset, Validator | None]:
-    dataset = OneShotDataset(data, "train", kinds=config.generator.kinds)
+def _load_data(config: TrainingConfig, data: Location, overfit: int) -> tuple[Sounds, Validator | None]:
+    dataset = open_sounds(data, "train", config.generator.kinds)
     for name, has, wants, flag in (
         ("samples per sound", dataset.length_samples, config.generator.length_samples, "--length"),
         ("samples per second", dataset.sample_rate, config.generator.sample_rate, "--sample-rate"),
@@ -242,7 +252,7 @@ def _load_data(config: TrainingConfig, data: Path, overfit: int) -> tuple[OneSho
         # What is learnt by heart is not to be compared with other recordings.
         return _first_of_each_kind(dataset, overfit), None
     try:
-        validation = OneShotDataset(data, "validation", kinds=config.generator.kinds)
+        validation = _bounded(open_sounds(data, "validation", config.generator.kinds))
     except CreativeMLError as error:
         tell(f"note: no validation ({error}); the last checkpoint will count as the best")
         return dataset, None
@@ -256,7 +266,15 @@ def _load_data(config: TrainingConfig, data: Path, overfit: int) -> tuple[OneSho
     return dataset, Validator(validation, getattr(config.generator, "controls", ()))
 
 
-def _first_of_each_kind(dataset: OneShotDataset, count: int) -> OneShotDataset:
+def _bounded(validation: Sounds) -> Sounds:
+    """Validation sounds are compared with all at once; so many of them that this takes little memory."""
+    if not isinstance(validation, ShardedOneShots) or len(validation) <= HELD_OUT:
+        return validation
+    tell(f"note: {HELD_OUT} of {len(validation)} validation sounds are compared with, evenly from all kinds")
+    return validation.reduced(HELD_OUT)
+
+
+def _first_of_each_kind(dataset: Sounds, count: int) -> Sounds:
     """The same data reduced to `count` sounds, spread over the kinds."""
     by_kind = [torch.nonzero(dataset.labels == k).flatten().tolist() for k in range(len(dataset.kinds))]
     order = [members[n] for n in range(max(map(len, by_kind))) for members in by_kind if n < len(members)]

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from creativeml.audio.descriptors.registry import DESCRIPTORS
 from creativeml.data.joint_distribution import DescriptorRanges
-from creativeml.data.one_shots import OneShotDataset
+from creativeml.data.one_shots import SoundSet
 from creativeml.evaluation.descriptor_values import in_jnds, measured
 from creativeml.evaluation.distances import kernel_distance
 from creativeml.evaluation.embeddings import Embedding, embed, log_mel_statistics
@@ -63,7 +63,7 @@ def rank_of(figures: Mapping[str, Any]) -> Rank:
     return Rank(variety is not None and variety < COLLAPSED_BELOW, figures.get(SCORE, math.inf))
 
 
-def usable_kinds(validation: OneShotDataset) -> list[int]:
+def usable_kinds(validation: SoundSet) -> list[int]:
     """Labels with at least two validation sounds; a distance within a kind needs a pair."""
     counts = torch.bincount(validation.labels, minlength=len(validation.kinds))
     return torch.nonzero(counts >= 2).flatten().tolist()
@@ -131,7 +131,7 @@ class Validator:
         kinds: names of the kinds that are compared.
     """
 
-    def __init__(self, recordings: OneShotDataset, controls: Sequence[str] = ()) -> None:
+    def __init__(self, recordings: SoundSet, controls: Sequence[str] = ()) -> None:
         self._labels = usable_kinds(recordings)
         self.kinds = tuple(recordings.kinds[label] for label in self._labels)
         self._rate = recordings.sample_rate
@@ -204,7 +204,7 @@ def _parts(members: Sequence[int], size: int = 16) -> list[Sequence[int]]:
     return [members[start : start + size] for start in range(0, len(members), size)]
 
 
-def _questions(recordings: OneShotDataset, members: Sequence[Sequence[int]], names: tuple[str, ...]) -> _Asked:
+def _questions(recordings: SoundSet, members: Sequence[Sequence[int]], names: tuple[str, ...]) -> _Asked:
     """The descriptors of up to `ASKED` recordings, from all kinds in turn, and how far others of their kind are."""
     chosen = [own[n] for n in range(max(map(len, members))) for own in members if n < len(own)][:ASKED]
     values = measured((recordings.batch(part)[0] for part in _parts(chosen)), recordings.sample_rate, names)

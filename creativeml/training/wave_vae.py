@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from creativeml.audio.augment import AugmentConfig, DrumAugment
 from creativeml.config import check_range
-from creativeml.data.one_shots import OneShotDataset
+from creativeml.data.one_shots import SoundSet
 from creativeml.data.samplers import KindShares
 from creativeml.errors import CreativeMLError
 from creativeml.losses.adversarial import AdversarialConfig, AdversarialLoss
@@ -268,7 +268,7 @@ def between(latents: Tensor, labels: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def fit_prior(model: WaveVAE, dataset: OneShotDataset) -> None:
+def fit_prior(model: WaveVAE, dataset: SoundSet) -> None:
     """Estimate from a dataset what latents each kind has; see `WaveVAE.fit_prior`."""
     device = model.prior_mean.device
     encoded = [
