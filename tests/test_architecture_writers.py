@@ -36,6 +36,7 @@ ALLOWED = {
     "creativeml/training/recorder.py": "the curves of a run, a line each; see there",
     "apps/_shared/shelf.py place": "in a folder that goes with the process; renamed into place",
     "examples/large_scale.py write_manifest": "in a temporary folder",
+    "examples/play_onnx.py write_wav": "stands alone: it shows how to play without creativeml",
     "examples/latent_smoothness.py": "lines are appended, and one that was cut off is left out",
     "examples/latent_inversion.py": "lines are appended, and one that was cut off is left out",
     "examples/style_transfer.py": "lines are appended, and one that was cut off is left out",
