@@ -12,10 +12,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from creativeml.errors import CreativeMLError
+from creativeml.errors import CreativeMLError, quoted
 from creativeml.files import atomic_write_json
 
 T = TypeVar("T")
+LARGEST_JSON = 16 << 20
+"""Bytes; read, they take up to thirty times as much."""
 
 
 class ConfigError(CreativeMLError):
@@ -39,25 +41,25 @@ def from_dict(cls: type[T], values: Mapping[str, Any], *, where: str = "config")
         ConfigError: unknown or missing key, or a value that does not fit its field's type.
     """
     if not isinstance(values, Mapping):
-        raise ConfigError(f"{where}: expected an object with the fields of {cls.__name__}, got {values!r}")
+        raise ConfigError(f"{where}: expected an object with the fields of {cls.__name__}, got {quoted(values)}")
     fields = {f.name: f for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]
     for key in values:
         if key not in fields:
-            near = difflib.get_close_matches(str(key), fields, n=1)
+            near = difflib.get_close_matches(str(key)[:64], fields, n=1)
             hint = f"; did you mean '{near[0]}'?" if near else f"; known: {', '.join(fields)}"
-            raise ConfigError(f"{where}: {cls.__name__} has no '{key}'{hint}")
+            raise ConfigError(f"{where}: {cls.__name__} has no {quoted(key)}{hint}")
     hints = typing.get_type_hints(cls)
     arguments = {k: _convert(hints[k], v, f"{where}.{k}") for k, v in values.items()}
     try:
         return cls(**arguments)
-    except TypeError as error:
-        raise ConfigError(f"{where}: {error}") from error
-    except ValueError as error:
-        raise ConfigError(f"{where}: {error}") from error
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise ConfigError(f"{where}: {str(error)[:200]}") from error
 
 
 def _convert(kind: Any, value: Any, where: str) -> Any:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if kind is Any:
+        return value
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         return from_dict(kind, value, where=where)
     if origin in (typing.Union, types.UnionType):
@@ -70,9 +72,15 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
             return tuple(_convert(arguments[0], v, f"{where}[{i}]") for i, v in enumerate(value))
         _check(len(value) == len(arguments), value, f"a list of {len(arguments)}", where)
         return tuple(_convert(a, v, f"{where}[{i}]") for i, (a, v) in enumerate(zip(arguments, value, strict=True)))
+    if origin is list:
+        _check(isinstance(value, list), value, "a list", where)
+        return [_convert(arguments[0], v, f"{where}[{i}]") for i, v in enumerate(value)]
     if origin is Mapping:
         _check(isinstance(value, Mapping), value, "an object", where)
-        return {_convert(arguments[0], k, where): _convert(arguments[1], v, f"{where}.{k}") for k, v in value.items()}
+        return {
+            _convert(arguments[0], k, where): _convert(arguments[1], v, f"{where}.{str(k)[:60]}")
+            for k, v in value.items()
+        }
     if kind is float:
         _check(isinstance(value, (int, float)) and not isinstance(value, bool), value, "a number", where)
         try:
@@ -97,12 +105,12 @@ def _convert_union(options: tuple[Any, ...], value: Any, where: str) -> Any:
             return _convert(option, value, where)
         except ConfigError as caught:
             error = caught
-    raise error or ConfigError(f"{where}: {value!r} does not fit")
+    raise error or ConfigError(f"{where}: {quoted(value)} does not fit")
 
 
 def _check(fits: bool, value: Any, wanted: str, where: str) -> Any:
     if not fits:
-        raise ConfigError(f"{where}: expected {wanted}, got {value!r}")
+        raise ConfigError(f"{where}: expected {wanted}, got {quoted(value)}")
     return value
 
 
@@ -144,8 +152,13 @@ def load_json(cls: type[T], path: str | Path) -> T:
 def read_json(path: str | Path) -> Any:
     """Content of a JSON file, with an error that names the file."""
     try:
+        if Path(path).stat().st_size > LARGEST_JSON:
+            raise ConfigError(
+                f"{path}: larger than {LARGEST_JSON >> 20} MiB, which none of our files is; it is refused"
+            )
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such file") from error
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ConfigError(f"{path}: not readable as JSON ({error})") from error
+    # Brackets in brackets end in a RecursionError, numbers of thousands of digits in a ValueError.
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: not readable as JSON ({str(error)[:120]})") from error

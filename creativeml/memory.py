@@ -7,8 +7,15 @@ same activations at every step then spends more time in page faults than in arit
 from __future__ import annotations
 
 import ctypes
+import errno
 import functools
 import platform
+
+# How allocators of torch, CUDA and the system say that there is no more; none has a class of error of its own.
+_SAID = (
+    "can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory", "bad_alloc",
+    "alloc_failed", "can't start new thread", "failed to map segment",
+)  # fmt: skip
 
 # Parameters of mallopt(3).
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
@@ -41,3 +48,29 @@ def give_back() -> bool:
         return False
     ctypes.CDLL(None).malloc_trim(0)
     return True
+
+
+def ran_out(error: BaseException) -> bool:
+    """Whether an error says that memory has come to its end, of this machine or of its accelerator."""
+    if isinstance(error, MemoryError):
+        return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    # An ImportError: what is loaded late finds no room for its code.
+    return isinstance(error, (RuntimeError, ImportError)) and any(said in str(error).lower() for said in _SAID)
+
+
+def advice(verb: str) -> str:
+    """What a person can do who has not enough memory for a verb of the command line."""
+    ways = {
+        "train": "give a smaller --batch-size (with --accumulate N the result stays that of N times as many sounds), "
+        "--precision bf16-mixed, or shorter sounds (`creativeml prepare --length`)",
+        "generate": "ask for fewer sounds at once (--count)",
+        "prepare": "give fewer --workers, shorter sounds (--length, --max-seconds), or fewer folders at once",
+        "map": "give fewer --workers, or fewer sounds at once",
+        "describe": "describe fewer sounds at once",
+        "transfer": "give shorter sounds",
+        "resynthesize": "give fewer or shorter sounds at once",
+        "evaluate": "compare fewer sounds at once",
+    }
+    return f"there is not enough memory for that: {ways.get(verb, 'ask for less at once')}, or close other programs"

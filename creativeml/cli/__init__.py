@@ -121,7 +121,14 @@ def _told(name: str, rest: list[str]) -> int:
     except CreativeMLError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except OSError as error:
+    except (MemoryError, RuntimeError, ImportError, OSError) as error:
+        from creativeml.memory import advice, ran_out
+
+        if ran_out(error):
+            print(f"error: {advice(name)}", file=sys.stderr)
+            return 1
+        if not isinstance(error, OSError):
+            raise
         if isinstance(error, BrokenPipeError):
             # The reader (head, less) has gone; that is its right.
             sys.stderr.close()

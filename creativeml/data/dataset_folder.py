@@ -69,7 +69,7 @@ def _is_ours(out: Path) -> bool:
         try:
             text = (out / name).read_text(encoding="utf-8")
             described = json.loads(text.partition("\n")[0] if name == JOURNAL else text)
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             continue
         if isinstance(described, dict) and key in described:
             return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from creativeml.data.sources import SourceSound
@@ -13,6 +13,13 @@ from creativeml.errors import CreativeMLError
 from creativeml.files import atomic_write_text, sha256_file
 
 JOURNAL = "prepare-journal.jsonl"
+_STORED: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("stored", "sha256", "encoding"), str),
+    **dict.fromkeys(("duration_s", "peak", "loudness_lufs"), (int, float)),
+    **dict.fromkeys(("rate", "channels"), int),
+    "notes": list,
+}
+"""What is told of a sound that was stored."""
 
 
 class Journal:
@@ -48,11 +55,10 @@ class Journal:
             )
         whole = [first]
         for line in lines[1:-1]:
-            try:
-                entry = json.loads(line)
-                self._outcomes[entry["key"]] = dict(entry["outcome"])
-            except (ValueError, KeyError, TypeError):
-                continue  # a power cut may have spoiled it: that sound is read again
+            entry = _entry(line)
+            if entry is None:
+                continue  # a power cut may have spoiled it, or a hand: that sound is read again
+            self._outcomes[entry[0]] = entry[1]
             whole.append(line.decode("utf-8"))
         # What follows the last line end was being written when the run was cut off.
         intact = not lines[-1] and len(whole) == len(lines) - 1
@@ -94,6 +100,25 @@ def can_go_on(folder: Path, settings: Mapping[str, Any]) -> bool:
 
 def _first_line(settings: Mapping[str, Any]) -> str:
     return json.dumps({"settings": dict(settings)}, sort_keys=True)
+
+
+def _entry(line: bytes) -> tuple[str, dict[str, Any]] | None:
+    """Key and outcome of a line; None if it is not one that `Journal.add` wrote."""
+    try:
+        entry = json.loads(line.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return None
+    key, outcome = (entry.get("key"), entry.get("outcome")) if isinstance(entry, dict) else (None, None)
+    if not isinstance(key, str) or not isinstance(outcome, dict):
+        return None
+    if "stored" not in outcome:
+        texts = [outcome.get("reason"), outcome.get("remedy")]
+        return (key, outcome) if all(isinstance(text, str) for text in texts) else None
+    if not all(isinstance(outcome.get(name), kinds) for name, kinds in _STORED.items()):
+        return None
+    inside = PurePosixPath(outcome["stored"])
+    out = inside.is_absolute() or ".." in inside.parts or "\0" in outcome["stored"] or len(outcome["stored"]) > 200
+    return None if out else (key, outcome)
 
 
 def key_of(sound: SourceSound) -> str:

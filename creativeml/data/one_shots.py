@@ -10,22 +10,22 @@ from __future__ import annotations
 import copy
 import csv
 import difflib
-import json
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
-import soundfile
 import torch
 from torch import Tensor
 
+from creativeml.audio.io import AudioFileError, read_audio
+from creativeml.config import read_json
 from creativeml.data.samplers import ClassBalancedSampler
 from creativeml.data.splits import SPLITS
-from creativeml.errors import CreativeMLError
+from creativeml.errors import CreativeMLError, quoted
 from creativeml.kinds import UNLABELLED
 
 _NEEDED_COLUMNS = ("path", "class", "split", "duplicate_of")
@@ -64,13 +64,12 @@ def read_dataset(root: str | os.PathLike[str]) -> DatasetInfo:
             f"{root} is not a dataset folder: {reason}; make one with `creativeml prepare SOURCE --out {root}`"
         )
     try:
-        description = json.loads(description_path.read_text(encoding="utf-8"))
+        description = read_json(description_path)
         sample_rate, length_samples = int(description["sample_rate"]), int(description["length_samples"])
         kinds = tuple(str(kind) for kind in description["kinds"] if kind != UNLABELLED)
-    except (ValueError, KeyError, TypeError) as error:
-        raise DatasetError(
-            f"{description_path} is damaged ({type(error).__name__}: {error}); run `creativeml prepare` again"
-        ) from error
+    except (CreativeMLError, ValueError, KeyError, TypeError, OverflowError) as error:
+        reason = f"{type(error).__name__}: {str(error)[:120]}"
+        raise DatasetError(f"{description_path} is damaged ({reason}); run `creativeml prepare` again") from error
     return DatasetInfo(root, sample_rate, length_samples, kinds, _read_rows(manifest_path))
 
 
@@ -232,13 +231,21 @@ def fingerprint(sha256: str) -> str:
 def read_prepared(info: DatasetInfo, relative_path: str) -> np.ndarray:
     """One stored sound as float32 (n,) without its trailing zeros; DatasetError if it is not as prepared."""
     path = info.root / relative_path
-    if not path.is_file():
-        raise DatasetError(f"{path} is missing")
+    inside = PurePosixPath(relative_path)
+    if inside.is_absolute() or ".." in inside.parts or "\0" in relative_path or not relative_path:
+        raise DatasetError(f"{info.root / 'manifest.csv'} names {quoted(relative_path)}, which is not in the dataset")
     try:
-        samples, sample_rate = soundfile.read(path, dtype="float32")
-    except (soundfile.SoundFileError, OSError) as error:
-        raise DatasetError(f"{path} cannot be read ({error})") from error
-    return without_silence(samples, sample_rate, str(path), info.sample_rate, info.length_samples)
+        there = path.is_file()
+    except OSError:  # a name longer than any file's
+        there = False
+    if not there:
+        raise DatasetError(f"{path if len(relative_path) < 200 else quoted(relative_path)} is missing")
+    try:
+        audio = read_audio(path)
+    except AudioFileError as error:
+        raise DatasetError(f"{path} cannot be read ({error.reason})") from error
+    samples = audio.samples[0] if len(audio.samples) == 1 else audio.samples.T
+    return without_silence(samples, audio.sample_rate, str(path), info.sample_rate, info.length_samples)
 
 
 def without_silence(samples: np.ndarray, own_rate: int, name: str, sample_rate: int, length_samples: int) -> np.ndarray:
@@ -277,7 +284,7 @@ def load_all(load: Callable[[_Item], _Result], items: Sequence[_Item]) -> list[_
         outcomes = list(pool.map(attempt, items))
     failures = [outcome for outcome in outcomes if isinstance(outcome, DatasetError)]
     if failures:
-        shown = "; ".join(str(failure) for failure in failures[:5])
+        shown = "; ".join(str(failure)[:300] for failure in failures[:5])
         more = f"; and {len(failures) - 5} more" if len(failures) > 5 else ""
         raise DatasetError(f"{shown}{more}: run `creativeml prepare` again")
     return [outcome for outcome in outcomes if not isinstance(outcome, DatasetError)]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from torch import Tensor
 
+from creativeml.config import ConfigError, check_range, from_dict
 from creativeml.errors import CreativeMLError
 
 KindShares = Literal["equal", "root", "data"]
@@ -60,6 +62,21 @@ class Blocks(NamedTuple):
     numbers: np.ndarray
     kinds: np.ndarray
     window: int = 4
+
+
+@dataclass(frozen=True)
+class SamplerState:
+    """How far a `ClassBalancedSampler` is, as a run's state has it."""
+
+    batches_given: int
+    seed: int
+    batch_size: int
+    replicas: int
+    labels_sha256: str
+
+    def __post_init__(self) -> None:
+        check_range("batches_given", self.batches_given, 0, 1 << 48)
+        check_range("seed", self.seed, 0, (1 << 64) - 1)
 
 
 class ClassBalancedSampler:
@@ -148,21 +165,26 @@ class ClassBalancedSampler:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue with the batch that would have come next when `state` was taken (its seed is taken over).
 
-        Raises CreativeMLError when the data, the batch size or the number of devices is another one now.
+        Raises CreativeMLError when the state is damaged, or the data, the batch size or the number of devices is
+        another one now.
         """
+        try:
+            taken = from_dict(SamplerState, state, where="order of sounds")
+        except ConfigError as error:
+            raise CreativeMLError(f"cannot continue the order of sounds: it is damaged ({error})") from error
         here = {"batch_size": self.batch_size, "replicas": self._replicas}
         for name, value in here.items():
-            if state[name] != value:
+            if getattr(taken, name) != value:
                 raise CreativeMLError(
-                    f"cannot continue the order of sounds: {name} was {state[name]}, now it is {value}"
+                    f"cannot continue the order of sounds: {name} was {getattr(taken, name)}, now it is {value}"
                 )
-        if state["labels_sha256"] != self._fingerprint:
+        if taken.labels_sha256 != self._fingerprint:
             raise CreativeMLError(
                 "cannot continue the order of sounds: the dataset has changed since the run began; "
                 "resume with the same data or start a new run"
             )
-        self.seed = int(state["seed"])
-        self._batches_given = int(state["batches_given"])
+        self.seed = taken.seed
+        self._batches_given = taken.batches_given
         self._orders.clear()
 
     def _batch(self, number: int) -> list[int]:

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from creativeml.data.one_shots import OneShotDataset, fingerprint
 from creativeml.data.starter import StarterFile
-from creativeml.errors import CreativeMLError
+from creativeml.errors import CreativeMLError, quoted
 from creativeml.evaluation.embeddings import embed
 from creativeml.evaluation.novelty import PERCENTILE, aligned_levels
 from creativeml.evaluation.points import Points, standardise
@@ -36,6 +36,7 @@ BATCH = 32
 _LEVELS, _ABOUT = "levels", "training_index"
 _REPEATED = ("kind", "group", "source", "credit", "licence")
 """Columns with few values, each of which is stored once."""
+_DAMAGE = (SafetensorError, OSError, ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError)
 _REMEDY = "make it again with examples/training_index.py"
 
 
@@ -189,13 +190,18 @@ def load_index(path: Path) -> TrainingIndex:
         with safe_open(path, "pt") as file:
             about, levels = json.loads((file.metadata() or {})[_ABOUT]), file.get_tensor(_LEVELS)
         if about["format"] != FORMAT:
-            raise CreativeMLError(f"{path}: an index of format {about['format']}, here {FORMAT} is known; {_REMEDY}")
+            raise CreativeMLError(
+                f"{path}: an index of format {quoted(about['format'])}, here {FORMAT} is known; {_REMEDY}"
+            )
         columns = about["recordings"]
         of = {name: _column(columns[name]) for name in (f.name for f in fields(Recording))}
         recordings = [Recording(*(str(cell) for cell in row)) for row in zip(*of.values(), strict=True)]
+        if not levels.is_floating_point() or not levels.isfinite().all():
+            raise ValueError("levels that are no numbers")
         return TrainingIndex(levels, recordings, int(about["sample_rate"]))
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError, IndexError) as error:
-        raise CreativeMLError(f"{path}: a damaged index of a training set ({error}); {_REMEDY}") from error
+    except _DAMAGE as error:
+        reason = str(error)[:120]
+        raise CreativeMLError(f"{path}: a damaged index of a training set ({reason}); {_REMEDY}") from error
 
 
 def _column(stored: object) -> list:

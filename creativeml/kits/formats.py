@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from creativeml.errors import CreativeMLError, quoted
+from creativeml.errors import CreativeMLError, one_line, quoted
 from creativeml.files import atomic_write_bytes
 from creativeml.kits import decentsampler, hydrogen, sfz, wav_files
 from creativeml.kits.archive import DEFAULT_LIMITS, ArchiveLimits, read_archive, read_folder, write_folder
@@ -115,7 +115,14 @@ def read_kit(
     """
     files, where = (read_archive(source, name, limits), name) if isinstance(source, bytes) else _files(source, limits)
     files = _inside(files)
-    return format_named(form or format_of(files, where)).read(files, where)
+    reader = format_named(form or format_of(files, where))
+    try:
+        return reader.read(files, where)
+    except CreativeMLError as error:
+        if str(error).startswith(one_line(where)):
+            raise
+        # A kit's own rules do not know which file breaks them.
+        raise CreativeMLError(f"{where}: {error}") from error
 
 
 def format_of(files: Mapping[str, bytes], where: str = "kit") -> str:

@@ -140,6 +140,8 @@ def read_midi(data: bytes, where: str = "pattern.mid") -> Pattern:
     struck = [(time, note, velocity) for time, note, velocity in struck if time < LENGTHS[-1] - 0.25]
     if not struck:
         raise CreativeMLError(f"{where}: has no stroke in its first two bars")
+    if not all(map(_is_midi, (number for _, *numbers in struck for number in numbers))):
+        raise CreativeMLError(f"{where}: damaged, it strikes notes that MIDI does not have; copy it again")
     return _pattern(struck, 60e6 / max(tempo, 1), told)
 
 

@@ -162,10 +162,9 @@ class Samples:
         audio = decode_audio(data, f"{self.where}: {path}", limits=LIMITS)
         if self.sample_rate is None:
             self.sample_rate = audio.sample_rate
-        samples = audio.samples.astype(np.float64)
-        if len(samples) > 1:
-            self.note(f"{path}: {len(samples)} channels, of which the mean is kept")
-        mono = samples.mean(0)
+        if len(audio.samples) > 1:
+            self.note(f"{path}: {len(audio.samples)} channels, of which the mean is kept")
+        mono = audio.samples.mean(0, dtype=np.float64)
         # Hours of silence fit into a few bytes of FLAC.
         self._samples_read += round(len(mono) * max(1.0, self.sample_rate / audio.sample_rate))
         if self._samples_read > MAX_SAMPLES:

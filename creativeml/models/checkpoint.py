@@ -7,20 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from creativeml.config import ConfigError, from_dict, read_json, to_dict
-from creativeml.errors import CreativeMLError
+from creativeml.errors import CreativeMLError, quoted
 from creativeml.files import atomic_write_bytes, atomic_write_json, sha256_bytes, sha256_file
 from creativeml.models import registry
+from creativeml.models.outline import Shapes, TooMuch, check_numbers, misfit
 
 FORMAT = 1
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 ENCODER = "encoder"
 """Folder within a generator's, of the encoder that was trained beside it."""
+_LONGEST_HEADER = 16 << 20
+"""Of a safetensors file; that of a model of 10,000 tensors has a tenth of it."""
 
 
 def save_pretrained(
@@ -72,7 +75,9 @@ def read_config(folder: str | Path) -> dict[str, Any]:
     if not isinstance(values, dict) or "model" not in values or "config" not in values:
         raise ConfigError(f"{path}: not the configuration of a creativeml model")
     if values.get("format") != FORMAT:
-        raise ConfigError(f"{path}: format {values.get('format')!r}, this version reads {FORMAT}; update creativeml")
+        raise ConfigError(
+            f"{path}: format {quoted(values.get('format'))}, this version reads {FORMAT}; update creativeml"
+        )
     return values
 
 
@@ -84,30 +89,64 @@ def from_pretrained(folder: str | Path, *, device: str | torch.device = "cpu") -
         device: where the model shall live.
 
     Raises:
-        CreativeMLError: a file is missing, damaged (its hash differs), or does not fit the model exactly.
+        CreativeMLError: a file is missing, damaged (its hash differs, or it holds NaN), or does not fit the model
+            exactly, which is known before the model is built.
     """
     folder = Path(folder)
     values = read_config(folder)
-    found = registry.entry(values["model"])
-    config = from_dict(found.config, values["config"], where=str(folder / CONFIG))
+    name = values["model"]
+    if not isinstance(name, str) or not isinstance(values["config"], dict):
+        raise ConfigError(f"{folder / CONFIG}: not the configuration of a creativeml model")
+    try:
+        found = registry.entry(name)
+    except CreativeMLError as error:
+        reason = str(error).partition("; known")[0]
+        raise CreativeMLError(
+            f"{folder / CONFIG}: {reason}; update creativeml, or get a model of this version"
+        ) from error
     weights = folder / WEIGHTS
     if not weights.is_file():
         raise CreativeMLError(f"{folder}: {WEIGHTS} is missing; get the whole model folder again")
     if values.get("sha256") not in (None, sha256_file(weights)):
         raise CreativeMLError(f"{weights}: its hash is not the one in {CONFIG}; get the model folder again")
+    shapes = shapes_in(weights)
     try:
-        tensors = load_file(weights)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise CreativeMLError(f"{weights}: not a readable safetensors file ({error})") from error
-    model = found.model(config)
-    expected = model.state_dict()
-    tensors = {k: v.to(expected[k].dtype) if k in expected else v for k, v in tensors.items()}
-    try:
-        model.load_state_dict(tensors, strict=True)
-    except RuntimeError as error:
-        wrong = [line.strip() for line in str(error).splitlines()[1:]]
-        detail = f"{wrong[0][:120]} ..." if wrong else str(error)[:120]
+        check_numbers(values["config"], shapes)
+    except TooMuch as error:
+        raise ConfigError(f"{folder / CONFIG}: {error}; get the model folder again") from error
+    config = from_dict(found.config, values["config"], where=str(folder / CONFIG))
+    problem = misfit(lambda: found.model(config), shapes)
+    if problem:
         raise CreativeMLError(
-            f"{weights}: does not fit the model '{values['model']}' of this version ({detail}); get the model again"
+            f"{weights}: does not fit the model '{name}' of this version ({problem}); get the model again"
+        )
+    model = found.model(config)
+    state = model.state_dict()
+    try:
+        tensors = {k: v.to(state[k].dtype) for k, v in load_file(weights).items()}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CreativeMLError(
+            f"{weights}: not a readable safetensors file ({str(error)[:120]}); get it again"
         ) from error
+    broken = next((k for k, v in tensors.items() if v.is_floating_point() and not v.isfinite().all()), None)
+    if broken is not None:
+        raise CreativeMLError(f"{weights}: '{broken}' holds NaN or infinity; get the model again")
+    model.load_state_dict(tensors, strict=True)
     return model.to(device).eval().requires_grad_(False)
+
+
+def shapes_in(path: Path) -> Shapes:
+    """Names and shapes of the tensors of a safetensors file, from its header alone.
+
+    Raises:
+        CreativeMLError: no such file, or a damaged one.
+    """
+    try:
+        with path.open("rb") as file:
+            header = int.from_bytes(file.read(8), "little")
+        if header > _LONGEST_HEADER:
+            raise CreativeMLError(f"{path}: not a readable safetensors file (a header of {header} bytes); get it again")
+        with safe_open(path, "pt") as file:
+            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, OverflowError) as error:
+        raise CreativeMLError(f"{path}: not a readable safetensors file ({str(error)[:120]}); get it again") from error

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from torch import nn
 
 from creativeml.config import ConfigError, from_dict
-from creativeml.errors import CreativeMLError
+from creativeml.errors import CreativeMLError, quoted
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,9 @@ def entry(name: str) -> Entry:
     """
     _load()
     if name not in _ENTRIES:
-        near = difflib.get_close_matches(name, _ENTRIES, n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise CreativeMLError(f"no model is called '{name}'{hint} (known: {', '.join(sorted(_ENTRIES))})")
+        near = difflib.get_close_matches(name[:64], _ENTRIES, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(_ENTRIES))}"
+        raise CreativeMLError(f"no model is called {quoted(name)}; {hint}")
     return _ENTRIES[name]
 
 

@@ -256,7 +256,7 @@ def _write_models(run: Run, recorder: Recorder | NoRecorder) -> None:
 def _make_up(run: Run, recorder: Recorder | NoRecorder) -> None:
     """Write the models of a checkpoint whose process was killed before it did."""
     if run.unfinished and run.gan.fabric.is_global_zero:
-        recorder.forget(lambda line: line["step"] == run.gan.step and "sounds_seen" in line)
+        recorder.forget(lambda line: line.get("step") == run.gan.step and "sounds_seen" in line)
         with _same_random_numbers():
             _write_models(run, recorder)
     wait_for_all(run.gan.fabric)

@@ -96,7 +96,7 @@ class GAN:
 def build_gan(config: GANTrainingConfig, fabric: Fabric) -> GAN:
     """Fresh networks and optimizers, set up on the fabric's device."""
     torch.manual_seed(config.seed)
-    generator, critic = _networks(config)
+    generator, critic = bare_networks(config)
     encoder = None
     if config.reconstruction.every:
         c = config.generator
@@ -134,9 +134,10 @@ def _obedience(config: GANTrainingConfig) -> Obedience | None:
     return Obedience(config.control, controls, c.sample_rate) if controls else None
 
 
-def _networks(
+def bare_networks(
     config: GANTrainingConfig,
 ) -> tuple[StyleWaveGAN | WaveGAN | SpectralGAN, EnsembleCritic | WaveGANCritic | SpectralGANCritic]:
+    """Generator and critic of a configuration."""
     c = config.generator
     if isinstance(c, SpectralGANConfig):
         return SpectralGAN(c), SpectralGANCritic(c)

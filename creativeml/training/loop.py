@@ -16,7 +16,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from creativeml.config import check_range, to_dict
+from creativeml.config import check_range, from_dict, to_dict
 from creativeml.errors import CreativeMLError
 from creativeml.training.optimizers import OptimizerName, ScheduleName, make_schedule, set_rate
 from creativeml.training.recorder import Means, NoRecorder, Recorder
@@ -263,7 +263,7 @@ class _Loop:
         """Go back to the last saved state."""
         path, _ = latest_state(self._states())
         self.step, values = load_state(path, self._kept(), self.optimizers)
-        self.history = History(**values)
+        self.history = from_dict(History, values, where=str(path))
         # By the patience of now, which may be another than before.
         self.history.stopped_early = self._waited_enough()
 

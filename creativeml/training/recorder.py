@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from creativeml.audio.io import write_wav
-from creativeml.errors import require
+from creativeml.errors import CreativeMLError, require
 from creativeml.files import atomic_path, atomic_write_text
 
 LOG = "log.jsonl"
@@ -22,10 +23,30 @@ LOG = "log.jsonl"
 
 def last_line_with(folder: Path, name: str, step: int) -> dict[str, Any]:
     """The last line of a run's log, up to a step, that holds a figure of this name; an empty one if none does."""
-    path = folder / LOG
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    values = (json.loads(line) for line in reversed(lines) if line.endswith("}"))
-    return next((v for v in values if name in v and v.get("step", 0) <= step), {})
+    found = (line for line in reversed(_whole_lines(folder / LOG)) if name in line and _step_of(line) <= step)
+    return next(found, {})
+
+
+def _whole_lines(path: Path) -> list[dict[str, Any]]:
+    """What the lines say; one that was cut off, or damaged, says nothing."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").split("\n") if path.is_file() else []
+    except OSError as error:
+        raise CreativeMLError(f"{path}: cannot be read ({error.strerror})") from error
+    found = []
+    for line in lines:
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict):
+            found.append(value)
+    return found
+
+
+def _step_of(line: dict[str, Any]) -> float:
+    step = line.get("step", 0)
+    return step if isinstance(step, (int, float)) else math.inf
 
 
 class Recorder:
@@ -49,15 +70,15 @@ class Recorder:
 
     def forget_after(self, step: int) -> None:
         """Drop the lines of steps that a resumed or rolled-back run takes again."""
-        self.forget(lambda line: line.get("step", 0) > step)
+        self.forget(lambda line: _step_of(line) > step)
 
     def forget(self, unwanted: Callable[[dict[str, Any]], bool]) -> None:
         """Drop lines; one that was cut off when the process was killed goes in any case."""
         self._file.close()
-        lines = self.path.read_text(encoding="utf-8").splitlines()
-        kept = [line for line in lines if line.endswith("}") and not unwanted(json.loads(line))]
-        if kept != lines:
-            atomic_write_text(self.path, "".join(line + "\n" for line in kept))
+        before = self.path.read_text(encoding="utf-8", errors="replace")
+        kept = "".join(json.dumps(line) + "\n" for line in _whole_lines(self.path) if not unwanted(line))
+        if kept != before:
+            atomic_write_text(self.path, kept)
         self._file = self.path.open("a", encoding="utf-8")
 
     def record(self, step: int, figures: dict[str, Any]) -> None:

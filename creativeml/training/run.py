@@ -28,7 +28,7 @@ from creativeml.data.joint_distribution import DescriptorRanges
 from creativeml.data.samplers import ClassBalancedSampler, sampling_classes
 from creativeml.data.shard_reader import HELD_OUT, ShardedOneShots, Sounds, open_sounds, sounds_sha256
 from creativeml.data.shard_sources import Location
-from creativeml.errors import CreativeMLError
+from creativeml.errors import CreativeMLError, quoted
 from creativeml.files import atomic_write_json, remove_unfinished
 from creativeml.models.autoencoders.wave_vae import borrow
 from creativeml.models.checkpoint import ENCODER, from_pretrained, save_pretrained
@@ -39,8 +39,8 @@ from creativeml.training.parts import own_places
 from creativeml.training.recorder import last_line_with
 from creativeml.training.replicas import wait_for_all
 from creativeml.training.sharding import shards
-from creativeml.training.state import latest_state, load_state, state_tensors, write_state
-from creativeml.training.tasks import Trainee, TrainingConfig, build, stored_config
+from creativeml.training.state import RunValues, latest_state, load_state, state_tensors, write_state
+from creativeml.training.tasks import Trainee, TrainingConfig, build, check_state, stored_config
 from creativeml.training.validation import ALARMS, DISTANCE, SCORE, Rank, Validator, rank_of, usable_kinds
 from creativeml.training.warm_start import heard_by, is_run, start_from
 from creativeml.training.wave_vae import WaveAutoencoding
@@ -132,6 +132,7 @@ def open_run(config: TrainingConfig, data: Location, out: Path, fabric: Fabric, 
         if not has_run:
             raise CreativeMLError(f"{out} holds no run to resume; start one without --resume")
         config = _stored_config(out, config)
+        check_state(config, latest_state(out / "checkpoints")[0], out / "config.json")
     elif has_run:
         raise CreativeMLError(f"{out} holds a run already; continue it with --resume or choose another --out")
     dataset, validation = _load_data(config, data, options.overfit)
@@ -225,12 +226,15 @@ def _stored_config(out: Path, asked: TrainingConfig) -> TrainingConfig:
 def _same_data(out: Path, about: dict[str, Any]) -> dict[str, Any]:
     """What the run in the folder says of itself, if it was started on the same data."""
     stored = read_json(out / "run.json")
+    heard = stored.get("heard_before", []) if isinstance(stored, dict) else None
+    if not isinstance(heard, list) or not all(isinstance(name, str) for name in heard):
+        raise CreativeMLError(f"{out / 'run.json'}: not what a run says of itself; start a new run in another --out")
     if stored.get("overfit") != about["overfit"]:
         was = stored.get("overfit")
-        raise CreativeMLError(f"the run in {out} was started with --overfit {was}; resume it with the same")
+        raise CreativeMLError(f"the run in {out} was started with --overfit {quoted(was)}; resume it with the same")
     if stored.get("manifest_sha256") != about["manifest_sha256"]:
         raise CreativeMLError(
-            f"the run in {out} was started on other data ('{stored.get('data')}', or it has been prepared again);"
+            f"the run in {out} was started on other data ({quoted(stored.get('data'))}, or it has been prepared again);"
             " give the same --data, or start a new run in another --out"
         )
     return stored
@@ -330,13 +334,18 @@ def restore(run: Run) -> None:
     for complaint in complaints:
         tell(f"warning: {complaint}; going back to {path.name}")
     step, values = load_state(path, run.gan.modules(), run.gan.optimizers())
-    run.gan.step, run.gan.probability = step, values["probability"]
-    run.sampler.load_state_dict(values["sampler"])
-    run.sounds_seen, run.seconds = values["sounds_seen"], values["seconds"]
-    set_rate_factor(run, values.get("rate_factor", 1.0))
-    run.unfinished = values.get("checkpoint", False) and _step_of(run.folder / LAST) != step
+    kept = from_dict(RunValues, values, where=str(path))
+    run.gan.step, run.gan.probability = step, kept.probability
+    try:
+        run.sampler.load_state_dict(dict(kept.sampler))
+    except CreativeMLError as error:
+        raise CreativeMLError(f"{path}: {error}") from error
+    run.sounds_seen, run.seconds = kept.sounds_seen, kept.seconds
+    set_rate_factor(run, kept.rate_factor)
+    run.unfinished = kept.checkpoint and _step_of(run.folder / LAST) != step
     run.best, run.best_rank = _best_so_far(run.folder)
-    run.collapsed = tuple(last_line_with(run.folder, ALARMS, step).get(ALARMS, ()))
+    alarms = last_line_with(run.folder, ALARMS, step).get(ALARMS, ())
+    run.collapsed = tuple(alarms) if isinstance(alarms, (list, tuple)) else ()
 
 
 def _step_of(model: Path) -> int | None:

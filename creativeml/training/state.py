@@ -7,6 +7,7 @@ the hash of the tensors, so a torn pair is noticed.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,32 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from creativeml.config import read_json
+from creativeml.config import check_range, read_json
 from creativeml.errors import CreativeMLError
 from creativeml.files import atomic_write_bytes, atomic_write_json, sha256_bytes, sha256_file
+from creativeml.models.checkpoint import shapes_in
 from creativeml.training.sharding import load_moments, load_whole, whole
 
 KEPT = 2
+_REMEDY = "remove that state to go back to the one before, or start without --resume"
+
+
+@dataclass(frozen=True)
+class RunValues:
+    """The plain values in the state of a generator's run; see `run.save`."""
+
+    probability: float
+    sampler: Mapping[str, Any]
+    sounds_seen: int
+    seconds: float
+    rate_factor: float = 1.0
+    checkpoint: bool = False
+
+    def __post_init__(self) -> None:
+        check_range("probability", self.probability, 0.0, 1.0)
+        check_range("sounds_seen", self.sounds_seen, 0)
+        check_range("seconds", self.seconds, 0.0)
+        check_range("rate_factor", self.rate_factor, 0.0, 1.0)
 
 
 def save_state(
@@ -91,9 +112,9 @@ def latest_state(folder: Path) -> tuple[Path, list[str]]:
             if sha256_file(path.with_suffix(".safetensors")) == state["sha256"]:
                 return path, complaints
             complaints.append(f"{path.with_suffix('.safetensors').name} is damaged")
-        except (CreativeMLError, OSError, KeyError, TypeError) as error:
-            complaints.append(f"{path.name} cannot be used ({error})")
-    detail = f" ({'; '.join(complaints)})" if complaints else ""
+        except (CreativeMLError, OSError, KeyError, TypeError, ValueError) as error:
+            complaints.append(f"{path.name} cannot be used ({str(error).removeprefix(f'{path}: ')[:100]})")
+    detail = f" ({'; '.join(complaints[:KEPT])})" if complaints else ""
     raise CreativeMLError(f"{folder}: no checkpoint to resume from{detail}; start without --resume")
 
 
@@ -106,13 +127,22 @@ def load_state(
         The step after which it was saved, and the plain values.
 
     Raises:
-        CreativeMLError: the file does not fit the modules.
+        CreativeMLError: the file is damaged, or does not fit the modules or the optimizers.
     """
     state = read_json(path)
+    fits = isinstance(state, dict) and isinstance(state.get("values"), dict) and isinstance(state.get("step"), int)
+    if not fits or state["step"] < 0:
+        raise CreativeMLError(f"{path}: not the state of a run; {_REMEDY}")
+    weights = path.with_suffix(".safetensors")
+    known = {f"module/{name}/{key}" for name, module in modules.items() for key in module.state_dict()}
+    for key in shapes_in(weights):
+        # Before anything is read of a file that has tens of thousands of them.
+        if key not in known and not key.startswith(("optimizer/", "rng/")):
+            raise CreativeMLError(f"{path}: '{key[:60]}' does not fit this run's configuration; {_REMEDY}")
     try:
-        tensors = load_file(path.with_suffix(".safetensors"))
-    except (SafetensorError, OSError) as error:
-        raise CreativeMLError(f"{path}: cannot be read ({error})") from error
+        tensors = load_file(weights)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CreativeMLError(f"{path}: cannot be read ({str(error)[:120]}); {_REMEDY}") from error
     for name, module in modules.items():
         try:
             load_whole(module, _below(tensors, f"module/{name}/"))
@@ -120,15 +150,34 @@ def load_state(
             reason = str(error).splitlines()[-1].strip()[:120]
             raise CreativeMLError(f"{path}: '{name}' does not fit this run's configuration ({reason})") from error
     for name, optimizer in optimizers.items():
-        entries: dict[int, dict[str, Tensor]] = {}
-        for key, value in _below(tensors, f"optimizer/{name}/").items():
-            index, field = key.split("/")
-            entries.setdefault(int(index), {})[field] = value
+        entries = _optimizer_entries(path, name, optimizer, _below(tensors, f"optimizer/{name}/"))
         load_moments(optimizer, entries)
-    torch.set_rng_state(tensors["rng/cpu"])
-    if "rng/cuda" in tensors and torch.cuda.is_available():
-        torch.cuda.set_rng_state(tensors["rng/cuda"])
-    return int(state["step"]), state["values"]
+    try:
+        torch.set_rng_state(tensors["rng/cpu"])
+        if "rng/cuda" in tensors and torch.cuda.is_available():
+            torch.cuda.set_rng_state(tensors["rng/cuda"])
+    except (KeyError, RuntimeError, TypeError) as error:
+        raise CreativeMLError(f"{weights}: its random numbers are damaged; {_REMEDY}") from error
+    return state["step"], state["values"]
+
+
+def _optimizer_entries(
+    path: Path, name: str, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]
+) -> dict[int, dict[str, Tensor]]:
+    """What an optimizer kept of each parameter, by its number."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    entries: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        number, _, field = key.partition("/")
+        known = number.isdecimal() and len(number) < 9 and int(number) < len(parameters)
+        # Moments have their parameter's shape, counts have none.
+        if not known or (value.ndim and value.shape != parameters[int(number)].shape):
+            raise CreativeMLError(f"{path}: the optimizer of '{name}' does not fit this run ('{key[:60]}'); {_REMEDY}")
+        entries.setdefault(int(number), {})[field] = value
+    fields = {tuple(sorted(entry)) for entry in entries.values()}
+    if len(fields) > 1:
+        raise CreativeMLError(f"{path}: the optimizer of '{name}' lacks a part of what it kept; {_REMEDY}")
+    return entries
 
 
 def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -6,7 +6,6 @@ half a gigabyte, so it is mapped into memory and a sample is only decoded when i
 
 from __future__ import annotations
 
-import io
 import itertools
 import mmap
 import struct
@@ -16,8 +15,8 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
+from creativeml.audio.io import AudioFileError, decode_audio
 from creativeml.errors import CreativeMLError
 
 # Generator numbers used here (section 8.1.2).
@@ -152,10 +151,11 @@ class SoundFont:
 
     def _decode_vorbis(self, header: SampleHeader, block: bytes) -> np.ndarray:
         try:
-            audio, _ = soundfile.read(io.BytesIO(block), dtype="float32", always_2d=True)
-        except soundfile.SoundFileError as error:
-            raise CreativeMLError(f"{self.path}: sample '{header.name}' cannot be decoded ({error})") from error
-        return np.ascontiguousarray(audio[:, 0])
+            audio = decode_audio(block, self.path)
+        except AudioFileError as error:
+            reason = f"sample '{header.name}' cannot be decoded ({error.reason})"
+            raise CreativeMLError(f"{self.path}: {reason}") from error
+        return audio.samples[0].copy()
 
     def close(self) -> None:
         """Release the mapped file."""
@@ -244,8 +244,15 @@ def _sample_headers(table: bytes) -> Iterator[SampleHeader]:
 
 def _zones(bags: bytes, generators: bytes) -> list[Zone]:
     starts = [record[0] for record in struct.iter_unpack("<HH", bags)]
+    _check_ascending(starts)
     pairs = list(struct.iter_unpack("<Hh", generators))
     return [Zone(dict(pairs[first:last])) for first, last in itertools.pairwise(starts)]
+
+
+def _check_ascending(starts: list[int]) -> None:
+    # What goes back and forth would make a table of a quadrillion entries out of a megabyte.
+    if any(later < first for first, later in itertools.pairwise(starts)):
+        raise IndexError("its zones overlap")
 
 
 def _split_common(zones: list[Zone], final: int, count: int) -> tuple[Zone, tuple[Zone, ...]]:
@@ -260,6 +267,7 @@ def _split_common(zones: list[Zone], final: int, count: int) -> tuple[Zone, tupl
 def _instruments(tables: dict[bytes, bytes], samples: int) -> Iterator[Instrument]:
     records = list(struct.iter_unpack("<20sH", tables[b"inst"]))
     zones = _zones(tables[b"ibag"], tables[b"igen"])
+    _check_ascending([record[1] for record in records])
     for (raw, first), (_, last) in itertools.pairwise(records):
         yield Instrument(_name(raw), *_split_common(zones[first:last], SAMPLE, samples))
 
@@ -267,6 +275,7 @@ def _instruments(tables: dict[bytes, bytes], samples: int) -> Iterator[Instrumen
 def _presets(tables: dict[bytes, bytes], instruments: int) -> Iterator[Preset]:
     records = list(struct.iter_unpack("<20sHHHIII", tables[b"phdr"]))
     zones = _zones(tables[b"pbag"], tables[b"pgen"])
+    _check_ascending([record[3] for record in records])
     for (raw, program, bank, first, *_), following in itertools.pairwise(records):
         own = zones[first : following[3]]
         yield Preset(_name(raw), bank, program, *_split_common(own, INSTRUMENT, instruments))

@@ -16,6 +16,7 @@ from creativeml.errors import CreativeMLError
 from creativeml.evaluation.outside.pickled import RefusedPickle, StoredTensor, read_pickle, replaced
 from creativeml.evaluation.outside.tf_checkpoint import read_tf_checkpoint
 
+_MOST_SHARED, _FREE_NUMBERS = 8, 1 << 20
 _NPY = b"\x93NUMPY"
 _ZIP = b"PK\x03\x04"
 _OLD_TORCH = bytes.fromhex("6cfc9c46f9206aa85019")
@@ -74,16 +75,21 @@ def _torch_zip(path: Path) -> Any:
         order = f"{folder}byteorder"
         if order in archive.namelist() and archive.read(order) != b"little":
             raise RefusedPickle("it was written on a big-endian machine")
+        _check_stored(archive.getinfo(pickles[0]))
         with archive.open(pickles[0]) as file:
             tree = read_pickle(file)
 
         def storage(key: str, dtype: torch.dtype) -> Tensor:
             entry = archive.getinfo(f"{folder}data/{key}")
-            if entry.compress_type != zipfile.ZIP_STORED:
-                raise RefusedPickle("it is compressed, which torch never does")
+            _check_stored(entry)
             return _as_numbers(archive.read(entry), dtype)
 
         return _with_tensors(tree, storage)
+
+
+def _check_stored(entry: zipfile.ZipInfo) -> None:
+    if entry.compress_type != zipfile.ZIP_STORED:
+        raise RefusedPickle("it is compressed, which torch never does")
 
 
 def _old_torch(path: Path) -> Any:
@@ -124,13 +130,20 @@ def _as_numbers(data: bytes, dtype: torch.dtype) -> Tensor:
 
 def _with_tensors(tree: Any, storage: Callable[[str, torch.dtype], Tensor]) -> Any:
     storages: dict[str, Tensor] = {}
+    made = 0
 
     def change(leaf: Any) -> Any:
+        nonlocal made
         if not isinstance(leaf, StoredTensor):
             return leaf
         if leaf.key not in storages:
             storages[leaf.key] = storage(leaf.key, leaf.dtype)
-        return leaf.tensor(storages[leaf.key])
+        tensor = leaf.tensor(storages[leaf.key])
+        # Networks share a few weights; a thousand views of one storage would be a small file's large copies.
+        made += tensor.numel()
+        if made > _MOST_SHARED * sum(s.numel() for s in storages.values()) + _FREE_NUMBERS:
+            raise RefusedPickle("its tensors are many times what it stores")
+        return tensor
 
     return replaced(tree, change)
 

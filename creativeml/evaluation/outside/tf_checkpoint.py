@@ -19,6 +19,7 @@ from creativeml.errors import CreativeMLError
 
 _TABLE_MAGIC = 0xDB4775248B80FB57
 _FOOTER = 48
+_LONGEST_NAME, _MOST_ENTRIES = 4096, 100_000
 _TYPES = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8"}
 
 
@@ -67,10 +68,14 @@ def _entries(table: bytes) -> Iterator[tuple[str, bytes]]:
         _, at = _varint(footer, at)
     start, at = _varint(footer, at)
     size, _ = _varint(footer, at)
+    count = 0
     for _, handle in _block(table, start, size):
         start, at = _varint(handle, 0)
         size, _ = _varint(handle, at)
         for key, value in _block(table, start, size):
+            count += 1
+            if count > _MOST_ENTRIES:
+                raise _Damaged(f"more than {_MOST_ENTRIES} tensors")
             if key:  # the empty name belongs to the header
                 yield key.decode(), value
 
@@ -85,6 +90,8 @@ def _block(table: bytes, start: int, size: int) -> Iterator[tuple[bytes, bytes]]
     end = size - 4 - 4 * restarts
     at, key = 0, b""
     while at < end:
+        if len(key) > _LONGEST_NAME:
+            raise _Damaged("a name is too long")
         shared, at = _varint(block, at)
         own, at = _varint(block, at)
         length, at = _varint(block, at)
