@@ -233,18 +233,25 @@ def _checkpoint(run: Run, recorder: Recorder | NoRecorder) -> None:
     """Save the state first, so that nothing that follows can lose it; then validate, keep the best, draw pictures."""
     with _same_random_numbers():
         _settle(run)
-        try:
+        run.unsaved = ""
+        with _full_disk_told(run):
             save(run, checkpoint=True)
-            run.unsaved = ""
             if run.gan.fabric.is_global_zero:
                 _write_models(run, recorder)
-        except OSError as error:
-            run.unsaved = f"{error.filename or run.folder}: {error.strerror}"
-            tell(
-                f"warning: step {run.gan.step} could not be kept ({run.unsaved}); the checkpoint before is whole;"
-                " free space: the next one is tried again"
-            )
     wait_for_all(run.gan.fabric)
+
+
+@contextlib.contextmanager
+def _full_disk_told(run: Run) -> Iterator[None]:
+    """Go on if something cannot be written: what training has found is worth more."""
+    try:
+        yield
+    except OSError as error:
+        run.unsaved = f"{error.filename or run.folder}: {error.strerror}"
+        tell(
+            f"warning: step {run.gan.step} could not be kept ({run.unsaved}); what was kept before is whole;"
+            " free space: the next checkpoint is tried again"
+        )
 
 
 def _write_models(run: Run, recorder: Recorder | NoRecorder) -> None:
@@ -267,7 +274,8 @@ def _look(run: Run, recorder: Recorder | NoRecorder) -> None:
     with _same_random_numbers():
         _settle(run)
         if run.gan.fabric.is_global_zero:
-            _validated(run, recorder)
+            with _full_disk_told(run):
+                _validated(run, recorder)
     wait_for_all(run.gan.fabric)
 
 

@@ -67,7 +67,7 @@ def test_a_full_disk_costs_no_run(undisturbed, tmp_path):
     assert limited(2, resource.RLIM_INFINITY).returncode == 0
     done = limited(STEPS, 50_000, "--resume")
     assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert "step 4 could not be kept" in done.stderr and "the next one is tried again" in done.stderr
+    assert "step 4 could not be kept" in done.stderr and "the next checkpoint is tried again" in done.stderr
     assert "error: the run's end could not be kept" in done.stderr
     assert "step-00000002.json" in {path.name for path in (run / "checkpoints").iterdir()}
     assert limited(STEPS, resource.RLIM_INFINITY, "--resume").returncode == 0
