@@ -60,10 +60,8 @@ def main() -> None:
             wanted.data, wanted.steps, wanted.batch_size, processes=processes, threads=threads, parts=parts
         )
         print(f"{name:32} {rates[name]:6.1f} sounds/s", flush=True)
-    one, two = rates["1 process, 1 thread"], rates["2 processes, 1 thread each"]
-    print(
-        f"two processes are {two / one:.2f} times one of a thread, {two / rates[next(iter(rates))]:.2f} times one of all"
-    )
+    whole, one, _, two = rates.values()
+    print(f"two processes are {two / one:.2f} times one with a thread, {two / whole:.2f} times one with all cores")
 
 
 if __name__ == "__main__":
