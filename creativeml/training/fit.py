@@ -256,8 +256,10 @@ def _full_disk_told(run: Run) -> Iterator[None]:
 
 def _write_models(run: Run, recorder: Recorder | NoRecorder) -> None:
     """The model of this step, the best one if it is that, and what can be heard and seen of it."""
-    replace_model(run, LAST, _validated(run, recorder))
+    info = _validated(run, recorder)
     _draw_reference(run)
+    # As the last thing: it tells that the others are there, see `Run.unfinished`.
+    replace_model(run, LAST, info)
 
 
 def _make_up(run: Run, recorder: Recorder | NoRecorder) -> None:

@@ -29,11 +29,12 @@ def test_kills_at_random_moments_lose_nothing(undisturbed, tmp_path):
 
 
 def test_killed_between_the_state_and_its_models(undisturbed, tmp_path):
-    """The last model of an earlier step, the best one aside with its successor ready, half a line, half a file."""
+    """No last model nor pictures of it, the best one aside with its successor ready, half a line, half a file."""
     training, whole, _ = undisturbed
     run = tmp_path / "run"
     shutil.copytree(whole, run)
     shutil.rmtree(run / "last")
+    shutil.rmtree(run / "reference" / f"step-{STEPS:08d}")
     (run / "best").rename(run / ".best.old")
     shutil.copytree(run / ".best.old", run / ".best.new")
     (run / "checkpoints" / ".step-00000009.abc.tmp.safetensors").write_bytes(b"half")
