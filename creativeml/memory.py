@@ -63,8 +63,9 @@ def ran_out(error: BaseException) -> bool:
 def advice(verb: str) -> str:
     """What a person can do who has not enough memory for a verb of the command line."""
     ways = {
-        "train": "give a smaller --batch-size (with --accumulate N the result stays that of N times as many sounds), "
-        "--precision bf16-mixed, or shorter sounds (`creativeml prepare --length`)",
+        "train": "start a new run with a smaller --batch-size (with --accumulate N the result stays that of N times as"
+        " many sounds), --precision bf16-mixed, or shorter sounds (`creativeml prepare --length`)",
+        "export": "export one part at a time",
         "generate": "ask for fewer sounds at once (--count)",
         "prepare": "give fewer --workers, shorter sounds (--length, --max-seconds), or fewer folders at once",
         "map": "give fewer --workers, or fewer sounds at once",

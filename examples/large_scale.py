@@ -6,7 +6,7 @@ Measured on this machine: how many sounds a core prepares and a dataset's bytes 
 takes in memory, and how long the state of the preset `large` takes to write. Simulated, ten thousand weeks: processes
 that fail at random, states that are written every so often, restarts that read the last one back; the best interval is
 compared with the closed form of Young (1974) and Daly (2006). Reckoned, with the figures of hardware as flags: the
-gradients' way round a ring (Patarasik and Yuan 2009) and what the shards' reader must deliver. What no flag can know:
+gradients' way round a ring (Patarasuk and Yuan 2009) and what the shards' reader must deliver. What no flag can know:
 the speed of a GPU on this network has not been measured; --gpu-sounds-per-s is a guess to be replaced by
 `examples/big_machine.py --measure`.
 """

@@ -80,7 +80,11 @@ class Player:
     def __init__(self, path: str | Path, threads: int = 1) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        try:
+            self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        # The runtime's own errors have no common class but this one.
+        except Exception as error:
+            sys.exit(f"error: {path}: not an ONNX file that can be played ({str(error).splitlines()[0][:120]})")
         said = self.session.get_modelmeta().custom_metadata_map
         self.card: dict[str, Any] = json.loads(said.get("creativeml", "{}"))
         if self.card.get("role") != "generator":

@@ -110,7 +110,9 @@ def run(arguments: list[str]) -> int:
             # Libraries that are just being loaded may swallow it, and then lack something.
             if not stop.asked:
                 raise
-    print(f"interrupted{'; run the same command again' if name in GOES_ON else ''}", file=sys.stderr)
+    ways = {"train": "; --resume goes on from the last state"}
+    way = "; run the same command again" if name in GOES_ON else ways.get(name, "")
+    print(f"interrupted{way}", file=sys.stderr)
     return 143 if stop.asked else 130
 
 

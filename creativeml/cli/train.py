@@ -35,6 +35,7 @@ def train(
     checkpoint_every: int = 1000,
     validate_every: int = 250,
     resume: bool = False,
+    resume_or_start: bool = False,
     overfit: int = 0,
     dry_run: bool = False,
     seed: int = 0,
@@ -80,6 +81,8 @@ def train(
         checkpoint_every: steps from one checkpoint to the next.
         validate_every: steps from one comparison with the validation recordings to the next; the nearest model is kept.
         resume: continue the run in OUT exactly where its last checkpoint was.
+        resume_or_start: continue the run in OUT if it holds one, else start it: one command for what starts it again
+            after a reboot.
         overfit: train on this many sounds only, without augmentation, to see whether the model can learn them;
             0 for all.
         dry_run: check everything and say what would be done.
@@ -92,6 +95,7 @@ def train(
     """
     require("lightning_fabric", extra="train")
     # Not at the top: these load torch, which `--help` need not wait for.
+    from creativeml.config import read_json
     from creativeml.data.gather import default_cache
     from creativeml.data.shard_reader import kinds_at
     from creativeml.data.shard_sources import location_of
@@ -100,7 +104,7 @@ def train(
     from creativeml.training.fit import fit
     from creativeml.training.loop import holds_state
     from creativeml.training.parts import world_size
-    from creativeml.training.replicas import fabric_for, was_restarted
+    from creativeml.training.replicas import fabric_for, is_restart
     from creativeml.training.run import FitOptions, tell
     from creativeml.training.wave_vae import wave_vae_preset
 
@@ -128,9 +132,13 @@ def train(
         if init is not None:
             # Levels are what the other one has learnt first of all.
             config = replace(config, reconstruction=replace(config.reconstruction, pretrain_steps=0))
-    if was_restarted() and holds_state(out) and not resume:
-        tell(f"started again by torchrun: going on from the last checkpoint in {out}")
-        resume = True
+    if holds_state(out) and not resume:
+        again = is_restart(read_json(out / "run.json").get("launched_by"))
+        if again:
+            tell(f"started again by torchrun: going on from the last checkpoint in {out}")
+        resume = resume_or_start or again
+    if strategy == "fsdp" and (model != "drum_gan" or world_size() == 1):
+        raise CreativeMLError("--strategy fsdp is for drum_gan in several processes (torchrun); leave it out")
     config = replace(config, parts=accumulate * world_size())
     config = _with_changes(config, changes, out if resume else None)
     fabric = fabric_for(accelerator, precision, strategy)

@@ -30,6 +30,7 @@ def train_classifier(
     validate_every: int = 50,
     patience: int = 10,
     resume: bool = False,
+    resume_or_start: bool = False,
     overfit: int = 0,
     seed: int = 0,
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto",
@@ -57,6 +58,7 @@ def train_classifier(
         validate_every: steps from one look at the validation recordings to the next; the state is saved there too.
         patience: looks without a better result after which training ends; 0 never ends it early.
         resume: continue the run in OUT exactly where its last state was.
+        resume_or_start: continue the run in OUT if it holds one, else start it.
         overfit: learn this many sounds by heart, spread over the kinds, to see whether the model can; 0 for all.
         seed: of weights and batches.
         accelerator: device to train on.
@@ -64,9 +66,9 @@ def train_classifier(
     """
     require("lightning_fabric", extra="train")
     # Not at the top: these load torch, which `--help` need not wait for.
-    from creativeml.training.classifier import run_classifier
+    from creativeml.training.classifier import run_classifier, was_begun_by_this_job
     from creativeml.training.loop import LoopConfig, holds_state
-    from creativeml.training.replicas import fabric_for, was_restarted
+    from creativeml.training.replicas import fabric_for
     from creativeml.training.supervised import SupervisedConfig
 
     for name, value in (("patience", patience), ("overfit", overfit), ("seed", seed)):
@@ -91,7 +93,7 @@ def train_classifier(
     except ValueError as error:
         # Fields are named as the flags are, but for the line between words.
         raise CreativeMLError(f"--{str(error).replace('_', '-', 1)}") from error
-    resume = resume or (was_restarted() and holds_state(out))
+    resume = resume or (holds_state(out) and (resume_or_start or was_begun_by_this_job(out)))
     fabric = fabric_for(accelerator, precision)
     run = run_classifier(model, data, out, config, fabric, changes=changes, resume=resume)
     if fabric.is_global_zero:

@@ -31,8 +31,9 @@ from creativeml.models import registry
 from creativeml.models.checkpoint import save_pretrained
 from creativeml.settings import changed
 from creativeml.training.curves import draw_curves
-from creativeml.training.loop import History
+from creativeml.training.loop import History, holds_state
 from creativeml.training.minibatches import small_set
+from creativeml.training.replicas import is_restart, launch_id
 from creativeml.training.supervised import SupervisedConfig, logits_of, train_supervised
 
 _ABOUT = "run.json"
@@ -97,6 +98,7 @@ def run_classifier(
         "kinds": list(train.kinds),
         "data": data.name,
         "manifest_sha256": sha256_file(data / "manifest.csv"),
+        "launched_by": launch_id(),
     }
     config = _checked(out, about, config, resume=resume)
     inputs = {split: (inputs_for(model, part), part.labels) for split, part in sounds.items()}
@@ -152,13 +154,18 @@ def _shaped(name: str, sounds: OneShotDataset, changes: Sequence[str]) -> Any:
     return replace(changed(config(), changes, fixed=fixed), **shape)
 
 
+def was_begun_by_this_job(out: Path) -> bool:
+    """Whether torchrun has started the processes of the run in a folder anew, see `replicas.is_restart`."""
+    return is_restart(read_json(out / _ABOUT).get("launched_by"))
+
+
 def _checked(out: Path, about: dict[str, Any], config: SupervisedConfig, *, resume: bool) -> SupervisedConfig:
     """The training to use, if the folder is fit for it; nothing is written."""
     if out.exists() and not out.is_dir():
         raise CreativeMLError(f"{out} is a file; choose another --out")
     path = out / _ABOUT
     if not resume:
-        if path.exists() or (out / "checkpoints").exists():
+        if holds_state(out):
             raise CreativeMLError(f"{out} holds a run already; continue it with --resume or choose another --out")
         return config
     if not path.is_file():

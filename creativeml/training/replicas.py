@@ -136,6 +136,17 @@ def _with_others() -> Iterator[None]:
         ) from error
 
 
-def was_restarted() -> bool:
-    """Whether torchrun has started these processes anew, after one of them had failed."""
-    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+def launch_id() -> str:
+    """What torchrun calls the job that these processes belong to; empty without it."""
+    return os.environ.get("TORCHELASTIC_RUN_ID", "")
+
+
+def is_restart(launched_by: object) -> bool:
+    """Whether torchrun has started these processes anew for the job that began a run, after one of them had failed.
+
+    Args:
+        launched_by: `launch_id` of the processes that began it. A job that nobody gave a name is called "none", as all
+            others are: of those only the count of restarts tells.
+    """
+    again = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+    return bool(launch_id()) and launched_by == launch_id() and (again or launch_id() != "none")

@@ -37,7 +37,7 @@ from creativeml.training.controls import data_ranges, measured_dataset, usual_co
 from creativeml.training.levels import estimate_levels
 from creativeml.training.parts import own_places
 from creativeml.training.recorder import last_line_with
-from creativeml.training.replicas import wait_for_all
+from creativeml.training.replicas import launch_id, wait_for_all
 from creativeml.training.sharding import shards
 from creativeml.training.state import RunValues, latest_state, load_state, state_tensors, write_state
 from creativeml.training.tasks import Trainee, TrainingConfig, build, check_state, stored_config
@@ -47,6 +47,8 @@ from creativeml.training.wave_vae import WaveAutoencoding
 
 BEST, LAST = "best", "last"
 """Folders of models within a run's."""
+MOST_FINGERPRINTS = 500_000
+"""Which take 11 MB of the 16 that a model's configuration may have."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,12 @@ def open_run(config: TrainingConfig, data: Location, out: Path, fabric: Fabric, 
     elif has_run:
         raise CreativeMLError(f"{out} holds a run already; continue it with --resume or choose another --out")
     dataset, validation = _load_data(config, data, options.overfit)
-    about = {"data": data.name, "manifest_sha256": sounds_sha256(data), "overfit": options.overfit}
+    about: dict[str, Any] = {
+        "data": data.name,
+        "manifest_sha256": sounds_sha256(data),
+        "overfit": options.overfit,
+        "launched_by": launch_id(),
+    }
     if options.resume:
         about = _same_data(out, about)
     elif options.init is not None:
@@ -147,9 +154,7 @@ def open_run(config: TrainingConfig, data: Location, out: Path, fabric: Fabric, 
         tell(f"note: levels, ranges and the like are estimated from {len(survey)} of {len(dataset)} training sounds")
     gan = build(config, fabric)
     # The sounds that weights came from belong to what the model was trained on, too.
-    info: dict[str, Any] = {
-        "trained_on_sha256": sorted({*dataset.fingerprints(), *about.get("heard_before", [])}),
-    }
+    info: dict[str, Any] = {"trained_on_sha256": _known(dataset, about)}
     controls = gan.obedience.names if gan.obedience is not None else ()
     values = measured_dataset(survey, controls) if controls and not options.resume else {}
     if values:
@@ -174,6 +179,17 @@ def open_run(config: TrainingConfig, data: Location, out: Path, fabric: Fabric, 
     ranges = from_dict(DescriptorRanges, info["descriptor_ranges"]) if controls else None
     best = {"distance": None, "step": None}
     return Run(out, gan, dataset, validation, sampler, places, options, augment, about, info, best, ranges=ranges)
+
+
+def _known(dataset: Sounds, about: dict[str, Any]) -> list[str]:
+    """Fingerprints of the sounds that a model has heard, as many as its configuration can hold."""
+    prints = sorted({*dataset.fingerprints(), *about.get("heard_before", [])})
+    if len(prints) > MOST_FINGERPRINTS:
+        tell(
+            f"note: models keep fingerprints of {MOST_FINGERPRINTS:,} of the {len(prints):,} training sounds; an"
+            " evaluation cannot know the others again"
+        )
+    return prints[:MOST_FINGERPRINTS]
 
 
 def _start(gan: Trainee, dataset: Sounds, values: dict[str, Tensor], init: Path | None) -> None:
@@ -234,8 +250,9 @@ def _same_data(out: Path, about: dict[str, Any]) -> dict[str, Any]:
         raise CreativeMLError(f"the run in {out} was started with --overfit {quoted(was)}; resume it with the same")
     if stored.get("manifest_sha256") != about["manifest_sha256"]:
         raise CreativeMLError(
-            f"the run in {out} was started on other data ({quoted(stored.get('data'))}, or it has been prepared again);"
-            " give the same --data, or start a new run in another --out"
+            f"the run in {out} was started on other data ({quoted(stored.get('data'))}, or it has been prepared again,"
+            " or given shards since: then move its folder `shards` aside); give the same --data, or start a new run in"
+            " another --out"
         )
     return stored
 
@@ -356,12 +373,16 @@ def _step_of(model: Path) -> int | None:
 
 
 def _best_so_far(folder: Path) -> tuple[dict[str, Any], Rank | None]:
+    path = folder / BEST / "config.json"
+    if not path.is_file():
+        return {"distance": None, "step": None}, None
     try:
-        info = read_json(folder / BEST / "config.json")["info"]
+        info = read_json(path)["info"]
         # Models of runs before there was a score have the distance alone, which was theirs.
         score = info.get(SCORE, info.get(DISTANCE))
         return {"distance": score, "step": info["step"]}, rank_of({**info, SCORE: score}) if score is not None else None
-    except (CreativeMLError, KeyError, TypeError):
+    except (CreativeMLError, KeyError, TypeError) as error:
+        tell(f"warning: {path} cannot be read ({error}); the next model that is looked at counts as the best")
         return {"distance": None, "step": None}, None
 
 
