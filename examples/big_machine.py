@@ -94,16 +94,8 @@ def main(
 def command(recipe: Recipe, data: Path, out: Path, devices: int, accelerator: str, steps: int) -> list[str]:
     """What starts a training in so many processes."""
     return [
-        *(
-            sys.executable,
-            "-m",
-            "torch.distributed.run",
-            "--standalone",
-            "--nproc-per-node",
-            str(devices),
-            "--max-restarts",
-            "3",
-        ),
+        *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
+        *("--nproc-per-node", str(devices), "--max-restarts", "3"),
         *("-m", "creativeml", "train", "drum_gan", "--data", str(data), "--out", str(out)),
         *("--steps", str(steps), "--batch-size", str(recipe.batch_size), "--accelerator", accelerator),
         *recipe.flags,
