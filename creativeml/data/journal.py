@@ -1,4 +1,4 @@
-"""What an interrupted preparation has done, a line per sound, so that the next run goes on from there."""
+"""What an interrupted preparation has done, a line per sound or shard, so that the next run goes on from there."""
 
 from __future__ import annotations
 
@@ -13,13 +13,9 @@ from creativeml.errors import CreativeMLError
 from creativeml.files import atomic_write_text, sha256_file
 
 JOURNAL = "prepare-journal.jsonl"
-_STORED: dict[str, type | tuple[type, ...]] = {
-    **dict.fromkeys(("stored", "sha256", "encoding"), str),
-    **dict.fromkeys(("duration_s", "peak", "loudness_lufs"), (int, float)),
-    **dict.fromkeys(("rate", "channels"), int),
-    "notes": list,
-}
-"""What is told of a sound that was stored."""
+Fields = Mapping[str, type | tuple[type, ...]]
+"""Of an outcome that was stored: what else it tells, and of which types that is."""
+_ALWAYS: Fields = {"stored": str, "sha256": str}
 
 
 class Journal:
@@ -28,13 +24,15 @@ class Journal:
     Args:
         folder: of the dataset.
         settings: whatever makes an outcome what it is; a journal with other settings is of no use.
+        fields: what an outcome must tell besides the file that was stored and its SHA-256; a line without is dropped.
 
     Raises:
         CreativeMLError: the folder holds a journal of a run with other settings.
     """
 
-    def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, Any], fields: Fields) -> None:
         self.path, self.folder = folder / JOURNAL, folder
+        self._fields = {**fields, **_ALWAYS}
         self._outcomes: dict[str, dict[str, Any]] = {}
         first = _first_line(settings)
         # The first line by which the folder is known as ours comes whole, as does what is left of a torn journal.
@@ -55,7 +53,7 @@ class Journal:
             )
         whole = [first]
         for line in lines[1:-1]:
-            entry = _entry(line)
+            entry = _entry(line, self._fields)
             if entry is None:
                 continue  # a power cut may have spoiled it, or a hand: that sound is read again
             self._outcomes[entry[0]] = entry[1]
@@ -102,7 +100,7 @@ def _first_line(settings: Mapping[str, Any]) -> str:
     return json.dumps({"settings": dict(settings)}, sort_keys=True)
 
 
-def _entry(line: bytes) -> tuple[str, dict[str, Any]] | None:
+def _entry(line: bytes, fields: Fields) -> tuple[str, dict[str, Any]] | None:
     """Key and outcome of a line; None if it is not one that `Journal.add` wrote."""
     try:
         entry = json.loads(line.decode("utf-8"))
@@ -114,7 +112,9 @@ def _entry(line: bytes) -> tuple[str, dict[str, Any]] | None:
     if "stored" not in outcome:
         texts = [outcome.get("reason"), outcome.get("remedy")]
         return (key, outcome) if all(isinstance(text, str) for text in texts) else None
-    if not all(isinstance(outcome.get(name), kinds) for name, kinds in _STORED.items()):
+    told = [(outcome.get(name), types) for name, types in fields.items()]
+    # For Python a truth value is a number, but nothing that is kept here is one.
+    if any(isinstance(value, bool) or not isinstance(value, types) for value, types in told):
         return None
     inside = PurePosixPath(outcome["stored"])
     out = inside.is_absolute() or ".." in inside.parts or "\0" in outcome["stored"] or len(outcome["stored"]) > 200

@@ -25,7 +25,7 @@ from creativeml.data.journal import Journal, key_of
 from creativeml.data.manifest import ManifestRow, write_description, write_manifest
 from creativeml.data.near_duplicates import Bounds, find_duplicates, measure_files
 from creativeml.data.report import Report, write_report
-from creativeml.data.shaping import PrepareOptions, shape_one
+from creativeml.data.shaping import OUTCOME, PrepareOptions, shape_one
 from creativeml.data.sources import SourceSound
 from creativeml.data.splits import assign_splits
 from creativeml.errors import CreativeMLError
@@ -100,7 +100,7 @@ def _prepare(
     try:
         settings = {**vars(options), "workers": 0, "format": 1}
         claim_folder(out, settings, overwrite=overwrite)
-        journal = Journal(out, settings)
+        journal = Journal(out, settings, OUTCOME)
         complete = False
         try:
             outcomes = _shape_all(found.sounds, out, options, journal, crew, on_step, on_note)

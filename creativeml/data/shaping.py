@@ -21,6 +21,13 @@ from creativeml.files import sha256_bytes
 from creativeml.kinds import UNLABELLED
 
 AUDIO = "audio"
+OUTCOME = {
+    "encoding": str,
+    **dict.fromkeys(("duration_s", "peak", "loudness_lufs"), (int, float)),
+    **dict.fromkeys(("rate", "channels"), int),
+    "notes": list,
+}
+"""What `shape_one` tells of a sound, beside its file: checked when a journal is read."""
 _LOSSY = {"MP3", "OGG"}
 
 

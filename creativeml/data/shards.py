@@ -31,6 +31,7 @@ SOUNDS_PER_SHARD = 512
 MOST_SOUNDS_PER_SHARD = 100_000
 SHARD_BYTES = 256 << 20
 """A shard of long sounds holds fewer: no more than so many bytes."""
+_OUTCOME = {"name": str, "kind": str, "members": str, "bytes": int, "sounds": int}
 _NUMBERS = ("duration_s", "peak", "loudness_lufs")
 _TEXTS = ("class", "group", "sha256", "path", "original_path", "source", "licence", "tier", "credit")
 
@@ -99,7 +100,7 @@ def write_shards(
         folder.mkdir(exist_ok=True)
         # Without an index nobody takes what lies there for complete.
         (folder / INDEX).unlink(missing_ok=True)
-        journal = Journal(folder, {"format": 1})
+        journal = Journal(folder, {"format": 1}, _OUTCOME)
         try:
             outcome = _write_all(info, folder, sounds, journal, on_step)
         finally:
@@ -120,14 +121,14 @@ def _write_all(info: DatasetInfo, folder: Path, sounds: int, journal: Journal, o
     for name, split, kind, rows in plan:
         abouts = [_about(row, descriptors) for row in rows]
         key = sha256(json.dumps([name, kind, *abouts]).encode()).hexdigest()
-        known = journal.get(key)
-        if known is None or not all(row.get("sha256") for row in rows):
-            shard, members = write_shard(folder / name, kind, _entries(info, rows, abouts))
+        # Without checksums of the sounds nobody knows whether the shard still holds them.
+        known = _known(journal.get(key), folder / name, kind, rows) if all(row.get("sha256") for row in rows) else None
+        kept += known is not None
+        if known is None:
+            known = write_shard(folder / name, kind, _entries(info, rows, abouts))
+            shard, members = known
             journal.add(key, {"stored": name, **asdict(shard), "members": members.tobytes().hex()})
-        else:
-            shard = Shard(**{field: known[field] for field in Shard.__dataclass_fields__})
-            members, kept = np.frombuffer(bytes.fromhex(known["members"]), dtype=MEMBER), kept + 1
-        written.setdefault(split, []).append((shard, members))
+        written.setdefault(split, []).append(known)
         done += len(rows)
         on_step("packing", done, total)
     if not written:
@@ -136,6 +137,23 @@ def _write_all(info: DatasetInfo, folder: Path, sounds: int, journal: Journal, o
     splits = [f"{split}.index" for split in written]
     delete_shards(info.root, keep={INDEX, journal.path.name, *splits, *(name for name, *_ in plan)})
     return Sharded(folder, len(plan), total, kept)
+
+
+def _known(
+    outcome: Mapping[str, Any] | None, path: Path, kind: str, rows: Sequence[Row]
+) -> tuple[Shard, np.ndarray] | None:
+    """A shard as the journal of an earlier run tells of it; None if that is not the one that is planned."""
+    if outcome is None or outcome.get("stored") != path.name:
+        return None
+    shard = Shard(**{field: outcome[field] for field in Shard.__dataclass_fields__})
+    try:
+        members = np.frombuffer(bytes.fromhex(outcome["members"]), dtype=MEMBER)
+    except ValueError:
+        return None
+    planned = shard == Shard(path.name, path.stat().st_size, shard.sha256, kind, len(rows))
+    inside = members["offset"] <= path.stat().st_size  # so that the sum below cannot overflow
+    inside &= members["offset"] + members["size"] <= path.stat().st_size
+    return (shard, members) if planned and len(members) == len(rows) and bool(inside.all()) else None
 
 
 def _planned(info: DatasetInfo, sounds: int) -> Iterator[tuple[str, str, str, list[Row]]]:

@@ -27,6 +27,7 @@ from creativeml.data.descriptor_table import FORMAT as DESCRIPTOR_FORMAT
 from creativeml.data.descriptor_table import read_descriptors
 from creativeml.data.journal import Journal
 from creativeml.data.one_shots import OneShotDataset, read_dataset
+from creativeml.data.shaping import OUTCOME
 from creativeml.evaluation.training_index import load_index
 from creativeml.files import project_folder, sha256_bytes
 from creativeml.models.gans.critics import CriticConfig, SpectralView
@@ -270,7 +271,7 @@ def dataset_case(rng: random.Random, files: Files) -> Case:
         data = OneShotDataset(folder, "train")
         data.batch(range(min(4, len(data))))
         read_descriptors(info, data.rows, ("brightness",))
-        journal = Journal(folder, {"rate": 1})
+        journal = Journal(folder, {"rate": 1}, OUTCOME)
         try:
             for key in ("0", "stored"):
                 journal.get(key)

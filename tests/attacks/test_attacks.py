@@ -24,6 +24,7 @@ from creativeml.config import ConfigError, read_json
 from creativeml.data.journal import Journal
 from creativeml.data.one_shots import DatasetError, OneShotDataset, read_dataset
 from creativeml.data.recipes.soundfont import read_soundfont
+from creativeml.data.shaping import OUTCOME
 from creativeml.errors import CreativeMLError, one_line, quoted
 from creativeml.evaluation.outside.checkpoint_files import read_checkpoint
 from creativeml.files import sha256_bytes
@@ -317,13 +318,14 @@ def test_a_journal_forgets_what_it_cannot_trust(tmp_path):
         {"key": 7, "outcome": {}}, {"outcome": 1}, [], {"key": "b", "outcome": {"stored": 5}},
         {"key": "c", "outcome": {**stored, "stored": "../../etc/passwd"}},
         {"key": "d", "outcome": {**stored, "stored": "/etc/passwd"}},
+        {"key": "e", "outcome": {**stored, "stored": "a.flac", "rate": True}},
     ]  # fmt: skip
     lines = [{"settings": {"rate": 1}}, good, *bad]
     text = "".join(json.dumps(line, sort_keys=True) + "\n" for line in lines) + "[" * 100_000 + "\n"
     (tmp_path / "prepare-journal.jsonl").write_text(text)
-    journal = Journal(tmp_path, {"rate": 1})
+    journal = Journal(tmp_path, {"rate": 1}, OUTCOME)
     assert journal.get("a") == good["outcome"]
-    assert all(journal.get(key) is None for key in "bcd")
+    assert all(journal.get(key) is None for key in "bcde")
     journal.close(remove=False)
     assert len((tmp_path / "prepare-journal.jsonl").read_text().splitlines()) == 2
 
