@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -151,6 +155,41 @@ def test_a_server_that_is_slow_without_end_is_left(folder, tmp_path, monkeypatch
         patience = Patience(attempts=2, pause_s=0.01, timeout_s=0.2, slowest=1e6)
         with pytest.raises(DatasetError, match="in the time that is allowed"):
             fetch(f"{url}/x", 100_000, exactly=True, patience=patience)
+        # Of the index nobody knows how large it is: it gets a time of its own.
+        begun = time.monotonic()
+        with pytest.raises(DatasetError, match=r"index\.json .*in the time that is allowed"):
+            open_sounds(
+                Address(f"{url}/data", tmp_path, patience=replace(patience, timeout_s=5.0, unsized_s=0.5)), "train"
+            )
+        assert 1.0 < time.monotonic() - begun < 4.0
+
+
+@pytest.mark.parametrize("first", [b"", b"HTTP/1.1 200 OK\r\nX-Long: ", b"HTTP/1.1 302 Found\r\nLocation: /"])
+def test_a_server_whose_header_never_ends_is_left(first):
+    """A timeout of each answer begins anew with every byte, so that alone it is none."""
+    left = threading.Event()
+
+    def drip(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.recv(4096)
+            connection.sendall(first)
+            for _ in range(400):
+                connection.sendall(b"a")
+                time.sleep(0.05)
+        left.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=drip, args=(listener,), daemon=True).start()
+        begun = time.monotonic()
+        with pytest.raises(DatasetError, match="in the time that is allowed"):
+            fetch(
+                f"http://127.0.0.1:{listener.getsockname()[1]}/x",
+                1000,
+                exactly=True,
+                patience=Patience(attempts=1, timeout_s=0.5),
+            )
+        assert 0.5 < time.monotonic() - begun < 2.0 and left.wait(2.0)
 
 
 def test_absent_files_and_changed_ones_are_said(folder, tmp_path):
@@ -180,6 +219,39 @@ def test_no_server_leads_elsewhere(folder, tmp_path, target):
     with leading as (url, _), pytest.raises(DatasetError, match=r"is not followed|answers 302"):
         open_sounds(address(url, tmp_path), "train")
     assert fetching.shown("https://host/a?token=secret#x") == "https://host/a"
+
+
+@pytest.mark.parametrize("target", ["http://127.0.0.2:{}/data", "http://127.0.0.1:{}/data", "http://[x/", "//u@{}/"])
+def test_no_server_sends_on_to_another(folder, tmp_path, target):
+    with serving(folder.parent) as (other, asked):
+        to = target.format(other.rpartition(":")[2])
+        with serving(folder.parent, lambda server, times: server.send(302, {"Location": to})) as (url, _):
+            told = r"sends on to another one, '(127|u@)|sends on to no address"
+            with pytest.raises(DatasetError, match=told) as caught:
+                open_sounds(address(url, tmp_path), "train")
+        assert not asked and "\n" not in str(caught.value)
+
+
+def test_a_server_may_send_on_within_itself_and_to_https(folder, tmp_path):
+    def moved(server: Server, times: int) -> bool:
+        if server.path.startswith("/data/"):
+            return False
+        server.send(301, {"Location": "/data" + server.path.removeprefix("/old/data")})
+        with contextlib.suppress(OSError):
+            for _ in range(1000):  # nobody needs what comes with it
+                server.wfile.write(bytes(1 << 20))
+            server.asked.append("all of it was read")
+        return True
+
+    with serving(folder.parent, moved) as (url, asked):
+        there = open_sounds(Address(f"{url}/old/data", tmp_path, patience=HURRIED), "test")
+        assert torch.equal(there.batch([0])[0], open_sounds(folder, "test").batch([0])[0])
+        assert "all of it was read" not in asked
+    place = fetching._place
+    assert place("http://a/x") == place("https://A/y") == place("http://a:80") == place("https://a:443")
+    assert (
+        len({place(f"http://{one}/") for one in ("a", "b", "a:81", "a:443", "u@a", "[::1]", "[::2]", "[::1]:81")}) == 8
+    )
 
 
 def test_the_cache_stays_within_its_bytes(folder, tmp_path):
