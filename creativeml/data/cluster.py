@@ -18,8 +18,9 @@ _CONNECTING_S = 15
 def cluster(address: str, paths: tuple[Path, ...] = ()) -> Iterator[Crew]:
     """The workers of a cluster as a crew for `prepare_dataset` and `describe_dataset`.
 
-    A worker that dies is no matter: the scheduler gives its sounds to others. A sound that kills more workers than the
-    scheduler's `allowed-failures` (3 if not set) is refused by name.
+    A worker that dies is no matter: the scheduler gives its sounds to others. A sound that was with more workers that
+    died than the scheduler's `allowed-failures` (3 if not set) is tried once more with nothing beside it, and refused
+    by name if they die again.
 
     Args:
         address: of the scheduler, such as "tcp://scheduler:8786".

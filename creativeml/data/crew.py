@@ -12,7 +12,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from itertools import islice
 from multiprocessing import connection
 from typing import Any, NamedTuple, Protocol
@@ -58,7 +58,7 @@ class Crew(Protocol):
 
     Attributes:
         workers: how many work side by side.
-        deadly: what a future raises if its piece has killed its worker too often.
+        deadly: what a future raises if workers that had its piece, perhaps beside others, have died too often.
     """
 
     workers: int
@@ -240,7 +240,7 @@ def crew_for(pieces: int, workers: int, few: int, on_note: OnNote) -> Iterator[C
 
 
 def in_order(crew: Crew, pieces: Iterable[Piece], on_note: OnNote) -> Generator[Any, None, None]:
-    """The result of each piece, in order; `Died` of those that kill their worker twice.
+    """The result of each piece, in order; `Died` of those that kill their worker twice, the second time alone.
 
     Args:
         crew: who works; pieces to be done here are done by as many threads.
@@ -280,14 +280,27 @@ def in_order(crew: Crew, pieces: Iterable[Piece], on_note: OnNote) -> Generator[
                         ) from None
                     waiting = _again(crew, waiting, begin, on_note)
                     continue
-                except crew.deadly as error:
-                    result = Died(str(error).split("\n")[0])
+                except crew.deadly:
+                    result = _alone(crew, waiting, begin, on_note)
                 waiting.popleft()
                 fruitless = 0
                 yield result
         finally:
             for _, _, future in waiting:
                 future.cancel()
+
+
+def _alone(
+    crew: Crew, waiting: deque[tuple[int, Piece, Future[Any]]], begin: Callable[..., Future[Any]], on_note: OnNote
+) -> Any:
+    """Result of the first piece, once nothing else is under way: what waits beside a deadly piece is blamed as well."""
+    number, piece, _ = waiting[0]
+    on_note(f"{piece.name}: each worker that it was given to died; it is tried once more, alone")
+    wait([future for _, _, future in waiting])
+    try:
+        return begin(number, piece).result()
+    except crew.deadly:
+        return Died("each worker that it was given to died, also when it was the only one at work")
 
 
 def _again(

@@ -11,6 +11,7 @@ import copy
 import csv
 import difflib
 import os
+import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from creativeml.errors import CreativeMLError, quoted
 from creativeml.kinds import UNLABELLED
 
 _NEEDED_COLUMNS = ("path", "class", "split", "duplicate_of")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _FULL_SCALE = 32767
 
 _Item = TypeVar("_Item")
@@ -58,6 +60,12 @@ def read_dataset(root: str | os.PathLike[str]) -> DatasetInfo:
     root = Path(root)
     description_path, manifest_path = root / "dataset.json", root / "manifest.csv"
     if not description_path.is_file() or not manifest_path.is_file():
+        # What may be secret in an address is not repeated; of its slashes a path has kept one.
+        if _ADDRESS.match(str(root)) and not root.exists():
+            raise DatasetError(
+                "--data must be a folder here, not an address; only `train drum_gan|wave_vae|drum_vae` read shards "
+                "from an address; make a folder with `creativeml prepare SOURCE --out FOLDER`"
+            )
         missing = description_path.name if not description_path.is_file() else manifest_path.name
         reason = f"it has no {missing}" if root.is_dir() else "there is no such folder"
         raise DatasetError(

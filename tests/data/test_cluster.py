@@ -18,6 +18,7 @@ from creativeml.data.prepare import PrepareOptions, prepare_dataset
 from creativeml.errors import CreativeMLError
 from creativeml.files import project_folder, sha256_file
 
+dask = pytest.importorskip("dask", reason="needs Dask: pip install 'creativeml[cluster]'")
 distributed = pytest.importorskip("distributed", reason="needs Dask: pip install 'creativeml[cluster]'")
 
 STARTER = project_folder("datasets") / "starter"
@@ -73,6 +74,46 @@ def test_what_is_wrong_with_a_cluster_is_told(client, tmp_path, capsys, monkeypa
     monkeypatch.setattr("creativeml.__version__", "0.0.1")
     assert run([*arguments, "--cluster", client.scheduler.address]) == 1
     assert "here is 0.0.1; install the same everywhere" in capsys.readouterr().err
+
+
+FATAL = """
+import os, signal, sys
+
+def watch(event, arguments):
+    if event == "open" and str(arguments[0]).endswith({name!r}):
+        with open({log!r}, "a") as file:
+            file.write("died\\n")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(watch)
+"""
+
+
+def test_a_sound_that_kills_worker_after_worker_is_refused_by_name_and_no_other(tmp_path):
+    """Every process of the cluster dies as it opens that file; the scheduler blames what waits beside it as well."""
+    found = scan_folder(STARTER / "crash", "crashes", NamingRules("auto", "auto", "CC0-1.0", "A"))
+    assert len(found.sounds) > 7
+    bad = found.sounds.pop(5)
+    prepare_dataset(found, tmp_path / "here", PrepareOptions(length_samples=16_384))
+    found.sounds.insert(5, bad)
+    (tmp_path / "fatal.py").write_text(FATAL.format(name=bad.path.name, log=str(tmp_path / "deaths")))
+    settings = {"distributed.worker.preload": [str(tmp_path / "fatal.py")], "distributed.scheduler.allowed-failures": 0}
+    notes: list[str] = []
+    with (
+        dask.config.set(settings),
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as local,
+        cluster(local.scheduler_address) as crew,
+    ):
+        options = PrepareOptions(length_samples=16_384)
+        report = prepare_dataset(found, tmp_path / "there", options, executor=crew, on_note=notes.append)
+    ((name, reason),) = [(refused.name, refused.reason) for refused in report.rejected]
+    told = "cannot be read: each worker that it was given to died, also when it was the only one at work"
+    assert (name, reason) == (bad.name, told)
+    assert (tmp_path / "deaths").read_text().count("died") == 2
+    assert f"{bad.name}: each worker that it was given to died; it is tried once more, alone" in notes
+    here, there = contents(tmp_path / "here"), contents(tmp_path / "there")
+    different = {path for path in here.keys() | there.keys() if here.get(path) != there.get(path)}
+    assert all(path.startswith("report.") for path in different), different
 
 
 def test_from_python_a_cluster_prepares_and_describes(client, tmp_path):

@@ -283,6 +283,19 @@ def test_other_schemes_are_refused_in_one_line(text, tmp_path, capsys):
     assert "folders and from http" in capsys.readouterr().err and not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    "command", [["train", "classifier", "--model", "drum_classifier"], ["evaluate", "drums"], ["describe"]]
+)
+def test_where_only_folders_are_read_an_address_is_refused(command, tmp_path, capsys):
+    out = [] if command == ["describe"] else ["--out", str(tmp_path / "out")]
+    assert run([*command, "--data", "http://127.0.0.1:1/x?token=secret", *out]) == 1
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told.startswith(
+        "error: --data must be a folder here, not an address; only `train drum_gan|wave_vae|drum_vae`"
+    )
+    assert "secret" not in told and not list(tmp_path.rglob("*.*"))
+
+
 def test_places_are_told_apart(tmp_path, monkeypatch):
     assert location_of(str(tmp_path), tmp_path, 1) == tmp_path
     found = location_of("https://host.example/a/drums/?k=1", tmp_path, 7)
