@@ -72,7 +72,7 @@ def test_prepare_ends_in_order_and_goes_on(tmp_path, capsys, whole_session):
 @pytest.mark.parametrize("after_s", [1.0, 1.5, 4.0])  # two of them while libraries are loaded
 def test_describe_ends_in_order(tmp_path, capsys, after_s):
     out = tmp_path / "data"
-    assert run(["prepare", str(STARTER / "tom"), "--out", str(out), "--length", "8192"]) == 0
+    assert run(["prepare", str(STARTER), "--out", str(out), "--length", "8192"]) == 0
     begun = time.monotonic()
     code, told = terminated(["describe", "--data", str(out)], lambda: time.monotonic() > begun + after_s)
     assert code == 143 and told.splitlines()[-1] == "interrupted; run the same command again", told
