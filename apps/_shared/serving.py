@@ -39,6 +39,8 @@ def prepare_environment() -> Path:
     The folder belongs to this process alone and goes when the process ends.
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    # It keeps figures of every call, which nobody looks at here.
+    os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "64"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     # Gradio calls its own server to see whether it is up; a company's proxy must not stand in between.
     for name in ("no_proxy", "NO_PROXY"):

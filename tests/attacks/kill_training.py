@@ -176,6 +176,8 @@ def killed_often(
                 process.wait()
                 stages[under_way(out)] += 1
                 faults += [reason] if (reason := unreadable(out)) else []
+                if sum(stages.values()) % 10 == 0:
+                    print(f"{sum(stages.values())} kills, {runs} whole runs, {len(faults)} faults", file=sys.stderr)
                 continue
             said = process.stderr.read() if process.stderr else ""
         if process.returncode:
