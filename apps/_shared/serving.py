@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from _shared.guard import Guard, is_this_machine
 from creativeml.data.folders import printable
 from creativeml.errors import CreativeMLError
+from creativeml.memory import share_arenas
 
 if TYPE_CHECKING:
     import gradio
@@ -38,6 +39,7 @@ def prepare_environment() -> Path:
 
     The folder belongs to this process alone and goes when the process ends.
     """
+    share_arenas()
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     # It keeps figures of every call, which nobody looks at here.
     os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "64"
