@@ -22,6 +22,10 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -2, -3, -8
 _MAX_INT = 2**31 - 1
 
 
+def _has_glibc() -> bool:
+    return platform.system() == "Linux" and platform.libc_ver()[0] == "glibc"
+
+
 @functools.cache
 def keep_large_blocks() -> bool:
     """Tell glibc to reuse freed memory instead of returning it; does nothing with another C library.
@@ -31,7 +35,7 @@ def keep_large_blocks() -> bool:
     Returns:
         Whether the settings were taken.
     """
-    if platform.system() != "Linux" or platform.libc_ver()[0] != "glibc":
+    if not _has_glibc():
         return False
     mallopt = ctypes.CDLL(None).mallopt
     settings = ((_M_MMAP_THRESHOLD, _MAX_INT), (_M_TRIM_THRESHOLD, _MAX_INT), (_M_TOP_PAD, 64 << 20))
@@ -46,7 +50,7 @@ def share_arenas() -> bool:
     Returns:
         Whether the C library took the wish; others than glibc do as they see fit.
     """
-    if platform.system() != "Linux" or platform.libc_ver()[0] != "glibc":
+    if not _has_glibc():
         return False
     return ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2) == 1
 
@@ -57,7 +61,7 @@ def give_back() -> bool:
     Returns:
         Whether the C library took the wish; others than glibc return memory as they see fit.
     """
-    if platform.system() != "Linux" or platform.libc_ver()[0] != "glibc":
+    if not _has_glibc():
         return False
     ctypes.CDLL(None).malloc_trim(0)
     return True

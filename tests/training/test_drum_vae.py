@@ -13,7 +13,6 @@ from creativeml.config import from_dict, to_dict
 from creativeml.errors import CreativeMLError
 from creativeml.losses.spectral import log_mel_pyramid, pyramid_distance
 from creativeml.models import from_pretrained
-from creativeml.models.autoencoders.drum_vae import DrumVAEConfig
 from creativeml.training.config import AugmentationConfig, changed_training
 from creativeml.training.drum_vae import VAETrainingConfig, vae_preset
 from creativeml.training.fit import fit
@@ -21,6 +20,7 @@ from creativeml.training.parts import Part
 from creativeml.training.run import FitOptions
 from creativeml.training.tasks import build, train_step
 from creativeml.training.updates import NonFiniteLoss
+from tests.training.small_configs import small_drum_vae
 
 
 @pytest.fixture
@@ -30,16 +30,7 @@ def fabric() -> Fabric:
 
 @pytest.fixture
 def small_vae() -> VAETrainingConfig:
-    shape = DrumVAEConfig(
-        kinds=("kick", "snare"),
-        length_samples=8192,
-        latent_dim=8,
-        window_samples=512,
-        hop_samples=128,
-        channels=(32, 24, 16),
-        patch=4,
-    )
-    return VAETrainingConfig(shape, batch_size=4, ema_sounds=40, seed=5)
+    return small_drum_vae()
 
 
 def test_six_steps_equal_three_and_a_resume_of_three(drums, small_vae, fabric, tmp_path):

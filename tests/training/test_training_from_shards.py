@@ -16,9 +16,6 @@ from creativeml.data import shard_reader
 from creativeml.data.shard_sources import Address
 from creativeml.data.shards import write_shards
 from creativeml.errors import CreativeMLError
-from creativeml.models.autoencoders.drum_vae import DrumVAEConfig
-from creativeml.models.autoencoders.wave_vae import WaveVAEConfig
-from creativeml.models.gans.critics import CriticConfig, SpectralView
 from creativeml.training import fit as fit_module
 from creativeml.training import run as run_module
 from creativeml.training.drum_vae import VAETrainingConfig
@@ -26,6 +23,7 @@ from creativeml.training.fit import fit
 from creativeml.training.run import FitOptions
 from creativeml.training.updates import NonFiniteLoss
 from creativeml.training.wave_vae import WaveVAETrainingConfig
+from tests.training.small_configs import small_drum_vae, small_wave_vae
 
 
 @pytest.fixture
@@ -75,33 +73,7 @@ def test_ten_steps_equal_five_and_a_resume_of_five_and_the_web_is_no_other_place
 
 
 def autoencoders() -> list[WaveVAETrainingConfig | VAETrainingConfig]:
-    wave = WaveVAEConfig(
-        kinds=("kick", "snare"),
-        length_samples=8192,
-        global_dim=8,
-        frame_dim=2,
-        encoder_channels=(8, 12, 16, 16),
-        hidden_dim=32,
-        style_dim=32,
-        channels=(32, 24),
-        modes=8,
-    )
-    critic = CriticConfig(
-        2, views=(SpectralView(512, 128, 32, 64),), spectral_channels=(8, 8), wave_channels=(8, 8), feature_dim=16
-    )
-    drum = DrumVAEConfig(
-        kinds=("kick", "snare"),
-        length_samples=8192,
-        latent_dim=8,
-        window_samples=512,
-        hop_samples=128,
-        channels=(32, 24, 16),
-        patch=4,
-    )
-    return [
-        WaveVAETrainingConfig(wave, critic, batch_size=4, ema_sounds=40, seed=5, pretrain_steps=1, game_from=2),
-        VAETrainingConfig(drum, batch_size=4, ema_sounds=40, seed=5),
-    ]
+    return [small_wave_vae(pretrain_steps=1, game_from=2), small_drum_vae()]
 
 
 @pytest.mark.parametrize("config", autoencoders(), ids=lambda config: config.preset)

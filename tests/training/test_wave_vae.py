@@ -13,14 +13,13 @@ from creativeml.data.one_shots import OneShotDataset
 from creativeml.errors import CreativeMLError
 from creativeml.losses.spectral import log_mel_pyramid, pyramid_distance
 from creativeml.models import from_pretrained
-from creativeml.models.autoencoders.wave_vae import WaveVAEConfig
-from creativeml.models.gans.critics import CriticConfig, SpectralView
 from creativeml.training.fit import fit
 from creativeml.training.levels import estimate_levels
 from creativeml.training.parts import Part
 from creativeml.training.run import FitOptions
 from creativeml.training.updates import NonFiniteLoss
 from creativeml.training.wave_vae import WaveVAETrainingConfig, between, build_wave_vae, wave_vae_preset, wave_vae_step
+from tests.training.small_configs import small_wave_vae
 
 
 @pytest.fixture
@@ -30,21 +29,7 @@ def fabric() -> Fabric:
 
 @pytest.fixture
 def small_vae() -> WaveVAETrainingConfig:
-    shape = WaveVAEConfig(
-        kinds=("kick", "snare"),
-        length_samples=8192,
-        global_dim=8,
-        frame_dim=2,
-        encoder_channels=(8, 12, 16, 16),
-        hidden_dim=32,
-        style_dim=32,
-        channels=(32, 24),
-        modes=8,
-    )
-    critic = CriticConfig(
-        2, views=(SpectralView(512, 128, 32, 64),), spectral_channels=(8, 8), wave_channels=(8, 8), feature_dim=16
-    )
-    return WaveVAETrainingConfig(shape, critic, batch_size=4, ema_sounds=40, seed=5, pretrain_steps=2, game_from=3)
+    return small_wave_vae(pretrain_steps=2, game_from=3)
 
 
 def test_six_steps_equal_three_and_a_resume_of_three(drums, small_vae, fabric, tmp_path):
