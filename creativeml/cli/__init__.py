@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import signal
 import sys
-import threading
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from creativeml import __version__
+from creativeml.cli.interrupting import Stop, start_helper
 from creativeml.errors import CreativeMLError
 
 
@@ -50,40 +49,13 @@ GOES_ON = frozenset({"prepare", "describe", "map"})
 """Verbs that keep what they have done: interrupted, they go on where they stopped."""
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, which ends a verb in order as Ctrl-C does."""
-
-
-class _Stop:
-    """Within it SIGTERM unwinds what is under way: files are closed, child processes end. Verbs may handle it anew.
-
-    Attributes:
-        asked: whether there was a SIGTERM.
-    """
-
-    def __init__(self) -> None:
-        self.asked = False
-
-    def __enter__(self) -> _Stop:
-        self._usable = threading.current_thread() is threading.main_thread()
-        if self._usable:
-            self._before = signal.signal(signal.SIGTERM, self._stop)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._usable:
-            signal.signal(signal.SIGTERM, self._before)
-
-    def _stop(self, number: int, frame: object) -> None:
-        self.asked = True
-        raise Terminated
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave the process.
 
-    Exit codes: 0 done, 1 it could not be done (one line on stderr says why and what to do), 2 wrong usage.
+    Exit codes: 0 done, 1 it could not be done (one line on stderr says why and what to do), 2 wrong usage, 130 and 143
+    ended by Ctrl-C and by SIGTERM.
     """
+    start_helper()
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
@@ -101,7 +73,7 @@ def run(arguments: list[str]) -> int:
         hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(VERBS)}"
         print(f"error: creativeml has no '{name}'; {hint}", file=sys.stderr)
         return 2
-    with _Stop() as stop:
+    with Stop() as stop:
         try:
             return _told(name, rest)
         except KeyboardInterrupt:

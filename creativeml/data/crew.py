@@ -131,7 +131,8 @@ class Processes:
         begin = (self._places, context.Value("i", 0))
         self._pool = ProcessPoolExecutor(self.workers, context, _begin, begin)
         try:
-            self._pool.submit(_nothing).result()
+            with _undisturbed():
+                self._pool.submit(_nothing).result()
         except BaseException:
             self._pool.shutdown()
             raise
@@ -139,8 +140,10 @@ class Processes:
 
     def submit(self, number: int, piece: Piece) -> Future[Any]:
         """As in Crew."""
-        future = self._pool.submit(_do, number, piece.work, *piece.arguments)
-        if len(self._processes) < self.workers:  # the pool starts them as they are needed
+        if len(self._processes) == self.workers:
+            return self._pool.submit(_do, number, piece.work, *piece.arguments)
+        with _undisturbed():  # the pool starts them as they are needed
+            future = self._pool.submit(_do, number, piece.work, *piece.arguments)
             self._processes.update({child.pid: child for child in multiprocessing.active_children()})
         return future
 
@@ -161,6 +164,31 @@ class Processes:
     def close(self) -> None:
         """Wait for what is under way, and leave the rest."""
         self._pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C and SIGTERM come afterwards.
+
+    In the middle of starting a process they would leave one that nobody tells to leave, and for which the
+    interpreter waits at its end, or one whose semaphores are gone before it has them.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before: dict[int, Any] = {}
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if callable(handler := signal.getsignal(number)):
+                before[number] = handler
+                signal.signal(number, lambda received, _frame: came.append(received))
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
 
 
 _place: Any = None

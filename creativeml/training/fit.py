@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning_fabric import Fabric
 from tqdm import tqdm
 
@@ -231,13 +230,12 @@ def _next_parts(run: Run) -> list[Part]:
 
 def _checkpoint(run: Run, recorder: Recorder | NoRecorder) -> None:
     """Save the state first, so that nothing that follows can lose it; then validate, keep the best, draw pictures."""
-    with _same_random_numbers():
-        _settle(run)
-        run.unsaved = ""
-        with _full_disk_told(run):
-            save(run, checkpoint=True)
-            if run.gan.fabric.is_global_zero:
-                _write_models(run, recorder)
+    _settle(run)
+    run.unsaved = ""
+    with _full_disk_told(run):
+        save(run, checkpoint=True)
+        if run.gan.fabric.is_global_zero:
+            _write_models(run, recorder)
     wait_for_all(run.gan.fabric)
 
 
@@ -266,29 +264,17 @@ def _make_up(run: Run, recorder: Recorder | NoRecorder) -> None:
     """Write the models of a checkpoint whose process was killed before it did."""
     if run.unfinished and run.gan.fabric.is_global_zero:
         recorder.forget(lambda line: line.get("step") == run.gan.step and "sounds_seen" in line)
-        with _same_random_numbers():
-            _write_models(run, recorder)
+        _write_models(run, recorder)
     wait_for_all(run.gan.fabric)
 
 
 def _look(run: Run, recorder: Recorder | NoRecorder) -> None:
     """Validate between two checkpoints, and keep the best."""
-    with _same_random_numbers():
-        _settle(run)
-        if run.gan.fabric.is_global_zero:
-            with _full_disk_told(run):
-                _validated(run, recorder)
+    _settle(run)
+    if run.gan.fabric.is_global_zero:
+        with _full_disk_told(run):
+            _validated(run, recorder)
     wait_for_all(run.gan.fabric)
-
-
-@contextlib.contextmanager
-def _same_random_numbers() -> Iterator[None]:
-    # What a run makes of itself may not change the steps that follow.
-    before = torch.get_rng_state()
-    try:
-        yield
-    finally:
-        torch.set_rng_state(before)
 
 
 def _settle(run: Run) -> None:

@@ -248,8 +248,7 @@ class _Loop:
     def _validated(self, look: Look) -> float:
         for module in self.modules.values():
             module.eval()
-        # Looking must not change the random numbers of the steps that follow.
-        with torch.no_grad(), torch.random.fork_rng():
+        with torch.no_grad():
             torch.manual_seed(self.config.seed)
             value = average_over_replicas(self.fabric, [], [look()])[0]
         if not math.isfinite(value):

@@ -1,4 +1,4 @@
-"""The whole state of a run on disk, so that it continues exactly: weights, optimizers, random numbers, counters.
+"""The whole state of a run on disk, so that it continues exactly: weights, optimizers, counters.
 
 Tensors go to a safetensors file, everything else to JSON beside it; both are replaced atomically and the JSON carries
 the hash of the tensors, so a torn pair is noticed.
@@ -71,9 +71,7 @@ def state_tensors(
     modules: Mapping[str, nn.Module], optimizers: Mapping[str, torch.optim.Optimizer]
 ) -> dict[str, Tensor]:
     """What `write_state` takes, by name. Where processes share weights, all of them must ask for it."""
-    tensors: dict[str, Tensor] = {"rng/cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        tensors["rng/cuda"] = torch.cuda.get_rng_state()
+    tensors: dict[str, Tensor] = {}
     for name, module in modules.items():
         tensors |= {f"module/{name}/{k}": v for k, v in module.state_dict().items()}
     for name, optimizer in optimizers.items():
@@ -121,7 +119,9 @@ def latest_state(folder: Path) -> tuple[Path, list[str]]:
 def load_state(
     path: Path, modules: dict[str, nn.Module], optimizers: dict[str, torch.optim.Optimizer]
 ) -> tuple[int, dict[str, Any]]:
-    """Put a saved state back in place, random number generators included.
+    """Put a saved state back in place.
+
+    Random numbers are no part of it: those of a step follow from its number, see `training/parts.py`.
 
     Returns:
         The step after which it was saved, and the plain values.
@@ -136,7 +136,7 @@ def load_state(
     weights = path.with_suffix(".safetensors")
     known = {f"module/{name}/{key}" for name, module in modules.items() for key in module.state_dict()}
     for key in shapes_in(weights):
-        # Before anything is read of a file that has tens of thousands of them.
+        # Before anything is read of a file that has tens of thousands of them. States once held random numbers, too.
         if key not in known and not key.startswith(("optimizer/", "rng/")):
             raise CreativeMLError(f"{path}: '{key[:60]}' does not fit this run's configuration; {_REMEDY}")
     try:
@@ -152,12 +152,6 @@ def load_state(
     for name, optimizer in optimizers.items():
         entries = _optimizer_entries(path, name, optimizer, _below(tensors, f"optimizer/{name}/"))
         load_moments(optimizer, entries)
-    try:
-        torch.set_rng_state(tensors["rng/cpu"])
-        if "rng/cuda" in tensors and torch.cuda.is_available():
-            torch.cuda.set_rng_state(tensors["rng/cuda"])
-    except (KeyError, RuntimeError, TypeError) as error:
-        raise CreativeMLError(f"{weights}: its random numbers are damaged; {_REMEDY}") from error
     return state["step"], state["values"]
 
 

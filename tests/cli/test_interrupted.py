@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -37,16 +38,74 @@ def terminated(arguments: list[str], when: Callable[[], bool], *, whole_session:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, start_new_session=True, env=environment, **pipes) as process:
-        while not when():
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.01)
-        (os.killpg if whole_session else os.kill)(process.pid, signal.SIGTERM)
-        _, told = process.communicate(timeout=60)
-        until = time.monotonic() + 5
-        while members(process.pid) and time.monotonic() < until:
-            time.sleep(0.02)
-        assert members(process.pid) == []
+        try:
+            while not when():
+                assert process.poll() is None, process.communicate()
+                time.sleep(0.01)
+            (os.killpg if whole_session else os.kill)(process.pid, signal.SIGTERM)
+            _, told = process.communicate(timeout=60)
+            until = time.monotonic() + 5
+            while members(process.pid) and time.monotonic() < until:
+                time.sleep(0.02)
+            assert members(process.pid) == []
+        finally:  # leaving the block waits for it
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
     return process.returncode, told
+
+
+def test_what_never_ends_is_left_behind_after_a_while():
+    program = (
+        "import sys, threading, types\n"
+        "from creativeml import cli\n"
+        "from creativeml.cli import interrupting\n"
+        "def hang():\n"
+        "    threading.Thread(target=threading.Event().wait).start()\n"
+        "    print('ready', flush=True)\n"
+        "    threading.Event().wait()\n"
+        "sys.modules['hanging'] = types.SimpleNamespace(hang=hang)\n"
+        "interrupting.PATIENCE_S = 0.5\n"
+        "cli.VERBS['hang'] = cli.Verb('hanging:hang', 'never end')\n"
+        "cli.main(['hang'])\n"
+    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", program], **pipes) as process:
+        try:
+            assert process.stdout is not None and process.stdout.readline() == "ready\n"
+            process.terminate()
+            _, told = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 143 and told == "interrupted\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_library_is_loaded_to_its_end_before_a_verb_ends(tmp_path, number):
+    """Interrupted half way, some abort the process, others are broken until it ends."""
+    (tmp_path / "slow_library.py").write_text(
+        "import time\nprint('loading', flush=True)\n"
+        "for _ in range(100):\n    time.sleep(0.01)\nprint('loaded', flush=True)\n"
+    )
+    program = (
+        "import signal, sys, threading, types\n"
+        "from creativeml import cli\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "def work():\n"
+        "    import slow_library\n"
+        "    threading.Event().wait()\n"
+        "sys.modules['working'] = types.SimpleNamespace(work=work)\n"
+        "cli.VERBS['work'] = cli.Verb('working:work', 'wait')\n"
+        "cli.main(['work'])\n"
+    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path, **pipes) as process:
+        try:
+            assert process.stdout is not None and process.stdout.readline() == "loading\n"
+            process.send_signal(number)
+            told = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert told == ("loaded\n", "interrupted\n") and process.returncode == 128 + number
 
 
 @pytest.mark.parametrize("whole_session", [False, True])

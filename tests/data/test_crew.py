@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -132,6 +134,29 @@ def test_executors_of_others_are_used_and_a_broken_one_is_told(found, by_threads
         with ThreadPoolExecutor(2) as pool:
             prepare_dataset(found, tmp_path / "other", OPTIONS, executor=pool)
     assert contents(tmp_path / "other") == by_threads
+
+
+def test_an_interruption_while_processes_are_started_leaves_none_behind(capfd):
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+
+    before, caught = signal.signal(signal.SIGTERM, interrupt), 0
+    try:
+        for moment in range(40):
+            alarm = threading.Timer(0.002 * moment, os.kill, (os.getpid(), signal.SIGTERM))
+            with pytest.raises(KeyboardInterrupt):
+                alarm.start()
+                crew = Processes(2)
+                try:
+                    for future in [crew.submit(n, Piece("", time.sleep, (0.05,))) for n in range(30)]:
+                        future.result()
+                finally:
+                    crew.close()
+            caught += 1
+            assert multiprocessing.active_children() == []
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert caught == 40 and capfd.readouterr().err == ""
 
 
 def test_a_program_without_the_guard_is_done_by_threads_and_nothing_is_harmed(found, by_threads, tmp_path):

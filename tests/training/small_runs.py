@@ -59,6 +59,5 @@ def train(*arguments: object, processes: int = 1) -> None:
 
 
 def state(out: Path, step: int) -> dict[str, Tensor]:
-    """What a run's checkpoint of a step holds, but for the random numbers of the process that wrote it."""
-    tensors = load_file(out / "checkpoints" / f"step-{step:08d}.safetensors")
-    return {name: tensor for name, tensor in tensors.items() if not name.startswith("rng/")}
+    """What a run's checkpoint of a step holds."""
+    return load_file(out / "checkpoints" / f"step-{step:08d}.safetensors")

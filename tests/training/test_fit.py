@@ -50,7 +50,7 @@ def test_twenty_steps_equal_ten_and_a_resume_of_ten(drums, small, fabric, tmp_pa
     assert whole.keys() == parts.keys()
     parts_of = {key.split("/")[0] + "/" + key.split("/")[1] for key in whole}
     assert {"module/generator", "module/critic", "module/average", "module/encoder"} <= parts_of
-    assert {"optimizer/generator", "optimizer/critic", "rng/cpu"} <= parts_of
+    assert {"optimizer/generator", "optimizer/critic"} <= parts_of
     different = [key for key in whole if not torch.equal(whole[key], parts[key])]
     assert different == []
     states = [
