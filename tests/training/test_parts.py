@@ -70,7 +70,7 @@ def test_processes_that_share_the_generators_weights_train_the_same_ones(drums, 
 
 
 def test_a_worker_is_killed_and_the_run_finishes_with_the_same_weights(drums, tmp_path):
-    flags = ("--data", drums, "--steps", 60, "--checkpoint-every", 2)
+    flags = ("--data", drums, "--steps", 24, "--checkpoint-every", 4)
     train(*GAN, *flags, "--out", tmp_path / "whole", processes=2)
     out = tmp_path / "run"
     started = command(*GAN, *flags, "--out", out, processes=2, restarts=3)
@@ -78,7 +78,7 @@ def test_a_worker_is_killed_and_the_run_finishes_with_the_same_weights(drums, tm
         started, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment()
     ) as run:
         deadline = time.monotonic() + 200
-        while not (out / "checkpoints" / "step-00000006.json").exists():
+        while not (out / "checkpoints" / "step-00000004.json").exists():
             assert time.monotonic() < deadline and run.poll() is None
             time.sleep(0.02)
         children = Path(f"/proc/{run.pid}/task/{run.pid}/children")
@@ -90,7 +90,7 @@ def test_a_worker_is_killed_and_the_run_finishes_with_the_same_weights(drums, tm
         said, _ = run.communicate(timeout=300)
     assert run.returncode == 0, said[-3000:]
     assert "going on from the last checkpoint" in said
-    run_state, whole = state(out, 60), state(tmp_path / "whole", 60)
+    run_state, whole = state(out, 24), state(tmp_path / "whole", 24)
     assert [name for name in whole if not torch.equal(whole[name], run_state[name])] == []
     with contextlib.suppress(ProcessLookupError):
         for pid in workers:
