@@ -7,8 +7,11 @@ backward pass, and a GAN step has several, one of them for a penalty that is dif
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
+import time
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
@@ -24,6 +27,17 @@ from creativeml.errors import CreativeMLError
 
 class ReplicasStrategy(DDPStrategy):
     """Processes with equal networks, without hooks on their gradients."""
+
+    def setup_environment(self) -> None:
+        """Connect the processes; those that torchrun has started, with one another and nobody before them."""
+        if dist.is_torchelastic_launched() and not dist.is_initialized():
+            backend = self._get_process_group_backend()
+            store, rank, world_size = next(dist.rendezvous("env://"))
+            store = dist.PrefixStore(agreed_name(store, rank, world_size), store)
+            dist.init_process_group(backend, store=store, rank=rank, world_size=world_size)
+            # Threads of a group that is still there when the interpreter ends may abort the process.
+            atexit.register(_leave)
+        super().setup_environment()
 
     def setup_module(self, module: nn.Module) -> nn.Module:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The module itself, with the first process's weights in every process."""
@@ -67,6 +81,47 @@ def fabric_for(accelerator: str, precision: Any, strategy: Strategy = "ddp") -> 
             f"--accelerator {accelerator} cannot be used here ({reason}); try --accelerator cpu"
         ) from error
     return fabric
+
+
+def _leave() -> None:
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def agreed_name(store: dist.Store, rank: int, world_size: int) -> str:
+    """A name that all processes of one start come to know, and that no earlier start has had.
+
+    torchrun keeps its store over restarts (since torch 2.5): without a prefix of their own, processes that are started
+    again find the addresses of those that died, and fail or wait for ever. Its count of restarts is no such prefix: it
+    differs between machines.
+
+    Args:
+        store: may hold what earlier starts have left.
+        rank: of this process; each calls this once.
+        world_size: how many they are.
+
+    Raises:
+        RuntimeError: the others do not come within the store's time.
+    """
+    own = uuid.uuid4().hex
+    if rank == 0:
+        store.set("called", own)
+        for other in range(1, world_size):
+            answer = store.get(f"{own}/{other}").decode()
+            store.set(f"{own}/{other}/{answer}", "heard")
+        return own
+    deadline = time.monotonic() + store.timeout.total_seconds()
+    while time.monotonic() < deadline:
+        called = store.get("called").decode()
+        store.set(f"{called}/{rank}", own)
+        # Nobody hears an answer to an earlier start; by then there may be a new one.
+        if store.check([f"{called}/{rank}/{own}"]):
+            return called
+        time.sleep(_POLL_S)
+    raise RuntimeError("the first process of this training does not answer")
+
+
+_POLL_S = 0.02
 
 
 def average_over_replicas(fabric: Fabric, gradients: Sequence[Tensor], values: Sequence[float]) -> list[float]:
