@@ -107,8 +107,8 @@ def _ask(
     instrument = source.instrument
     assert instrument is not None
 
-    def make(kind: str, targets: Mapping[str, float], count: int, first: int) -> Tensor:
-        return instrument.generate(kind, count, first, controls=targets, tuning=plan.tuning)
+    def make(kind: str, targets: Mapping[str, float], count: int, seed: int) -> Tensor:
+        return instrument.generate(kind, count, seed, controls=targets, tuning=plan.tuning)
 
     return control.answer(
         make, examination, players.sample_rate, seed=plan.seed, progress=lambda count: progress(source.name, count)

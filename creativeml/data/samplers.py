@@ -103,7 +103,7 @@ class ClassBalancedSampler:
 
     def __init__(
         self,
-        labels: Sequence[int] | Tensor,
+        labels: Sequence[int] | Tensor | np.ndarray,
         batch_size: int,
         seed: int,
         *,

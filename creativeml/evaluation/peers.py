@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from creativeml.kinds import KINDS
 from creativeml.layers.equalized import GAIN, EqualLinear, activate
 from creativeml.layers.modulated import ModulatedConv
+from creativeml.layers.module_list import ModuleListOf
 from creativeml.layers.pqmf import PQMF
 from creativeml.layers.resampling import upsample
 
@@ -73,12 +74,12 @@ class StyleGAN2Generator1d(_Peer):
         self.mapping = nn.ModuleList(EqualLinear(dim, dim, gain=GAIN, rate=0.01) for _ in range(self.MAPPING_LAYERS))
         self.start = nn.Parameter(torch.randn(1, channels[0], 1, self.START_FRAMES))
         self.first = _NoisyConv(channels[0], channels[0], self.KERNEL, dim, self.START_FRAMES)
-        self.pairs = nn.ModuleList()
+        self.pairs: ModuleListOf[ModuleListOf[_NoisyConv]] = ModuleListOf()
         for n, (inputs, outputs) in enumerate(itertools.pairwise(channels), 1):
             frames = self.START_FRAMES * 2**n
             sizes = (inputs, outputs, outputs)
             self.pairs.append(
-                nn.ModuleList(_NoisyConv(i, o, self.KERNEL, dim, frames) for i, o in itertools.pairwise(sizes))
+                ModuleListOf(_NoisyConv(i, o, self.KERNEL, dim, frames) for i, o in itertools.pairwise(sizes))
             )
         self.to_wave = nn.ModuleList(ModulatedConv(c, 1, 1, dim, demodulate=False) for c in channels)
 

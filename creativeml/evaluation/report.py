@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ class Contest:
     left_out: int = 0
     controls: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     costs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    trained_on: Mapping[str, Collection[str]] = field(default_factory=dict)
+    trained_on: Mapping[str, AbstractSet[str]] = field(default_factory=dict)
     unused_files: Mapping[str, int] = field(default_factory=dict)
 
     def rows(self) -> tuple[Measured, ...]:

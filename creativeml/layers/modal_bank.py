@@ -29,6 +29,10 @@ class ModalBank(nn.Module):
         n_fft, hop: length of a frame, and samples from one to the next.
     """
 
+    resting: Tensor
+    time: Tensor
+    phases: Tensor
+
     def __init__(
         self,
         modes: int,

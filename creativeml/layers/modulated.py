@@ -31,6 +31,8 @@ class ModulatedConv(nn.Module):
             (off in output layers).
     """
 
+    least_power: Tensor
+
     def __init__(self, inputs: int, outputs: int, kernel: int, style_dim: int, *, demodulate: bool = True) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs, 1, kernel))
@@ -140,6 +142,9 @@ class ShapedNoise(nn.Module):
     The noise fades towards the end of the sound, so that a tail ends in silence (shaped noise of StyleWaveGAN,
     Lavault et al. 2022). With `shaped=False` it is steady, as in StyleGAN.
     """
+
+    time: Tensor
+    fade: Tensor
 
     def __init__(self, channels: int, frames: int, *, shaped: bool = True) -> None:
         super().__init__()

@@ -36,6 +36,8 @@ class OscillatorBank(nn.Module):
         sample_rate: of the signal that is made, in Hz; no oscillator passes 0.45 of it.
     """
 
+    resting: Tensor
+
     def __init__(self, resting_hz: tuple[float, ...], style_dim: int, *, sample_rate: float) -> None:
         super().__init__()
         self.sample_rate = sample_rate

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from creativeml.layers.equalized import EqualConv, EqualLinear, activate
+from creativeml.layers.equalized import GAIN, EqualConv, EqualLinear, activate
+from creativeml.layers.module_list import ModuleListOf
 
 
 class PictureDecoder(nn.Module):
@@ -41,7 +42,7 @@ class PictureDecoder(nn.Module):
         super().__init__()
         self.coarsest, self.patch = coarsest, patch
         self.start = EqualLinear(inputs, channels[0] * coarsest[0] * coarsest[1])
-        self.levels = nn.ModuleList(
+        self.levels = ModuleListOf(
             conv_chain([i] + [o] * convs_per_level)
             for i, o in zip((channels[0], *channels[:-1]), channels, strict=True)
         )
@@ -59,15 +60,15 @@ class PictureDecoder(nn.Module):
         return F.pixel_shuffle(self.to_picture(x).float(), self.patch)
 
 
-def conv_chain(sizes: Sequence[int]) -> nn.ModuleList:
+def conv_chain(sizes: Sequence[int]) -> ModuleListOf[EqualConv]:
     """3x3 convolutions from each number of channels to the next."""
-    return nn.ModuleList(EqualConv(i, o, (3, 3)) for i, o in itertools.pairwise(sizes))
+    return ModuleListOf(EqualConv(i, o, (3, 3)) for i, o in itertools.pairwise(sizes))
 
 
-def patch_conv(inputs: int, outputs: int, patch: int, **options: float) -> EqualConv:
+def patch_conv(inputs: int, outputs: int, patch: int, *, gain: float = GAIN) -> EqualConv:
     """The convolution next to a picture in patches: 1x1 where a patch is a pixel, otherwise 3x3."""
     side = 1 if patch == 1 else 3
-    return EqualConv(inputs, outputs, (side, side), **options)
+    return EqualConv(inputs, outputs, (side, side), gain=gain)
 
 
 def pixel_norm(x: Tensor) -> Tensor:

@@ -21,6 +21,9 @@ class PQMF(nn.Module):
         beta: of the prototype's Kaiser window; 9 attenuates the stop band by about 90 dB.
     """
 
+    analysis: Tensor
+    polyphase: Tensor
+
     def __init__(self, bands: int, *, taps_per_band: int = 6, beta: float = 9.0) -> None:
         super().__init__()
         self.bands = bands

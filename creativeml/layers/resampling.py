@@ -37,6 +37,8 @@ class SincUpsample(nn.Module):
         half_width: filter length in input samples on either side.
     """
 
+    blocks: Tensor
+
     def __init__(self, factor: int, *, half_width: int = 6) -> None:
         super().__init__()
         self.factor, self.half_width = factor, half_width

@@ -47,6 +47,13 @@ class SoundModel(Protocol):
         ...
 
 
+@runtime_checkable
+class _Castable(Protocol):
+    """A model whose convolutions can compute in another type of number."""
+
+    dtype: torch.dtype
+
+
 class Instrument:
     """A model that is ready to be played. Make one with `load`.
 
@@ -67,7 +74,7 @@ class Instrument:
         self._model = model
         self._info = info
         self._device = next(self.model.parameters()).device
-        if hasattr(model, "dtype"):
+        if isinstance(model, _Castable):
             model.dtype = fastest_dtype(self._device)
 
     @property

@@ -208,10 +208,13 @@ class GANTrainingConfig:
             )
         if self.recognition.weight and isinstance(self.generator, SpectralGANConfig):
             raise ValueError("the spectral GAN draws pictures, which no ear hears; leave recognition.weight at 0")
-        if self.reconstruction.every and not isinstance(self.generator, StyleWaveGANConfig):
-            raise ValueError("only StyleWaveGAN reconstructs; set reconstruction.every=0")
-        if self.reconstruction.every and self.reconstruction.pretrain_steps and self.generator.head == "waveform":
-            raise ValueError("the head 'waveform' has no levels to learn first; set reconstruction.pretrain_steps=0")
+        if self.reconstruction.every:
+            if not isinstance(self.generator, StyleWaveGANConfig):
+                raise ValueError("only StyleWaveGAN reconstructs; set reconstruction.every=0")
+            if self.reconstruction.pretrain_steps and self.generator.head == "waveform":
+                raise ValueError(
+                    "the head 'waveform' has no levels to learn first; set reconstruction.pretrain_steps=0"
+                )
         unknown = sorted(dict(self.control.weights).keys() - set(getattr(self.generator, "controls", ())))
         if unknown:
             raise ValueError(f"control.weights names {', '.join(unknown)}, which the generator has no control for")
@@ -237,7 +240,11 @@ def changed_training(config: C, assignments: Sequence[str]) -> C:
     Raises:
         CreativeMLError: no such field, a value that does not fit, or one that is given in another way.
     """
-    if getattr(config, "critic", ()) is None and any(a.startswith("critic.") for a in assignments):
+    if (
+        isinstance(config, GANTrainingConfig)
+        and config.critic is None
+        and any(a.startswith("critic.") for a in assignments)
+    ):
         raise CreativeMLError(f"the preset {config.preset} brings a critic of its own, which has no fields to set")
     return changed(config, assignments, fixed=_FIXED)
 

@@ -24,7 +24,7 @@ from creativeml.losses.variational import kl_standard_normal, sample_gaussian
 from creativeml.models.gans.condition import control_entries
 from creativeml.models.gans.critics import EnsembleCritic
 from creativeml.models.gans.encoder import SoundEncoder, SoundEncoderConfig
-from creativeml.models.gans.heads import FLOOR_NEPERS
+from creativeml.models.gans.heads import FLOOR_NEPERS, WaveformHead
 from creativeml.models.gans.spectral_gan import SpectralGAN, SpectralGANConfig, SpectralGANCritic
 from creativeml.models.gans.style_wavegan import StyleWaveGAN, StyleWaveGANConfig, SynthesisNetwork
 from creativeml.models.gans.wavegan import WaveGAN, WaveGANConfig, WaveGANCritic
@@ -41,9 +41,11 @@ class Averaged(Protocol):
     """What has a generator and its moving average."""
 
     config: Any
-    generator: nn.Module
     average: Any
     step: int
+
+    @property
+    def generator(self) -> nn.Module: ...
 
 
 @dataclass
@@ -52,9 +54,10 @@ class GAN:
 
     config: GANTrainingConfig
     fabric: Fabric
-    generator: nn.Module
-    critic: nn.Module
-    encoder: nn.Module | None
+    generator: StyleWaveGAN | WaveGAN | SpectralGAN
+    """In the fabric's wrapper, as critic and encoder are: it passes on whatever it is asked for."""
+    critic: EnsembleCritic | WaveGANCritic | SpectralGANCritic
+    encoder: SoundEncoder | None
     average: StyleWaveGAN | WaveGAN | SpectralGAN
     """Moving average of the generator: the one that is shipped."""
     generator_optimizer: torch.optim.Optimizer
@@ -273,8 +276,10 @@ def _level_distance(gan: GAN, real: Tensor, latent: Tensor, condition: Tensor) -
 def level_distance(network: SynthesisNetwork, made: Tensor, real: Tensor) -> Tensor:
     """Mean distance of levels `(b, rows, frames)` that a network made from those of sounds `(b, samples)`, in units of
     the 80 dB between the floor and full scale, as the spectral distance."""
-    wanted = network.head.measure_levels(real, made.shape[-1])
-    weights = network.head.row_weights * wanted.isfinite()
+    head = network.head
+    assert not isinstance(head, WaveformHead), "only heads with band gains have levels"
+    wanted = head.measure_levels(real, made.shape[-1])
+    weights = head.row_weights * wanted.isfinite()
     missed = made.clamp(min=FLOOR_NEPERS) - wanted.nan_to_num()
     return (weights * missed).abs().sum() / weights.sum() / -FLOOR_NEPERS
 
@@ -321,6 +326,8 @@ def average_weights(trainee: Averaged, sounds: int) -> None:
     memory = min(trainee.config.ema_sounds, 0.1 * trainee.step * sounds + 1.0)
     keep = 0.5 ** (sounds / memory)
     source = getattr(trainee.generator, "module", trainee.generator)
-    torch._foreach_lerp_(list(trainee.average.parameters()), [whole(p) for p in source.parameters()], 1.0 - keep)
+    torch._foreach_lerp_(  # pyright: ignore[reportPrivateImportUsage]
+        list(trainee.average.parameters()), [whole(p) for p in source.parameters()], 1.0 - keep
+    )
     for ours, theirs in zip(trainee.average.buffers(), source.buffers(), strict=True):
         ours.copy_(theirs)

@@ -194,7 +194,6 @@ def _known(dataset: Sounds, about: dict[str, Any]) -> list[str]:
 
 def _start(gan: Trainee, dataset: Sounds, values: dict[str, Tensor], init: Path | None) -> None:
     """Weights that learnt elsewhere, and what is estimated from the data before training begins."""
-    networks = (gan.average, gan.generator)
     if isinstance(gan, WaveAutoencoding):
         _start_autoencoder(gan, dataset, init)
         return
@@ -202,10 +201,12 @@ def _start(gan: Trainee, dataset: Sounds, values: dict[str, Tensor], init: Path 
         filled = start_from(init, gan.modules())
         anew = sorted(gan.modules().keys() - set(filled))
         tell(f"starting from {init.name}: {', '.join(filled)}" + (f"; anew: {', '.join(anew)}" if anew else ""))
-    if not isinstance(gan.average, StyleWaveGAN):
+    both = (gan.average, getattr(gan.generator, "module", gan.generator))
+    networks = [network for network in both if isinstance(network, StyleWaveGAN)]
+    if not networks:
         return
     if init is None:
-        level = estimate_levels(gan.average, dataset)
+        level = estimate_levels(networks[0], dataset)
         for network in networks:
             network.level.copy_(level)
     if values:

@@ -91,7 +91,7 @@ def contestants(names: Sequence[str], start: Path | None = None) -> tuple[Contes
     Raises:
         CreativeMLError: an unknown name.
     """
-    known = {preset: own for preset, *own in CONTESTANTS}
+    known = {preset: (label, size, controls) for preset, label, size, controls in CONTESTANTS}
     chosen = []
     for name in names:
         if name in PEER_FLAGS:

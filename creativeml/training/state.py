@@ -90,10 +90,10 @@ def write_state(folder: Path, step: int, tensors: dict[str, Tensor], values: dic
     for old in sorted(folder.glob("step-*.json"))[:-KEPT]:
         old.unlink()
         old.with_suffix(".safetensors").unlink(missing_ok=True)
-    for tensors in folder.glob("step-*.safetensors"):
+    for weights in folder.glob("step-*.safetensors"):
         # Of a process that was killed between its two files.
-        if not tensors.with_suffix(".json").exists():
-            tensors.unlink(missing_ok=True)
+        if not weights.with_suffix(".json").exists():
+            weights.unlink(missing_ok=True)
     return path
 
 

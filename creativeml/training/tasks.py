@@ -25,7 +25,7 @@ from creativeml.training.wave_vae import WaveAutoencoding, WaveVAETrainingConfig
 
 TrainingConfig = GANTrainingConfig | VAETrainingConfig | WaveVAETrainingConfig
 Trainee = GAN | VAE | WaveAutoencoding
-C = TypeVar("C", GANTrainingConfig, VAETrainingConfig, WaveVAETrainingConfig)
+C = TypeVar("C", bound=TrainingConfig)
 
 NAMES: dict[type, str] = {
     GANTrainingConfig: "drum_gan",

@@ -30,11 +30,13 @@ from creativeml.evaluation.distances import kernel_distance
 from creativeml.evaluation.embeddings import Embedding, embed, log_mel_statistics
 from creativeml.evaluation.judge import load_judge
 from creativeml.evaluation.shaped_noise import ShapedNoise
+from creativeml.models.autoencoders.drum_vae import DrumVAE
 from creativeml.models.autoencoders.wave_vae import WaveVAE
+from creativeml.models.gans.spectral_gan import SpectralGAN
 from creativeml.models.gans.style_wavegan import StyleWaveGAN
 from creativeml.models.gans.wavegan import WaveGAN
 
-Drawing = StyleWaveGAN | WaveGAN | WaveVAE
+Drawing = StyleWaveGAN | WaveGAN | SpectralGAN | DrumVAE | WaveVAE
 """What draws sounds of kinds."""
 SOUNDS_PER_KIND = 20
 ASKED = 32

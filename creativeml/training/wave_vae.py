@@ -116,9 +116,9 @@ class WaveAutoencoding:
 
     config: WaveVAETrainingConfig
     fabric: Fabric
-    generator: nn.Module
-    """The autoencoder in training."""
-    critic: nn.Module
+    generator: WaveVAE
+    """The autoencoder in training, in the fabric's wrapper, which passes on whatever it is asked for."""
+    critic: EnsembleCritic
     average: WaveVAE
     """Its moving average: the one that is kept."""
     generator_optimizer: torch.optim.Optimizer

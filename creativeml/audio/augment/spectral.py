@@ -217,12 +217,14 @@ def _tilt_response(db_per_octave: Tensor, size: int, sample_rate: int, like: Ten
 
     low = response(log_gain[:exact], phase[:exact])
     if exact == bins:
-        return low.unbind()
+        real, imaginary = low.unbind()
+        return real, imaginary
     knots = response(log_gain[exact - 1 :: _BIN_STEP], phase[exact - 1 :: _BIN_STEP])
     way = torch.arange(1, _BIN_STEP + 1).to(like) / _BIN_STEP
     # Interpolation as a matrix product: several times faster than by broadcasting or `interpolate`.
     high = torch.stack([knots[..., :-1], knots[..., 1:]], dim=-1) @ torch.stack([1 - way, way])
-    return torch.cat([low, high.flatten(-2)], dim=-1).unbind()
+    real, imaginary = torch.cat([low, high.flatten(-2)], dim=-1).unbind()
+    return real, imaginary
 
 
 @functools.lru_cache(maxsize=8)

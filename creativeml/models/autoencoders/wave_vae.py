@@ -30,7 +30,7 @@ from creativeml.layers.resampling import log2_exact
 from creativeml.losses.variational import sample_gaussian
 from creativeml.models.gans.condition import Kind, kind_shares
 from creativeml.models.gans.critics import SpectralView
-from creativeml.models.gans.style_wavegan import StyleWaveGANConfig, SynthesisNetwork
+from creativeml.models.gans.style_wavegan import StyleWaveGAN, StyleWaveGANConfig, SynthesisNetwork
 from creativeml.models.registry import register
 
 _FRAMES = _BANDS = 128
@@ -114,6 +114,9 @@ class WaveVAE(nn.Module):
 
     The buffers `prior_mean` and `prior_factor` are estimated by `fit_prior` and travel with the weights.
     """
+
+    prior_mean: Tensor
+    prior_factor: Tensor
 
     def __init__(self, config: WaveVAEConfig) -> None:
         super().__init__()
@@ -273,7 +276,7 @@ class WaveVAE(nn.Module):
         return apart.square().mean(0)
 
 
-def borrow(model: WaveVAE, generator: nn.Module) -> None:
+def borrow(model: WaveVAE, generator: StyleWaveGAN) -> None:
     """Begin with the synthesis network of a StyleWaveGAN of the same shape and kinds.
 
     Its controls, which the autoencoder does not have, become further entries of the style.

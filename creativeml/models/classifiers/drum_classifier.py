@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from creativeml.audio.log_mel import log_mel
 from creativeml.config import check_probability
 from creativeml.kinds import KINDS
+from creativeml.layers.module_list import ModuleListOf
 from creativeml.models.classifiers import views
 from creativeml.models.registry import register
 
@@ -84,10 +85,12 @@ class DrumClassifier(nn.Module):
         config: its shape.
     """
 
+    stretches: Tensor
+
     def __init__(self, config: DrumClassifierConfig) -> None:
         super().__init__()
         self.config = config
-        self.members = nn.ModuleList(Member(config) for _ in range(config.members))
+        self.members = ModuleListOf(Member(config) for _ in range(config.members))
         self.register_buffer("stretches", views.stretches(config.time_edges()), persistent=False)
         # The layout in which 2-D convolutions are fastest on CPUs (measured: 1.8 times in bf16).
         self.to(memory_format=torch.channels_last)

@@ -162,6 +162,8 @@ class GlowStep(nn.Module):
 class ActNorm(nn.Module):
     """A scale and a bias for each channel, which make the first training batch have mean 0 and variance 1."""
 
+    ready: Tensor
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.log_scale = nn.Parameter(torch.zeros(channels))
@@ -191,6 +193,9 @@ class ActNorm(nn.Module):
 
 class InvertibleConv(nn.Module):
     """A learned invertible matrix over channels, W = P L (U + diag(s)), P fixed (section 3.2 of the paper)."""
+
+    sign: Tensor
+    permutation: Tensor
 
     def __init__(self, channels: int) -> None:
         super().__init__()

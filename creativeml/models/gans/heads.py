@@ -98,6 +98,21 @@ class StftHead(nn.Module):
         modes: number of sines above the bass.
     """
 
+    window: Tensor
+    spread: Tensor
+    bass_bands: Tensor
+    tone_cut: Tensor
+    noise_cut: Tensor
+    uncover: Tensor
+    synthesis_window: Tensor
+    row_weights: Tensor
+    sine_gains: Tensor
+    # With modes only.
+    mode_window: Tensor
+    mode_bands: Tensor
+    partial_bands: Tensor
+    has_modes: Tensor
+
     def __init__(
         self,
         channels: int,
@@ -273,6 +288,8 @@ class PqmfHead(nn.Module):
 
     Tone and noise parts as in `StftHead`; the bands are uniform and real.
     """
+
+    row_weights: Tensor
 
     def __init__(self, channels: int, style_dim: int, *, sample_rate: int, frames: int, bands: int = 16) -> None:
         super().__init__()

@@ -37,6 +37,7 @@ from creativeml.audio.instantaneous_frequency import (
 )
 from creativeml.layers.batch_spread import with_batch_spread
 from creativeml.layers.equalized import EqualConv, EqualLinear, activate
+from creativeml.layers.module_list import ModuleListOf
 from creativeml.layers.picture import PictureDecoder, conv_chain, patch_conv, pixel_norm
 from creativeml.models.gans.condition import Kind, kind_shares
 from creativeml.models.picture_config import PictureConfig
@@ -130,7 +131,7 @@ class SpectralGANCritic(nn.Module):
         self.config = config
         c = config.channels[::-1]
         self.from_picture = patch_conv(2 * config.patch**2, c[0], config.patch)
-        self.levels = nn.ModuleList(conv_chain([i] * config.convs_per_level + [o]) for i, o in itertools.pairwise(c))
+        self.levels = ModuleListOf(conv_chain([i] * config.convs_per_level + [o]) for i, o in itertools.pairwise(c))
         self.last = EqualConv(c[-1] + (config.spread_group > 0), c[-1], (3, 3))
         height, width = config.coarsest
         self.to_features = EqualLinear(c[-1] * height * width, c[-1])

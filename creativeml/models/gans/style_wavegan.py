@@ -24,6 +24,7 @@ from creativeml.kinds import KINDS
 from creativeml.layers.equalized import GAIN, EqualLinear, activate
 from creativeml.layers.frozen import Remembered
 from creativeml.layers.modulated import AdaINConv, ModulatedConv, ShapedNoise, StyleMaps
+from creativeml.layers.module_list import ModuleListOf
 from creativeml.layers.resampling import log2_exact, upsample
 from creativeml.models.gans.condition import Kind, control_entries, kind_shares
 from creativeml.models.gans.heads import LEVEL_HOP_SAMPLES, PqmfHead, StftHead, WaveformHead
@@ -137,6 +138,8 @@ class SynthesisNetwork(nn.Module):
     travels with the weights.
     """
 
+    level: Tensor
+
     def __init__(self, config: StyleWaveGANConfig) -> None:
         super().__init__()
         self.config = config
@@ -147,7 +150,7 @@ class SynthesisNetwork(nn.Module):
         self.start = nn.Parameter(torch.randn(1, c.channels[0], 1, c.start_frames))
         inputs = (c.channels[0], *c.channels[:-1])
         self.head = _build_head(c, style_dim)
-        self.levels = nn.ModuleList(
+        self.levels = ModuleListOf(
             Level(i, o, c.start_frames * 2**n, style_dim, c, gains=self.head.gains, raise_rate=n > 0)
             for n, (i, o) in enumerate(zip(inputs, c.channels, strict=True))
         )
@@ -189,7 +192,7 @@ class SynthesisNetwork(nn.Module):
             `(b, rows, frames)` in nepers; what the rows are is the head's matter (see its `band_levels`).
         """
         _, gain = self._features(full_style, self._noise(full_style, None), frames, start)
-        assert gain is not None, "only heads with band gains have levels"
+        assert gain is not None and not isinstance(self.head, WaveformHead), "only heads with band gains have levels"
         nepers = self._kind_level(shares)
         nepers = nepers.unflatten(-1, (frames, -1)).mean(-1)
         return self.head.band_levels(nepers, gain, full_style)
@@ -231,6 +234,9 @@ class StyleWaveGAN(SynthesisNetwork):
     truncation) and, with controls, `usual_controls` (entries of the condition vector where nothing is asked: medians of
     each kind).
     """
+
+    mean_style: Tensor
+    usual_controls: Tensor
 
     def __init__(self, config: StyleWaveGANConfig) -> None:
         c = config
@@ -391,7 +397,7 @@ class Level(nn.Module):
         self.noise_inputs = config.convs_per_level
         sizes = [inputs] + [outputs] * config.convs_per_level
         pairs = list(itertools.pairwise(sizes))
-        self.convs = nn.ModuleList(conv(i, o, config.kernel, style_dim) for i, o in pairs)
+        self.convs = ModuleListOf(conv(i, o, config.kernel, style_dim) for i, o in pairs)
         self.noises = nn.ModuleList(ShapedNoise(outputs, frames, shaped=config.shaped_noise) for _ in pairs)
         self.biases = nn.ParameterList(nn.Parameter(torch.zeros(1, outputs, 1, 1)) for _ in pairs)
         self._cast = Remembered[list[Tensor]]()

@@ -55,6 +55,8 @@ class DeepClustering(nn.Module):
         config: its shape.
     """
 
+    window: Tensor
+
     def __init__(self, config: DeepClusteringConfig) -> None:
         super().__init__()
         self.config = config
