@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from creativeml.config import check_range
 from creativeml.layers.by_dimension import by_dimension
+from creativeml.layers.module_list import ModuleListOf
 from creativeml.models.flows.flow import Flow
 from creativeml.models.registry import register
 
@@ -70,10 +71,11 @@ class Glow(Flow):
     def __init__(self, config: GlowConfig) -> None:
         super().__init__(config.shape, "gaussian")
         self.config = config
-        channels, self.levels, self.splits = config.shape[0], nn.ModuleList(), nn.ModuleList()
+        self.levels: ModuleListOf[ModuleListOf[GlowStep]] = ModuleListOf()
+        channels, self.splits = config.shape[0], nn.ModuleList()
         for level in range(config.levels):
             channels *= 2**config.dims
-            self.levels.append(nn.ModuleList(GlowStep(channels, config) for _ in range(config.steps)))
+            self.levels.append(ModuleListOf(GlowStep(channels, config) for _ in range(config.steps)))
             if level < config.levels - 1:
                 self.splits.append(by_dimension(config.dims).conv(channels // 2, channels, 3, padding=1))
                 channels //= 2
@@ -89,7 +91,7 @@ class Glow(Flow):
         log_det, latents = x.new_zeros(len(x)), []
         for level, steps in enumerate(self.levels):
             x = squeeze(x)
-            for step in steps:  # pyright: ignore[reportGeneralTypeIssues]
+            for step in steps:
                 x, more = step(x)
                 log_det = log_det + more
             if level < len(self.splits):
@@ -110,7 +112,7 @@ class Glow(Flow):
             if level < len(self.splits):
                 mean, log_scale = _shift_and_scale(self.splits[level](x))
                 x = torch.cat([x, parts.pop() * torch.exp(log_scale) + mean], dim=1)
-            for step in reversed(list(self.levels[level])):  # pyright: ignore[reportArgumentType]
+            for step in reversed(list(self.levels[level])):
                 x = step.inverse(x)
             x = unsqueeze(x)
         return x
