@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -19,7 +20,8 @@ class Remembered(Generic[T]):
     """
 
     def __init__(self) -> None:
-        self._kept: tuple[object, T] | None = None
+        # The weights themselves, too: of one that is gone, another may take the place in memory, and be like it.
+        self._kept: tuple[tuple[Tensor, ...], object, T] | None = None
 
     def __deepcopy__(self, memo: dict[int, object]) -> Remembered[T]:
         # A copied module has weights of its own; and what packing gives cannot be copied.
@@ -30,9 +32,11 @@ class Remembered(Generic[T]):
         # A trace (`torch.export`) has no weights in memory by which to know them again.
         if torch.compiler.is_compiling() or any(weight.requires_grad or weight.is_inference() for weight in weights):
             return compute()
-        key = (form, *((weight.data_ptr(), weight._version) for weight in weights))
-        if self._kept is None or self._kept[0] != key:
-            # Outside of inference mode, since what is made there can take part in no gradient later.
-            with torch.inference_mode(False), torch.no_grad():
-                self._kept = (key, compute())
-        return self._kept[1]
+        kept, state = self._kept, (form, *((weight.data_ptr(), weight._version) for weight in weights))
+        if kept is not None and kept[1] == state and all(map(operator.is_, kept[0], weights)):
+            return kept[2]
+        # Outside of inference mode, since what is made there can take part in no gradient later.
+        with torch.inference_mode(False), torch.no_grad():
+            value = compute()
+        self._kept = (weights, state, value)
+        return value

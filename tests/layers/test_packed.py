@@ -32,6 +32,19 @@ def test_weights_that_changed_and_other_lengths_are_packed_anew():
         torch.testing.assert_close(conv(x, weight), F.conv2d(x, weight, padding=(0, 2)), rtol=1e-5, atol=1e-5)
 
 
+def test_another_weight_at_the_same_place_in_memory_is_another_weight():
+    """So it is with weights that are scaled at each call, as in a network that is looked at while it learns."""
+    torch.manual_seed(0)
+    conv, x, places = PackedConv((0, 2), 1), torch.randn(1, 12, 1, 40), []
+    with torch.no_grad():
+        for _ in range(50):
+            weight = torch.randn(7, 12, 1, 5)
+            places.append(weight.data_ptr())
+            torch.testing.assert_close(conv(x, weight), F.conv2d(x, weight, padding=(0, 2)), rtol=1e-5, atol=1e-5)
+            del weight
+    assert len(set(places)) < len(places)
+
+
 def test_gradients_reach_the_input_of_frozen_weights():
     torch.manual_seed(0)
     conv, weight = PackedConv((0, 2), 1), torch.randn(7, 12, 1, 5, dtype=torch.float64)
@@ -48,4 +61,4 @@ def test_this_is_no_empty_promise_on_this_machine():
         pytest.skip("other processors take the plain convolution")
     conv, weight = PackedConv((0, 2), 1), torch.randn(64, 64, 1, 5)
     conv(torch.randn(1, 64, 1, 64), weight)
-    assert conv._packed._kept is not None and conv._packed._kept[1] is not None
+    assert conv._packed._kept is not None and conv._packed._kept[2] is not None

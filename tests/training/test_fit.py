@@ -259,13 +259,16 @@ def test_a_signal_saves_after_the_step_and_the_run_goes_on_exactly(number, drums
     config = dataclasses.replace(config, generator=generator, critic=dataclasses.replace(config.critic, views=()))
     arguments = [sys.executable, "-c", script, json.dumps(to_dict(config)), str(drums), str(tmp_path / "run")]
     with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) as process:
-        log = tmp_path / "run/log.jsonl"
-        for _ in range(600):
-            if log.exists() and log.read_text():
-                break
-            time.sleep(0.1)
-        process.send_signal(number)
-        _, told = process.communicate(timeout=60)
+        try:
+            log = tmp_path / "run/log.jsonl"
+            for _ in range(600):
+                if log.exists() and log.read_text():
+                    break
+                time.sleep(0.1)
+            process.send_signal(number)
+            _, told = process.communicate(timeout=60)
+        finally:  # leaving the block waits for it
+            process.kill()
     assert process.returncode == 0, told
     assert "continue with --resume" in told
     steps = sorted(int(p.stem.split("-")[1]) for p in (tmp_path / "run/checkpoints").glob("*.json"))

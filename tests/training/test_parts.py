@@ -77,17 +77,19 @@ def test_a_worker_is_killed_and_the_run_finishes_with_the_same_weights(drums, tm
     with subprocess.Popen(
         started, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment()
     ) as run:
-        deadline = time.monotonic() + 200
-        while not (out / "checkpoints" / "step-00000004.json").exists():
-            assert time.monotonic() < deadline and run.poll() is None
-            time.sleep(0.02)
-        children = Path(f"/proc/{run.pid}/task/{run.pid}/children")
-        if not children.exists():
-            run.kill()
-            pytest.skip("this system does not tell a process's children")
-        workers = [int(pid) for pid in children.read_text().split()]
-        os.kill(workers[-1], signal.SIGKILL)
-        said, _ = run.communicate(timeout=300)
+        try:
+            deadline = time.monotonic() + 200
+            while not (out / "checkpoints" / "step-00000004.json").exists():
+                assert time.monotonic() < deadline and run.poll() is None
+                time.sleep(0.02)
+            children = Path(f"/proc/{run.pid}/task/{run.pid}/children")
+            if not children.exists():
+                pytest.skip("this system does not tell a process's children")
+            workers = [int(pid) for pid in children.read_text().split()]
+            os.kill(workers[-1], signal.SIGKILL)
+            said, _ = run.communicate(timeout=300)
+        finally:  # leaving the block waits for it
+            run.terminate()
     assert run.returncode == 0, said[-3000:]
     assert "going on from the last checkpoint" in said
     run_state, whole = state(out, 24), state(tmp_path / "whole", 24)

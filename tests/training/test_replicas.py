@@ -3,11 +3,16 @@
 import importlib.util
 import json
 import os
+import random
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import torch.distributed as dist
 
 from creativeml.config import save_json
 from creativeml.evaluation.cost import parameter_count
@@ -15,6 +20,7 @@ from creativeml.files import project_folder
 from creativeml.kinds import KINDS
 from creativeml.models.gans.style_wavegan import StyleWaveGAN
 from creativeml.training.config import ALL_CONTROLS, changed_training, training_preset
+from creativeml.training.replicas import agreed_name
 
 SCRIPT = Path(__file__).parent / "in_two_processes.py"
 
@@ -34,6 +40,30 @@ def start(folder: Path, config, data: Path, out: Path, steps: int, *, resume: bo
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return [json.loads((told / f"{rank}.json").read_text(encoding="utf-8")) for rank in (0, 1)]
+
+
+def test_processes_of_each_start_find_one_another_in_a_store_that_remembers_the_earlier_ones():
+    server = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False, timeout=timedelta(seconds=20))
+    names = set()
+    with ThreadPoolExecutor(3) as pool:
+        for start in range(12):
+            agreed = {}
+            # One after the other, in every order: whoever comes early sees what the start before has left.
+            for rank in random.Random(start).sample(range(3), 3):
+                own = dist.TCPStore("127.0.0.1", server.port, is_master=False, timeout=timedelta(seconds=20))
+                agreed[rank] = pool.submit(agreed_name, own, rank, 3)
+                time.sleep(0.05)
+            found = {future.result() for future in agreed.values()}
+            assert len(found) == 1
+            names |= found
+    assert len(names) == 12
+
+
+def test_a_first_process_that_is_not_there_is_told():
+    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False, timeout=timedelta(seconds=0.5))
+    store.set("called", "of an earlier start")
+    with pytest.raises(RuntimeError, match="does not answer"):
+        agreed_name(store, 1, 2)
 
 
 @pytest.fixture(scope="module")
