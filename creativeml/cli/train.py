@@ -104,8 +104,9 @@ def train(
     from creativeml.training.fit import fit
     from creativeml.training.loop import holds_state
     from creativeml.training.parts import world_size
+    from creativeml.training.recorder import tell
     from creativeml.training.replicas import fabric_for, is_restart
-    from creativeml.training.run import FitOptions, tell
+    from creativeml.training.run import FitOptions
     from creativeml.training.wave_vae import wave_vae_preset
 
     _check(steps=steps, checkpoint_every=checkpoint_every, validate_every=validate_every, accumulate=accumulate)
@@ -155,7 +156,7 @@ def _with_changes(config: TrainingConfig, changes: tuple[str, ...], resumed: Pat
     """The configuration with the fields of --set, each of which is told; of a resumed run they must be its own."""
     from creativeml.settings import differences
     from creativeml.training.config import changed_training
-    from creativeml.training.run import tell
+    from creativeml.training.recorder import tell
     from creativeml.training.tasks import stored_config
 
     if resumed is not None and changes and (resumed / "config.json").is_file():

@@ -68,7 +68,9 @@ def train_classifier(
     # Not at the top: these load torch, which `--help` need not wait for.
     from creativeml.training.classifier import run_classifier, was_begun_by_this_job
     from creativeml.training.loop import LoopConfig, holds_state
+    from creativeml.training.recorder import tell
     from creativeml.training.replicas import fabric_for
+    from creativeml.training.stopping import Stopped
     from creativeml.training.supervised import SupervisedConfig
 
     for name, value in (("patience", patience), ("overfit", overfit), ("seed", seed)):
@@ -95,7 +97,11 @@ def train_classifier(
         raise CreativeMLError(f"--{str(error).replace('_', '-', 1)}") from error
     resume = resume or (holds_state(out) and (resume_or_start or was_begun_by_this_job(out)))
     fabric = fabric_for(accelerator, precision)
-    run = run_classifier(model, data, out, config, fabric, changes=changes, resume=resume)
+    try:
+        run = run_classifier(model, data, out, config, fabric, changes=changes, resume=resume)
+    except Stopped as stopped:
+        tell("continue with --resume")
+        return 130 if str(stopped) == "SIGINT" else 0
     if fabric.is_global_zero:
         for split, recognition in run.recognition.items():
             right, count = recognition.confusion.trace(), recognition.confusion.sum()

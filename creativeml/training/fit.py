@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +17,7 @@ from creativeml.models.autoencoders.wave_vae import WaveVAE
 from creativeml.models.gans.style_wavegan import StyleWaveGAN
 from creativeml.precision import denormals_flushed
 from creativeml.training.parts import Part, part_name, seed_phase
-from creativeml.training.recorder import Means, NoRecorder, Recorder, save_reference
+from creativeml.training.recorder import Means, NoRecorder, Recorder, save_reference, tell
 from creativeml.training.replicas import any_replica, wait_for_all
 from creativeml.training.run import (
     BEST,
@@ -31,8 +30,8 @@ from creativeml.training.run import (
     restore,
     save,
     set_rate_factor,
-    tell,
 )
+from creativeml.training.stopping import Stoppable
 from creativeml.training.tasks import TrainingConfig, train_step
 from creativeml.training.updates import NonFiniteLoss
 from creativeml.training.validation import ALARMS, SCORE, VARIETY, generate, rank_of
@@ -76,9 +75,9 @@ def _fit(config: TrainingConfig, data: Location, out: Path, fabric: Fabric, opti
     if not options.resume:
         begin(run)
     recorder = Recorder(out, from_step=run.gan.step) if fabric.is_global_zero else NoRecorder()
-    with _stoppable(run), contextlib.closing(recorder), contextlib.closing(run.dataset):
+    with Stoppable() as stop, contextlib.closing(recorder), contextlib.closing(run.dataset):
         _make_up(run, recorder)
-        _loop(run, recorder)
+        _loop(run, recorder, stop)
     if run.unsaved:
         raise CreativeMLError(f"the run's end could not be kept ({run.unsaved}); free space, then --resume")
     return run
@@ -96,24 +95,7 @@ def _introduce(run: Run) -> None:
     )
 
 
-@contextlib.contextmanager
-def _stoppable(run: Run) -> Iterator[None]:
-    """SIGTERM and Ctrl-C end the run after the step that is under way; a second Ctrl-C ends it at once."""
-
-    def stop(number: int, _: Any) -> None:
-        run.stopped_by = signal.Signals(number).name
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        tell("stopping after this step ...")
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _loop(run: Run, recorder: Recorder | NoRecorder) -> None:
+def _loop(run: Run, recorder: Recorder | NoRecorder, stop: Stoppable) -> None:
     means, fabric = Means(), run.gan.fabric
     bar = tqdm(
         total=run.options.steps,
@@ -125,7 +107,7 @@ def _loop(run: Run, recorder: Recorder | NoRecorder) -> None:
     )
     trouble = Trouble()
     with contextlib.closing(bar):
-        while not _is_over(run) and not _stops(run):
+        while not _is_over(run) and not stop.asked(fabric):
             started = time.perf_counter()
             parts = _next_parts(run)
             waited = time.perf_counter() - started
@@ -151,6 +133,7 @@ def _loop(run: Run, recorder: Recorder | NoRecorder) -> None:
                 _checkpoint(run, recorder)
             elif run.validation is not None and run.gan.step % run.options.validate_every == 0:
                 _look(run, recorder)
+        run.stopped_by = stop.by
         if run.stopped_by:
             _save_at_the_end(run)
             tell(f"stopped by {run.stopped_by} at step {run.gan.step}; continue with --resume")
@@ -171,13 +154,6 @@ def _is_over(run: Run) -> bool:
     limit = run.options.minutes
     time_is_up = limit is not None and any_replica(run.gan.fabric, run.seconds >= 60.0 * limit)
     return time_is_up or run.gan.step >= run.options.steps
-
-
-def _stops(run: Run) -> bool:
-    """Whether a signal has asked to stop, in whichever process."""
-    if any_replica(run.gan.fabric, bool(run.stopped_by)):
-        run.stopped_by = run.stopped_by or signal.SIGTERM.name
-    return bool(run.stopped_by)
 
 
 class Trouble:

@@ -19,9 +19,10 @@ from torch import nn
 from creativeml.config import check_range, from_dict, to_dict
 from creativeml.errors import CreativeMLError
 from creativeml.training.optimizers import OptimizerName, ScheduleName, make_schedule, set_rate
-from creativeml.training.recorder import Means, NoRecorder, Recorder
+from creativeml.training.recorder import Means, NoRecorder, Recorder, tell
 from creativeml.training.replicas import average_over_replicas, average_statistics, fabric_for, wait_for_all
 from creativeml.training.state import latest_state, load_state, save_state
+from creativeml.training.stopping import Stoppable, Stopped
 from creativeml.training.updates import NonFiniteLoss
 
 Step = Callable[[int], dict[str, float]]
@@ -121,6 +122,7 @@ def run_loop(
 
     Raises:
         CreativeMLError: nothing to resume, a folder that holds a run already, or a loss that is not finite.
+        Stopped: SIGTERM or Ctrl-C, and there is a folder, in which the last step is kept.
     """
     if resume and folder is None:
         raise CreativeMLError("a loop can be resumed from its folder only; name the folder")
@@ -129,8 +131,9 @@ def run_loop(
     loop = _Loop(dict(modules), dict(optimizers), config, fabric, folder, look)
     if resume:
         loop.restore()
-    with contextlib.closing(loop.recorder()) as recorder:
-        loop.run(take, recorder)
+    # Without a folder nothing could be kept, so both signals end the loop at once.
+    with contextlib.closing(loop.recorder()) as recorder, Stoppable() if folder else contextlib.nullcontext() as stop:
+        loop.run(take, recorder, stop)
     loop.keep_best()
     return loop.history
 
@@ -170,6 +173,19 @@ def evaluated(model: nn.Module) -> Iterator[None]:
             part.training = training
 
 
+@dataclass
+class _Values:
+    """What a state holds beside tensors.
+
+    Attributes:
+        history: of the looks so far.
+        sums: of the figures since the last one, see `Means`.
+    """
+
+    history: History
+    sums: Mapping[str, tuple[float, int]] = field(default_factory=dict)
+
+
 class _Loop:
     """The state of a loop."""
 
@@ -186,7 +202,7 @@ class _Loop:
         self.fabric, self.folder, self.look_at = fabric, folder, look
         self.best = {name: copy.deepcopy(module) for name, module in modules.items()} if look else {}
         self.factor = make_schedule(config.schedule, config.steps, warm_up=config.warm_up)
-        self.step, self.history = 0, History()
+        self.step, self.history, self.means = 0, History(), Means()
 
     def recorder(self) -> Recorder | NoRecorder:
         """The log, if there is a folder and this process is the first."""
@@ -194,18 +210,23 @@ class _Loop:
             return NoRecorder()
         return Recorder(self.folder, from_step=self.step, tensorboard=False)
 
-    def run(self, take: Step, recorder: Recorder | NoRecorder) -> None:
+    def run(self, take: Step, recorder: Recorder | NoRecorder, stop: Stoppable | None) -> None:
         """All steps that are left."""
-        config, means = self.config, Means()
+        config = self.config
         while self.step < config.steps and not self.history.stopped_early:
+            if stop is not None and stop.asked(self.fabric):
+                average_statistics(self.fabric, self.modules.values())
+                self._save()
+                tell(f"stopped by {stop.by} at step {self.step}, which is kept")
+                raise Stopped(stop.by)
             for optimizer in self.optimizers.values():
                 set_rate(optimizer, self.factor(self.step))
             for module in self.modules.values():
                 train_mode(module)
-            means.add(self._taken(take))
+            self.means.add(self._taken(take))
             self.step += 1
             if self.step % config.validate_every == 0 or self.step == config.steps:
-                self._look(means.take(), recorder)
+                self._look(self.means.take(), recorder)
 
     def _taken(self, take: Step) -> dict[str, float]:
         try:
@@ -235,9 +256,13 @@ class _Loop:
         history.stopped_early = self._waited_enough()
         recorder.record(self.step, figures)
         if self.folder is not None:
-            if self.fabric.is_global_zero:
-                save_state(self._states(), self.step, self._kept(), self.optimizers, to_dict(history))
-            wait_for_all(self.fabric)
+            self._save()
+
+    def _save(self) -> None:
+        if self.fabric.is_global_zero:
+            values = _Values(self.history, self.means.sums)
+            save_state(self._states(), self.step, self._kept(), self.optimizers, to_dict(values))
+        wait_for_all(self.fabric)
 
     def _waited_enough(self) -> bool:
         patience, history = self.config.patience, self.history
@@ -262,7 +287,9 @@ class _Loop:
         """Go back to the last saved state."""
         path, _ = latest_state(self._states())
         self.step, values = load_state(path, self._kept(), self.optimizers)
-        self.history = from_dict(History, values, where=str(path))
+        # States once held the history alone.
+        kept = from_dict(_Values, values if "history" in values else {"history": values}, where=str(path))
+        self.history, self.means = kept.history, Means(kept.sums)
         # By the patience of now, which may be another than before.
         self.history.stopped_early = self._waited_enough()
 

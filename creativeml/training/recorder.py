@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from creativeml.audio.io import write_wav
 from creativeml.errors import CreativeMLError, require
@@ -47,6 +49,12 @@ def _whole_lines(path: Path) -> list[dict[str, Any]]:
 def _step_of(line: dict[str, Any]) -> float:
     step = line.get("step", 0)
     return step if isinstance(step, (int, float)) else math.inf
+
+
+def tell(message: str) -> None:
+    """Say something past the progress bar, on stderr; stdout is for results. Of several processes the first speaks."""
+    if os.environ.get("RANK", "0") == "0":
+        tqdm.write(message, file=sys.stderr)
 
 
 class Recorder:
@@ -106,21 +114,28 @@ class Recorder:
 
 
 class Means:
-    """Mean of each figure since the last look; rare terms (penalties) count the steps on which they were paid."""
+    """Mean of each figure since the last look; rare terms (penalties) count the steps on which they were paid.
 
-    def __init__(self) -> None:
-        self._sums: dict[str, tuple[float, int]] = {}
+    Args:
+        sums: to count on from.
+
+    Attributes:
+        sums: of each figure, with how many were added.
+    """
+
+    def __init__(self, sums: Mapping[str, tuple[float, int]] | None = None) -> None:
+        self.sums = dict(sums or {})
 
     def add(self, figures: dict[str, float]) -> None:
         """Count the figures of one step."""
         for name, value in figures.items():
-            total, count = self._sums.get(name, (0.0, 0))
-            self._sums[name] = (total + value, count + 1)
+            total, count = self.sums.get(name, (0.0, 0))
+            self.sums[name] = (total + value, count + 1)
 
     def take(self) -> dict[str, float]:
         """The means, and start anew."""
-        means = {name: total / count for name, (total, count) in self._sums.items()}
-        self._sums.clear()
+        means = {name: total / count for name, (total, count) in self.sums.items()}
+        self.sums.clear()
         return means
 
 

@@ -20,6 +20,8 @@ import torch.distributed as dist
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
+from torch.distributed.distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous
 from torch.distributed.tensor import DTensor
 
 from creativeml.errors import CreativeMLError
@@ -32,8 +34,8 @@ class ReplicasStrategy(DDPStrategy):
         """Connect the processes; those that torchrun has started, with one another and nobody before them."""
         if dist.is_torchelastic_launched() and not dist.is_initialized():
             backend = self._get_process_group_backend()
-            store, rank, world_size = next(dist.rendezvous("env://"))
-            store = dist.PrefixStore(agreed_name(store, rank, world_size), store)
+            store, rank, world_size = next(rendezvous("env://"))
+            store = PrefixStore(agreed_name(store, rank, world_size), store)
             dist.init_process_group(backend, store=store, rank=rank, world_size=world_size)
             # Threads of a group that is still there when the interpreter ends may abort the process.
             atexit.register(_leave)
@@ -88,7 +90,7 @@ def _leave() -> None:
         dist.destroy_process_group()
 
 
-def agreed_name(store: dist.Store, rank: int, world_size: int) -> str:
+def agreed_name(store: Store, rank: int, world_size: int, patience_s: float = 600.0) -> str:
     """A name that all processes of one start come to know, and that no earlier start has had.
 
     torchrun keeps its store over restarts (since torch 2.5): without a prefix of their own, processes that are started
@@ -99,9 +101,10 @@ def agreed_name(store: dist.Store, rank: int, world_size: int) -> str:
         store: may hold what earlier starts have left.
         rank: of this process; each calls this once.
         world_size: how many they are.
+        patience_s: how long the first one is waited for.
 
     Raises:
-        RuntimeError: the others do not come within the store's time.
+        RuntimeError: it does not come in this time, or another one not in the store's own.
     """
     own = uuid.uuid4().hex
     if rank == 0:
@@ -110,7 +113,7 @@ def agreed_name(store: dist.Store, rank: int, world_size: int) -> str:
             answer = store.get(f"{own}/{other}").decode()
             store.set(f"{own}/{other}/{answer}", "heard")
         return own
-    deadline = time.monotonic() + store.timeout.total_seconds()
+    deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
         called = store.get("called").decode()
         store.set(f"{called}/{rank}", own)

@@ -10,9 +10,7 @@ OUT/log.jsonl, OUT/tensorboard/, OUT/reference/
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,6 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
-from tqdm import tqdm
 
 from creativeml.audio.augment import AugmentConfig, DrumAugment
 from creativeml.config import from_dict, read_json, save_json, to_dict
@@ -36,7 +33,7 @@ from creativeml.models.gans.style_wavegan import StyleWaveGAN
 from creativeml.training.controls import data_ranges, measured_dataset, usual_controls
 from creativeml.training.levels import estimate_levels
 from creativeml.training.parts import own_places
-from creativeml.training.recorder import last_line_with
+from creativeml.training.recorder import last_line_with, tell
 from creativeml.training.replicas import launch_id, wait_for_all
 from creativeml.training.sharding import shards
 from creativeml.training.state import RunValues, latest_state, load_state, state_tensors, write_state
@@ -108,17 +105,11 @@ class Run:
     ranges: DescriptorRanges | None = None
     """Descriptors of the training sounds, for generators with controls."""
     stopped_by: str = ""
-    """Name of the signal that asked the run to stop."""
+    """Name of the signal that ended the run."""
     unsaved: str = ""
     """Why the last state could not be written."""
     unfinished: bool = False
     """Whether the process was killed after the last state was written and before its model was."""
-
-
-def tell(message: str) -> None:
-    """Say something past the progress bar, on stderr; stdout is for results. Of several processes the first speaks."""
-    if os.environ.get("RANK", "0") == "0":
-        tqdm.write(message, file=sys.stderr)
 
 
 def open_run(config: TrainingConfig, data: Location, out: Path, fabric: Fabric, options: FitOptions) -> Run:

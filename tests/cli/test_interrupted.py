@@ -157,3 +157,17 @@ def test_map_ends_in_order_and_leaves_no_page(tmp_path):
     code, told = terminated(arguments, listening)
     assert code == 143 and told.splitlines()[-1] == "interrupted; run the same command again", told
     assert "Traceback" not in told and not page.exists() and not list(tmp_path.glob(".*"))
+
+
+def test_a_classifier_in_training_is_kept_and_goes_on(tmp_path, capsys):
+    data, out = tmp_path / "data", tmp_path / "run"
+    assert run(["prepare", str(STARTER), "--out", str(data), "--length", "8192"]) == 0
+    arguments = ["train", "classifier", "--model", "drum_classifier", "--data", str(data), "--out", str(out)]
+    arguments += ["--accelerator", "cpu", "--set", "members=1", "--batch-size", "8", "--validate-every", "2"]
+    log = out / "log.jsonl"
+    code, told = terminated([*arguments, "--steps", "100000"], lambda _: log.is_file() and log.stat().st_size > 0)
+    assert code == 0 and told.splitlines()[-1] == "continue with --resume", told
+    step = max(int(path.stem.removeprefix("step-")) for path in (out / "checkpoints").glob("*.json"))
+    assert f"stopped by SIGTERM at step {step}" in told and not (out / "report.json").exists()
+    assert run([*arguments, "--steps", str(step + 2), "--resume"]) == 0
+    assert (out / "report.json").exists()

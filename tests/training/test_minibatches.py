@@ -1,6 +1,8 @@
 """The plain loop: resumes exactly, stops early, learns few rows by heart, keeps its best weights."""
 
+import itertools
 import json
+import signal
 
 import pytest
 import torch
@@ -10,6 +12,7 @@ from torch import nn
 from creativeml.errors import CreativeMLError
 from creativeml.training.minibatches import LoopConfig, train_minibatches
 from creativeml.training.replicas import fabric_for
+from creativeml.training.stopping import Stopped
 
 
 def problem(rows=40):
@@ -38,6 +41,31 @@ def test_a_resumed_run_ends_with_the_very_weights_of_one_in_one_go(tmp_path):
     )
     assert history == expected and history.steps == [10, 20, 30, 40]
     assert all(torch.equal(a, b) for a, b in zip(whole.state_dict().values(), other.state_dict().values(), strict=True))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_costs_no_step(tmp_path, number):
+    config = LoopConfig(steps=40, batch_size=7, validate_every=10)
+    whole, halves, other, held_out = network(), network(), network(), problem(10)
+    expected = train_minibatches(whole, loss_of(whole), problem(), config, validation=held_out, folder=tmp_path / "w")
+    calls = itertools.count(1)
+
+    def interrupted(x, y):
+        if next(calls) == 14:
+            signal.raise_signal(number)
+        return loss_of(halves)(x, y)
+
+    before = signal.getsignal(number)
+    with pytest.raises(Stopped, match=number.name):
+        train_minibatches(halves, interrupted, problem(), config, validation=held_out, folder=tmp_path / "h")
+    assert signal.getsignal(number) is before
+    assert max(path.name for path in (tmp_path / "h/checkpoints").glob("*.json")) > "step-00000010.json"
+    history = train_minibatches(
+        other, loss_of(other), problem(), config, validation=held_out, folder=tmp_path / "h", resume=True
+    )
+    assert history == expected
+    assert all(torch.equal(a, b) for a, b in zip(whole.state_dict().values(), other.state_dict().values(), strict=True))
+    assert (tmp_path / "h/log.jsonl").read_text() == (tmp_path / "w/log.jsonl").read_text()
 
 
 def test_training_stops_early_and_keeps_the_best_weights():

@@ -60,10 +60,10 @@ def test_processes_of_each_start_find_one_another_in_a_store_that_remembers_the_
 
 
 def test_a_first_process_that_is_not_there_is_told():
-    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False, timeout=timedelta(seconds=0.5))
+    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False, timeout=timedelta(seconds=5))
     store.set("called", "of an earlier start")
     with pytest.raises(RuntimeError, match="does not answer"):
-        agreed_name(store, 1, 2)
+        agreed_name(store, 1, 2, patience_s=0.3)
 
 
 @pytest.fixture(scope="module")
