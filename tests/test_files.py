@@ -1,7 +1,6 @@
 """Atomic writing: a failure leaves the old file, and no litter."""
 
 import json
-import signal
 import subprocess
 import sys
 import time
@@ -59,8 +58,10 @@ def test_killed_while_writing_the_file_is_whole(tmp_path):
     path = tmp_path / "state.json"
     for pause in (0.0, 0.013, 0.029, 0.05):
         with subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE) as process:
-            assert process.stdout is not None and process.stdout.readline() == b"ready\n"
-            time.sleep(pause)
-            process.send_signal(signal.SIGKILL)
+            try:
+                assert process.stdout is not None and process.stdout.readline() == b"ready\n"
+                time.sleep(pause)
+            finally:
+                process.kill()
         state = json.loads(path.read_text())
         assert state["n"] >= 1 and len(state["text"]) == 200_000

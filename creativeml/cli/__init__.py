@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave the process.
 
     Exit codes: 0 done, 1 it could not be done (one line on stderr says why and what to do), 2 wrong usage, 130 and 143
-    ended by Ctrl-C and by SIGTERM.
+    ended by Ctrl-C and by SIGTERM; but 0 for a training that SIGTERM has ended: it is kept, and --resume goes on.
     """
     start_helper()
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))

@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from itertools import islice
 from multiprocessing import connection
+from types import FrameType
 from typing import Any, NamedTuple, Protocol
 
 from creativeml.errors import CreativeMLError
@@ -168,7 +169,7 @@ class Processes:
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Ctrl-C and SIGTERM come afterwards.
+    """Ctrl-C and SIGTERM come afterwards, or at once if another one follows.
 
     In the middle of starting a process they would leave one that nobody tells to leave, and for which the
     interpreter waits at its end, or one whose semaphores are gone before it has them.
@@ -178,11 +179,18 @@ def _undisturbed() -> Iterator[None]:
         return
     came: list[int] = []
     before: dict[int, Any] = {}
+
+    def note(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        if len(came) > 1:
+            came.clear()
+            before[number](number, frame)
+
     try:
         for number in (signal.SIGINT, signal.SIGTERM):
             if callable(handler := signal.getsignal(number)):
                 before[number] = handler
-                signal.signal(number, lambda received, _frame: came.append(received))
+                signal.signal(number, note)
         yield
     finally:
         for number, handler in before.items():

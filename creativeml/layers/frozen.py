@@ -23,9 +23,9 @@ class Remembered(Generic[T]):
         # The weights themselves, too: of one that is gone, another may take the place in memory, and be like it.
         self._kept: tuple[tuple[Tensor, ...], object, T] | None = None
 
-    def __deepcopy__(self, memo: dict[int, object]) -> Remembered[T]:
-        # A copied module has weights of its own; and what packing gives cannot be copied.
-        return Remembered()
+    def __reduce__(self) -> tuple[type[Remembered[T]], tuple[()]]:
+        # A copied or stored module has weights of its own; and what packing gives can be neither copied nor stored.
+        return Remembered, ()
 
     def of(self, weights: tuple[Tensor, ...], compute: Callable[[], T], form: object = None) -> T:
         """`compute()`, or what it gave when the weights were last as they are now, and `form` the same."""

@@ -17,7 +17,7 @@ from creativeml.models.autoencoders.wave_vae import WaveVAE
 from creativeml.models.gans.style_wavegan import StyleWaveGAN
 from creativeml.precision import denormals_flushed
 from creativeml.training.parts import Part, part_name, seed_phase
-from creativeml.training.recorder import Means, NoRecorder, Recorder, save_reference, tell
+from creativeml.training.recorder import Means, NoRecorder, Recorder, SafeStderr, save_reference, tell
 from creativeml.training.replicas import any_replica, wait_for_all
 from creativeml.training.run import (
     BEST,
@@ -104,10 +104,16 @@ def _loop(run: Run, recorder: Recorder | NoRecorder, stop: Stoppable) -> None:
         smoothing=0.02,
         mininterval=1.0,
         disable=not fabric.is_global_zero,
+        file=SafeStderr(),
     )
     trouble = Trouble()
     with contextlib.closing(bar):
-        while not _is_over(run) and not stop.asked(fabric):
+        while not _is_over(run):
+            if stop.asked(fabric):
+                run.stopped_by = stop.by
+                _save_at_the_end(run)
+                tell(f"stopped by {stop.by} at step {run.gan.step}; continue with --resume")
+                break
             started = time.perf_counter()
             parts = _next_parts(run)
             waited = time.perf_counter() - started
@@ -133,10 +139,6 @@ def _loop(run: Run, recorder: Recorder | NoRecorder, stop: Stoppable) -> None:
                 _checkpoint(run, recorder)
             elif run.validation is not None and run.gan.step % run.options.validate_every == 0:
                 _look(run, recorder)
-        run.stopped_by = stop.by
-        if run.stopped_by:
-            _save_at_the_end(run)
-            tell(f"stopped by {run.stopped_by} at step {run.gan.step}; continue with --resume")
 
 
 def _save_at_the_end(run: Run) -> None:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 from lightning_fabric import Fabric
@@ -19,6 +20,7 @@ from torch import nn
 from creativeml.config import check_range, from_dict, to_dict
 from creativeml.errors import CreativeMLError
 from creativeml.training.optimizers import OptimizerName, ScheduleName, make_schedule, set_rate
+from creativeml.training.parts import part_name, seed_phase
 from creativeml.training.recorder import Means, NoRecorder, Recorder, tell
 from creativeml.training.replicas import average_over_replicas, average_statistics, fabric_for, wait_for_all
 from creativeml.training.state import latest_state, load_state, save_state
@@ -115,7 +117,8 @@ def run_loop(
         fabric: device, precision and processes, see `fabric_of`.
         look: called without gradients, with all modules in evaluation mode.
         folder: gets `checkpoints` and `log.jsonl`; None saves nothing.
-        resume: go on from the last state in `folder`: to the bit what a run in one go would have done (on a CPU).
+        resume: go on from the last state in `folder`: to the bit what a run in one go would have done (in one process,
+            on a CPU).
 
     Returns:
         What happened, before a resume included.
@@ -217,8 +220,9 @@ class _Loop:
             if stop is not None and stop.asked(self.fabric):
                 average_statistics(self.fabric, self.modules.values())
                 self._save()
-                tell(f"stopped by {stop.by} at step {self.step}, which is kept")
-                raise Stopped(stop.by)
+                self._leave(stop)
+            # A step of anybody's draws the same numbers in a run in one go and after a resume.
+            seed_phase(part_name(config.seed, self.step, self.fabric.global_rank, salt="loop"))
             for optimizer in self.optimizers.values():
                 set_rate(optimizer, self.factor(self.step))
             for module in self.modules.values():
@@ -227,6 +231,12 @@ class _Loop:
             self.step += 1
             if self.step % config.validate_every == 0 or self.step == config.steps:
                 self._look(self.means.take(), recorder)
+        if stop is not None and stop.asked(self.fabric):  # during the last look, which has kept everything
+            self._leave(stop)
+
+    def _leave(self, stop: Stoppable) -> NoReturn:
+        tell(f"stopped by {stop.by} at step {self.step}, which is kept")
+        raise Stopped(stop.by)
 
     def _taken(self, take: Step) -> dict[str, float]:
         try:

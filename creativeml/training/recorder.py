@@ -51,10 +51,31 @@ def _step_of(line: dict[str, Any]) -> float:
     return step if isinstance(step, (int, float)) else math.inf
 
 
+class SafeStderr:
+    """Standard error for what a training says: if nobody can read it any more, the training goes on.
+
+    So it is after a Ctrl-C in `creativeml train ... 2>&1 | tee log`, which ends the reader as well.
+    """
+
+    def write(self, text: str) -> int:
+        """As that of a file."""
+        with contextlib.suppress(OSError):
+            sys.stderr.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """As that of a file."""
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stderr, name)
+
+
 def tell(message: str) -> None:
     """Say something past the progress bar, on stderr; stdout is for results. Of several processes the first speaks."""
     if os.environ.get("RANK", "0") == "0":
-        tqdm.write(message, file=sys.stderr)
+        tqdm.write(message, file=SafeStderr())
 
 
 class Recorder:

@@ -20,11 +20,13 @@ import torch.distributed as dist
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
-from torch.distributed.distributed_c10d import PrefixStore, Store
+from torch.distributed.distributed_c10d import PrefixStore, Store, default_pg_timeout
 from torch.distributed.rendezvous import rendezvous
 from torch.distributed.tensor import DTensor
 
 from creativeml.errors import CreativeMLError
+
+_POLL_S = 0.02
 
 
 class ReplicasStrategy(DDPStrategy):
@@ -34,9 +36,14 @@ class ReplicasStrategy(DDPStrategy):
         """Connect the processes; those that torchrun has started, with one another and nobody before them."""
         if dist.is_torchelastic_launched() and not dist.is_initialized():
             backend = self._get_process_group_backend()
-            store, rank, world_size = next(rendezvous("env://"))
-            store = PrefixStore(agreed_name(store, rank, world_size), store)
-            dist.init_process_group(backend, store=store, rank=rank, world_size=world_size)
+            device = self.root_device if self.root_device.type != "cpu" else None
+            patience = self._timeout or default_pg_timeout
+            with _with_others():
+                store, rank, world_size = next(rendezvous("env://", timeout=patience))
+                store = PrefixStore(agreed_name(store, rank, world_size), store)
+                dist.init_process_group(
+                    backend, store=store, rank=rank, world_size=world_size, timeout=patience, device_id=device
+                )
             # Threads of a group that is still there when the interpreter ends may abort the process.
             atexit.register(_leave)
         super().setup_environment()
@@ -122,9 +129,6 @@ def agreed_name(store: Store, rank: int, world_size: int, patience_s: float = 60
             return called
         time.sleep(_POLL_S)
     raise RuntimeError("the first process of this training does not answer")
-
-
-_POLL_S = 0.02
 
 
 def average_over_replicas(fabric: Fabric, gradients: Sequence[Tensor], values: Sequence[float]) -> list[float]:

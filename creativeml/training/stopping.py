@@ -20,19 +20,23 @@ class Stopped(KeyboardInterrupt):
 class Stoppable:
     """Within it both signals are only noted; a second Ctrl-C ends the training at once.
 
-    Outside the main thread, which alone can be told of them, they do what they did before.
+    Outside the main thread, which alone can be told of them, they do what they did before, as does a Ctrl-C that is
+    ignored: so it is in a script's background.
 
     Attributes:
-        by: name of the signal; empty without one.
+        by: name of the signal that `asked` has told of; empty without one.
     """
 
     def __init__(self) -> None:
-        self.by = ""
-        self._before: dict[signal.Signals, Any] = {}
+        self.by = self._noted = ""
+        self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Stoppable:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
+            for number in (signal.SIGTERM, signal.SIGINT):
+                # None belongs to a program that is not Python's, and could not be put back.
+                if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                    self._before[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -40,12 +44,13 @@ class Stoppable:
             signal.signal(number, handler)
 
     def _note(self, number: int, _: FrameType | None) -> None:
-        self.by = signal.Signals(number).name
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        self._noted = signal.Signals(number).name
+        if signal.SIGINT in self._before:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         tell("stopping after this step ...")
 
     def asked(self, fabric: Fabric) -> bool:
-        """Whether a signal has come, to whichever process: all of them must ask."""
-        if any_replica(fabric, bool(self.by)):
-            self.by = self.by or signal.SIGTERM.name
+        """Whether a signal had come, to whichever process, when all of them asked: they all get the same answer."""
+        if any_replica(fabric, bool(self._noted)):
+            self.by = self._noted or signal.SIGTERM.name
         return bool(self.by)

@@ -63,7 +63,10 @@ def served(verb: str, *options: str) -> Iterator[int]:
             yield int(found[1])
         finally:
             process.terminate()
-            process.wait(timeout=60)
+            try:
+                process.wait(timeout=60)
+            finally:
+                process.kill()
 
 
 @pytest.fixture(scope="module")

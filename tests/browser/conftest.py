@@ -137,9 +137,11 @@ class Studio:
 
     def close(self) -> int:
         self.process.terminate()
-        code = self.process.wait(timeout=60)
-        self._projects.cleanup()
-        return code
+        try:
+            return self.process.wait(timeout=60)
+        finally:
+            self.process.kill()
+            self._projects.cleanup()
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,9 @@ def catches(process: int, number: int) -> bool:
     return bool(caught >> (number - 1) & 1)
 
 
-def terminated(arguments: list[str], when: Callable[[float], bool], *, whole_session: bool = False) -> tuple[int, str]:
+def terminated(
+    arguments: list[str], when: Callable[[float], bool], *, whole_session: bool = False, reader_gone: bool = False
+) -> tuple[int, str]:
     """Exit code and standard error of a verb that gets SIGTERM at a moment, told by the seconds since it handles it."""
     command = [sys.executable, "-m", "creativeml", *arguments]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -52,8 +54,11 @@ def terminated(arguments: list[str], when: Callable[[float], bool], *, whole_ses
                 if begun is None and catches(process.pid, signal.SIGTERM):
                     begun = time.monotonic()
                 time.sleep(0.01)
+            if reader_gone:
+                assert process.stderr is not None
+                process.stderr.close()
             (os.killpg if whole_session else os.kill)(process.pid, signal.SIGTERM)
-            _, told = process.communicate(timeout=60)
+            told = process.communicate(timeout=60)[1] or ""
             until = time.monotonic() + 5
             while members(process.pid) and time.monotonic() < until:
                 time.sleep(0.02)
@@ -159,15 +164,23 @@ def test_map_ends_in_order_and_leaves_no_page(tmp_path):
     assert "Traceback" not in told and not page.exists() and not list(tmp_path.glob(".*"))
 
 
-def test_a_classifier_in_training_is_kept_and_goes_on(tmp_path, capsys):
+@pytest.mark.parametrize("reader_gone", [False, True])
+def test_a_classifier_in_training_is_kept_and_goes_on(tmp_path, capsys, reader_gone):
+    """Also if who read what it says, as in `... 2>&1 | tee log`, has ended."""
     data, out = tmp_path / "data", tmp_path / "run"
     assert run(["prepare", str(STARTER), "--out", str(data), "--length", "8192"]) == 0
     arguments = ["train", "classifier", "--model", "drum_classifier", "--data", str(data), "--out", str(out)]
     arguments += ["--accelerator", "cpu", "--set", "members=1", "--batch-size", "8", "--validate-every", "2"]
     log = out / "log.jsonl"
-    code, told = terminated([*arguments, "--steps", "100000"], lambda _: log.is_file() and log.stat().st_size > 0)
-    assert code == 0 and told.splitlines()[-1] == "continue with --resume", told
+    code, told = terminated(
+        [*arguments, "--steps", "100000"],
+        lambda _: log.is_file() and log.stat().st_size > 0,
+        reader_gone=reader_gone,
+    )
+    assert code == 0, told
     step = max(int(path.stem.removeprefix("step-")) for path in (out / "checkpoints").glob("*.json"))
-    assert f"stopped by SIGTERM at step {step}" in told and not (out / "report.json").exists()
+    assert not (out / "report.json").exists()
+    if not reader_gone:
+        assert told.splitlines()[-2:] == [f"stopped by SIGTERM at step {step}, which is kept", "continue with --resume"]
     assert run([*arguments, "--steps", str(step + 2), "--resume"]) == 0
     assert (out / "report.json").exists()

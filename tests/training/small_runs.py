@@ -51,11 +51,22 @@ def environment() -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
-def train(*arguments: object, processes: int = 1) -> None:
+def finish(started: list[str], seconds: float = 300.0) -> str:
+    """What a training says on standard error; it must end well in so many seconds."""
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(started, env=environment(), **pipes) as process:
+        try:
+            _, told = process.communicate(timeout=seconds)
+        finally:
+            # torchrun ends its workers when it is asked to end, which it could not if it were killed.
+            process.terminate()
+    assert process.returncode == 0, told[-3000:]
+    return told
+
+
+def train(*arguments: object, processes: int = 1) -> str:
     """Run a training to its end."""
-    started = command(*arguments, processes=processes)
-    done = subprocess.run(started, capture_output=True, text=True, timeout=400, env=environment())
-    assert done.returncode == 0, done.stderr[-3000:]
+    return finish(command(*arguments, processes=processes))
 
 
 def state(out: Path, step: int) -> dict[str, Tensor]:

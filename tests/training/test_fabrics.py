@@ -7,9 +7,7 @@ The two processes are real ones, started by torchrun and connected by gloo. What
 import importlib.util
 import inspect
 import json
-import os
 import pkgutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -18,6 +16,7 @@ import torch
 
 import creativeml.training
 from creativeml.training.replicas import fabric_for
+from tests.training.small_runs import finish
 
 SCRIPT = Path(__file__).parent / "library_trainings.py"
 SPEC = importlib.util.spec_from_file_location("library_trainings", SCRIPT)
@@ -30,14 +29,7 @@ def two_processes(tmp_path_factory) -> list[dict]:
     """What two processes say of all trainings."""
     told = tmp_path_factory.mktemp("told")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(SCRIPT)]
-    done = subprocess.run(
-        [*command, str(told)],
-        capture_output=True,
-        text=True,
-        timeout=400,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    finish([*command, str(told)])
     return [json.loads((told / f"{rank}.json").read_text(encoding="utf-8")) for rank in (0, 1)]
 
 

@@ -2,9 +2,7 @@
 
 import importlib.util
 import json
-import os
 import random
-import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +19,7 @@ from creativeml.kinds import KINDS
 from creativeml.models.gans.style_wavegan import StyleWaveGAN
 from creativeml.training.config import ALL_CONTROLS, changed_training, training_preset
 from creativeml.training.replicas import agreed_name
+from tests.training.small_runs import finish
 
 SCRIPT = Path(__file__).parent / "in_two_processes.py"
 
@@ -31,14 +30,7 @@ def start(folder: Path, config, data: Path, out: Path, steps: int, *, resume: bo
     save_json(config, folder / "small.json")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(SCRIPT)]
     arguments = [folder / "small.json", data, out, steps, "resume" if resume else "new", told]
-    done = subprocess.run(
-        [*command, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=400,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    finish([*command, *map(str, arguments)])
     return [json.loads((told / f"{rank}.json").read_text(encoding="utf-8")) for rank in (0, 1)]
 
 
