@@ -79,7 +79,7 @@ def run(arguments: list[str]) -> int:
         except KeyboardInterrupt:
             pass
         except Exception:
-            # Libraries that are just being loaded may swallow it, and then lack something.
+            # A library may swallow it, and then lack something.
             if not stop.asked:
                 raise
     ways = {"train": "; --resume goes on from the last state"}

@@ -1,5 +1,8 @@
 """Packed convolutions against torch's own."""
 
+import copy
+import pickle
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -43,6 +46,13 @@ def test_another_weight_at_the_same_place_in_memory_is_another_weight():
             torch.testing.assert_close(conv(x, weight), F.conv2d(x, weight, padding=(0, 2)), rtol=1e-5, atol=1e-5)
             del weight
     assert len(set(places)) < len(places)
+
+
+def test_what_has_been_packed_can_be_copied_and_stored():
+    conv, x, weight = PackedConv((0, 2), 1), torch.randn(1, 12, 1, 40), torch.randn(7, 12, 1, 5)
+    expected = conv(x, weight)
+    for again in (pickle.loads(pickle.dumps(conv)), copy.deepcopy(conv)):
+        assert torch.equal(again(x, weight), expected)
 
 
 def test_gradients_reach_the_input_of_frozen_weights():
