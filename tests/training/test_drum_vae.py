@@ -47,13 +47,14 @@ def test_six_steps_equal_three_and_a_resume_of_three(drums, small_vae, fabric, t
 def test_a_run_ends_when_its_time_is_up_and_goes_on_with_more(drums, small_vae, fabric, tmp_path):
     plan = FitOptions(100_000, checkpoint_every=50_000, validate_every=50_000, minutes=0.02)
     first = fit(small_vae, drums, tmp_path / "run", fabric, plan)
-    assert 0 < first.gan.step < 1000 and 1.2 <= first.seconds < 10 and not first.stopped_by
+    assert 0 < first.gan.step < 1000 and first.seconds >= 1.2 and not first.stopped_by
     info = json.loads((tmp_path / "run/last/config.json").read_text())["info"]
     assert info["step"] == first.gan.step and info["seconds"] == first.seconds
     again = fit(small_vae, drums, tmp_path / "run", fabric, dataclasses.replace(plan, resume=True))
     assert again.gan.step == first.gan.step
-    more = fit(small_vae, drums, tmp_path / "run", fabric, dataclasses.replace(plan, resume=True, minutes=0.04))
-    assert more.gan.step > first.gan.step and 2.4 <= more.seconds < 20
+    longer = dataclasses.replace(plan, resume=True, minutes=first.seconds / 60 + 0.02)
+    more = fit(small_vae, drums, tmp_path / "run", fabric, longer)
+    assert first.gan.step < more.gan.step < 2000 and more.seconds >= first.seconds + 1.2
     steps = fit(small_vae, drums, tmp_path / "few", fabric, dataclasses.replace(plan, steps=2, minutes=60.0))
     assert steps.gan.step == 2
 
