@@ -246,7 +246,8 @@ def test_a_signal_saves_after_the_step_and_the_run_goes_on_exactly(number, drums
     wrong = subprocess.run([*command, "--preset", "fast"], capture_output=True, text=True, check=False)
     assert wrong.returncode == 1 and "--length 65536" in wrong.stderr and "Traceback" not in wrong.stderr
     script = (
-        "import sys, pathlib, json; from lightning_fabric import Fabric; from creativeml.config import from_dict;"
+        "import signal, sys, pathlib, json; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        " from lightning_fabric import Fabric; from creativeml.config import from_dict;"
         "from creativeml.training.config import GANTrainingConfig; from creativeml.training.fit import fit;"
         "from creativeml.training.run import FitOptions;"
         "config = from_dict(GANTrainingConfig, json.loads(sys.argv[1]));"
