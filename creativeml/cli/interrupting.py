@@ -63,11 +63,11 @@ class Stop:
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.asked = self.asked or number == signal.SIGTERM
-        helped = _helper is not None and _helper.process == os.getpid()
+        helper = _helper if _helper is not None and _helper.process == os.getpid() else None
         # A compiled library whose loading fails half way may abort the whole process.
-        later = helped and self._loads(frame)
-        if helped and _helper is not None:
-            os.write(_helper.pipe, bytes([number, later]))
+        later = helper is not None and self._loads(frame)
+        if helper is not None:
+            os.write(helper.pipe, bytes([number, later]))
         if not later:
             raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 

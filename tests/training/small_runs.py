@@ -64,6 +64,12 @@ def finish(started: list[str], seconds: float = 300.0) -> str:
     return told
 
 
+def finish_in_two_processes(script: Path, *arguments: object) -> None:
+    """Let torchrun start a script in two processes, which must end well."""
+    start = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    finish([*start, str(script), *map(str, arguments)])
+
+
 def train(*arguments: object, processes: int = 1) -> str:
     """Run a training to its end."""
     return finish(command(*arguments, processes=processes))

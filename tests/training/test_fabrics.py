@@ -8,7 +8,6 @@ import importlib.util
 import inspect
 import json
 import pkgutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ import torch
 
 import creativeml.training
 from creativeml.training.replicas import fabric_for
-from tests.training.small_runs import finish
+from tests.training.small_runs import finish_in_two_processes
 
 SCRIPT = Path(__file__).parent / "library_trainings.py"
 SPEC = importlib.util.spec_from_file_location("library_trainings", SCRIPT)
@@ -28,8 +27,7 @@ SPEC.loader.exec_module(library)
 def two_processes(tmp_path_factory) -> list[dict]:
     """What two processes say of all trainings."""
     told = tmp_path_factory.mktemp("told")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(SCRIPT)]
-    finish([*command, str(told)])
+    finish_in_two_processes(SCRIPT, told)
     return [json.loads((told / f"{rank}.json").read_text(encoding="utf-8")) for rank in (0, 1)]
 
 

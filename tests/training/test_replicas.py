@@ -19,7 +19,7 @@ from creativeml.kinds import KINDS
 from creativeml.models.gans.style_wavegan import StyleWaveGAN
 from creativeml.training.config import ALL_CONTROLS, changed_training, training_preset
 from creativeml.training.replicas import agreed_name
-from tests.training.small_runs import finish
+from tests.training.small_runs import finish_in_two_processes
 
 SCRIPT = Path(__file__).parent / "in_two_processes.py"
 
@@ -28,9 +28,8 @@ def start(folder: Path, config, data: Path, out: Path, steps: int, *, resume: bo
     told = folder / f"told-{out.name}-{steps}-{resume}"
     told.mkdir()
     save_json(config, folder / "small.json")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(SCRIPT)]
-    arguments = [folder / "small.json", data, out, steps, "resume" if resume else "new", told]
-    finish([*command, *map(str, arguments)])
+    how = "resume" if resume else "new"
+    finish_in_two_processes(SCRIPT, folder / "small.json", data, out, steps, how, told)
     return [json.loads((told / f"{rank}.json").read_text(encoding="utf-8")) for rank in (0, 1)]
 
 

@@ -10,7 +10,7 @@ from lightning_fabric import Fabric
 
 from creativeml.training.recorder import tell
 from creativeml.training.stopping import Stoppable
-from tests.training.small_runs import finish
+from tests.training.small_runs import finish_in_two_processes
 
 SCRIPT = Path(__file__).parent / "asked_in_two_processes.py"
 
@@ -21,8 +21,7 @@ def fabric() -> Fabric:
 
 
 def test_processes_agree_when_a_signal_comes_to_one_that_waits_for_the_other(tmp_path):
-    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    finish([*start, str(SCRIPT), str(tmp_path)])
+    finish_in_two_processes(SCRIPT, tmp_path)
     told = [(tmp_path / f"{rank}.txt").read_text(encoding="utf-8") for rank in (0, 1)]
     assert told == ["[False, True] SIGTERM"] * 2
 
