@@ -7,7 +7,6 @@ Programs use the same endpoints as the page: `/generate`, `/measure` and `/bundl
 from __future__ import annotations
 
 import json
-import sys
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -281,4 +280,4 @@ def serve(
 
 
 if __name__ == "__main__":
-    sys.exit(serving.run(serve))
+    serving.run(serve)

@@ -8,7 +8,6 @@ and `/row`.
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -192,4 +191,4 @@ def serve(
 
 
 if __name__ == "__main__":
-    sys.exit(serving.run(serve))
+    serving.run(serve)

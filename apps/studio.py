@@ -7,7 +7,6 @@ Programs use the same endpoints as the pages; those of the Kit page lie below `/
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -187,4 +186,4 @@ def serve(
 
 
 if __name__ == "__main__":
-    sys.exit(serving.run(serve))
+    serving.run(serve)

@@ -8,7 +8,6 @@ Programs use the same endpoints as the page: `/state`, `/examples`, `/add`, `/st
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -125,4 +124,4 @@ def serve(
 
 
 if __name__ == "__main__":
-    sys.exit(serving.run(serve))
+    serving.run(serve)

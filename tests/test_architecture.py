@@ -16,7 +16,7 @@ PACKAGE = Path(creativeml.__file__).parent
 
 # From the bottom up; a module may import its own group and those above it in this list.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "files", "config", "settings", "kinds", "memory", "precision", "threads"),
+    ("errors", "files", "config", "settings", "kinds", "interruptions", "memory", "precision", "threads"),
     ("audio",),
     ("data", "layers", "losses"),
     ("models",),

@@ -6,7 +6,6 @@ import atexit
 import contextlib
 import os
 import shutil
-import signal
 import sys
 import tempfile
 import threading
@@ -14,11 +13,12 @@ import webbrowser
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from _shared.guard import Guard, is_this_machine
 from creativeml.data.folders import printable
 from creativeml.errors import CreativeMLError
+from creativeml.interruptions import Stop, leave_with
 from creativeml.memory import share_arenas
 
 if TYPE_CHECKING:
@@ -206,26 +206,25 @@ def port_error(address: Address) -> CreativeMLError:
 
 
 def wait(close: Callable[[], object]) -> None:
-    """Until Ctrl+C, then close."""
-    # A plain `kill` shall clean up as Ctrl+C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
+    """Until Ctrl-C or SIGTERM, then close."""
+    with Stop(), contextlib.suppress(KeyboardInterrupt):
         threading.Event().wait()
-    except KeyboardInterrupt:
-        close()
+    close()
 
 
-def run(serve: Callable[..., None]) -> int:
-    """The command line of an app's script, with the arguments of `serve` for flags.
+def run(serve: Callable[..., None]) -> NoReturn:
+    """The program of an app's script, with the arguments of `serve` for flags.
 
-    Returns:
-        1 after an error that the user can mend, otherwise 0.
+    The exit code is 1 after an error that the user can mend, otherwise 0.
     """
     import tyro
 
-    try:
-        tyro.cli(serve)
-    except CreativeMLError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    def work() -> int:
+        try:
+            tyro.cli(serve)
+        except CreativeMLError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+        return 0
+
+    leave_with(work)

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from creativeml import __version__
-from creativeml.cli.interrupting import Stop, start_helper
 from creativeml.errors import CreativeMLError
+from creativeml.interruptions import Stop, leave_with
 
 
 class Verb(NamedTuple):
@@ -55,8 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Exit codes: 0 done, 1 it could not be done (one line on stderr says why and what to do), 2 wrong usage, 130 and 143
     ended by Ctrl-C and by SIGTERM; but 0 for a training that SIGTERM has ended: it is kept, and --resume goes on.
     """
-    start_helper()
-    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+    leave_with(lambda: run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
 def run(arguments: list[str]) -> int:

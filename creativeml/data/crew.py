@@ -15,10 +15,10 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from itertools import islice
 from multiprocessing import connection
-from types import FrameType
 from typing import Any, NamedTuple, Protocol
 
 from creativeml.errors import CreativeMLError
+from creativeml.interruptions import Undisturbed
 
 _AHEAD = 4
 """Pieces under way for each worker."""
@@ -127,23 +127,22 @@ class Processes:
 
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
-        # Of each process its id, and one more than the number of its piece.
-        self._places = context.RawArray("q", 2 * self.workers)
-        begin = (self._places, context.Value("i", 0))
-        self._pool = ProcessPoolExecutor(self.workers, context, _begin, begin)
-        try:
-            with _undisturbed():
+        with contextlib.ExitStack() as undo:
+            with Undisturbed():
+                # Of each process its id, and one more than the number of its piece.
+                self._places = context.RawArray("q", 2 * self.workers)
+                begin = (self._places, context.Value("i", 0))
+                self._pool = ProcessPoolExecutor(self.workers, context, _begin, begin)
+                undo.callback(self._pool.shutdown)
                 self._pool.submit(_nothing).result()
-        except BaseException:
-            self._pool.shutdown()
-            raise
-        self._processes = {child.pid: child for child in multiprocessing.active_children()}
+                self._processes = {child.pid: child for child in multiprocessing.active_children()}
+            undo.pop_all()
 
     def submit(self, number: int, piece: Piece) -> Future[Any]:
         """As in Crew."""
         if len(self._processes) == self.workers:
             return self._pool.submit(_do, number, piece.work, *piece.arguments)
-        with _undisturbed():  # the pool starts them as they are needed
+        with Undisturbed():  # the pool starts them as they are needed
             future = self._pool.submit(_do, number, piece.work, *piece.arguments)
             self._processes.update({child.pid: child for child in multiprocessing.active_children()})
         return future
@@ -165,38 +164,6 @@ class Processes:
     def close(self) -> None:
         """Wait for what is under way, and leave the rest."""
         self._pool.shutdown(cancel_futures=True)
-
-
-@contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Ctrl-C and SIGTERM come afterwards, or at once if another one follows.
-
-    In the middle of starting a process they would leave one that nobody tells to leave, and for which the
-    interpreter waits at its end, or one whose semaphores are gone before it has them.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    came: list[int] = []
-    before: dict[int, Any] = {}
-
-    def note(number: int, frame: FrameType | None) -> None:
-        came.append(number)
-        if len(came) > 1:
-            came.clear()
-            before[number](number, frame)
-
-    try:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            if callable(handler := signal.getsignal(number)):
-                before[number] = handler
-                signal.signal(number, note)
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        if came:
-            signal.raise_signal(came[0])
 
 
 _place: Any = None

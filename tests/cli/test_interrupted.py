@@ -73,13 +73,13 @@ def test_what_never_ends_is_left_behind_after_a_while():
     program = (
         "import sys, threading, types\n"
         "from creativeml import cli\n"
-        "from creativeml.cli import interrupting\n"
+        "from creativeml import interruptions\n"
         "def hang():\n"
         "    threading.Thread(target=threading.Event().wait).start()\n"
         "    print('ready', flush=True)\n"
         "    threading.Event().wait()\n"
         "sys.modules['hanging'] = types.SimpleNamespace(hang=hang)\n"
-        "interrupting.PATIENCE_S = 0.5\n"
+        "interruptions.PATIENCE_S = 0.5\n"
         "cli.VERBS['hang'] = cli.Verb('hanging:hang', 'never end')\n"
         "cli.main(['hang'])\n"
     )
@@ -121,6 +121,61 @@ def test_a_library_is_loaded_to_its_end_before_a_verb_ends(tmp_path, number):
         finally:
             process.kill()
     assert told == ("loaded\n", "interrupted\n") and process.returncode == 128 + number
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", ["__del__(self): self.end()", "__init__(self): self.at = weakref.ref(self, end)"])
+def test_a_signal_in_a_finalizer_is_not_lost(how, number):
+    """Python swallows what is raised there; and the finalizer is not begun again."""
+    program = (
+        "import os, signal, sys, threading, time, types, weakref\n"
+        "from creativeml import cli\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "def end(reference):\n"
+        f"    os.kill(os.getpid(), {int(number)})\n"
+        "    for _ in range(10): time.sleep(0.001)\n"
+        "class Left:\n"
+        f"    def {how}\n"
+        "    def end(self): end(self); print('finalized')\n"
+        "def work():\n"
+        "    left = Left()\n"
+        "    kept.append(left.__dict__)\n"
+        "    del left\n"
+        "    threading.Event().wait()\n"
+        "kept = []\n"
+        "sys.modules['working'] = types.SimpleNamespace(work=work)\n"
+        "cli.VERBS['work'] = cli.Verb('working:work', 'wait')\n"
+        "cli.main(['work'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=25)
+    assert (done.returncode, done.stderr) == (128 + number, "interrupted\n")
+    assert done.stdout == ("finalized\n" if "__del__" in how else "")
+
+
+def test_a_process_ends_in_order_while_a_thread_computes():
+    program = (
+        "import atexit, sys, threading, types\n"
+        "from creativeml import cli\n"
+        "def work():\n"
+        "    import torch\n"
+        "    begun, sound = threading.Event(), torch.randn(1, 1, 65_536)\n"
+        "    kernel = torch.randn(1, 1, 4096)\n"
+        "    def compute():\n"
+        "        while True:\n"
+        "            torch.nn.functional.conv1d(sound, kernel)\n"
+        "            begun.set()\n"
+        "    threading.Thread(target=compute, daemon=True).start()\n"
+        "    begun.wait()\n"
+        "    atexit.register(print, 'tidied')\n"
+        "    print('done')\n"
+        "    return 3\n"
+        "sys.modules['working'] = types.SimpleNamespace(work=work)\n"
+        "cli.VERBS['work'] = cli.Verb('working:work', 'compute')\n"
+        "cli.main(['work'])\n"
+    )
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+        assert (done.returncode, done.stdout, done.stderr) == (3, "done\ntidied\n", "")
 
 
 @pytest.mark.parametrize("whole_session", [False, True])

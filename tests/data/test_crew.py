@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from creativeml import interruptions
 from creativeml.audio.io import read_audio
 from creativeml.data import descriptor_table
 from creativeml.data import prepare as preparing
@@ -136,15 +137,14 @@ def test_executors_of_others_are_used_and_a_broken_one_is_told(found, by_threads
     assert contents(tmp_path / "other") == by_threads
 
 
-def test_an_interruption_while_processes_are_started_leaves_none_behind(capfd):
-    def interrupt(number, frame):
-        raise KeyboardInterrupt
-
-    before, caught = signal.signal(signal.SIGTERM, interrupt), 0
+def test_an_interruption_while_processes_are_started_leaves_none_behind(capfd, monkeypatch):
+    monkeypatch.setattr(interruptions, "_helper", None)  # afterwards nobody asks the one started here
+    interruptions.start_helper()
+    before, caught = signal.signal(signal.SIGINT, signal.default_int_handler), 0
     try:
         for moment in range(40):
-            alarm = threading.Timer(0.002 * moment, os.kill, (os.getpid(), signal.SIGTERM))
-            with pytest.raises(KeyboardInterrupt):
+            alarm = threading.Timer(0.002 * moment, os.kill, (os.getpid(), signal.SIGINT))
+            with interruptions.Stop(), pytest.raises(KeyboardInterrupt):
                 alarm.start()
                 crew = Processes(2)
                 try:
@@ -155,7 +155,7 @@ def test_an_interruption_while_processes_are_started_leaves_none_behind(capfd):
             caught += 1
             assert multiprocessing.active_children() == []
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGINT, before)
     assert caught == 40 and capfd.readouterr().err == ""
 
 

@@ -1,0 +1,235 @@
+"""Ctrl-C and SIGTERM: who answers them, how a verb of the command line is unwound by them, how its process ends.
+
+An answer that raises is lost in a finalizer, and does harm in the middle of an import or of the start of a process.
+The end of the process does harm to threads that still compute. Each has a remedy here.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+PATIENCE_S = 30.0
+"""How long a verb may take to unwind after a SIGTERM; threads and libraries that never return may not keep it alive."""
+_AGAIN_S = 0.05
+_FINALIZERS = (f"{os.sep}weakref.py", f"{os.sep}multiprocessing{os.sep}util.py")
+"""Ends of the names of files whose functions finalizers are."""
+
+
+class SignalHandlers:
+    """Within it `handle` answers both signals. Those that are ignored stay so, as in the background of a script.
+
+    Only the main thread is told of signals; elsewhere nothing is changed. A signal that comes while handlers are
+    exchanged goes to the one before.
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[int, Any] = {}
+        self._within = False
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                before = signal.getsignal(number)
+                # None belongs to a program that is not Python's, and could not be put back.
+                if before not in (signal.SIG_IGN, None):
+                    self._before[number] = before
+                    signal.signal(number, self._answer)
+            self._within = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._within = False
+        for number, before in self._before.items():
+            signal.signal(number, before)
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        """Answer a signal. May raise."""
+        raise NotImplementedError
+
+    def before(self, number: int) -> Any:
+        """The handler that was there, as `signal.getsignal` tells it."""
+        return self._before[number]
+
+    def pass_on(self, number: int, frame: FrameType | None = None) -> None:
+        """Do what would have been done without."""
+        before = self._before[number]
+        if callable(before):
+            before(number, frame)
+        else:
+            signal.signal(number, before)
+            signal.raise_signal(number)
+
+    def _answer(self, number: int, frame: FrameType | None) -> None:
+        (self.handle if self._within else self.pass_on)(number, frame)
+
+
+class Undisturbed(SignalHandlers):
+    """Within it both signals wait until its end, or until another one follows.
+
+    In the middle of starting a process they would leave one that nobody tells to leave, and for which the
+    interpreter waits at its end, or one whose semaphores are gone before it has them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._came: list[int] = []
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        """As in SignalHandlers."""
+        self._came.append(number)
+        if len(self._came) > 1:
+            self._came.clear()
+            self.pass_on(number, frame)
+
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
+        if self._came:
+            signal.raise_signal(self._came[0])
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends a verb in order as Ctrl-C does."""
+
+
+class Stop(SignalHandlers):
+    """Within it both signals unwind what is under way: files are closed, child processes end.
+
+    A Ctrl-C that a program answers in its own way stays its own.
+
+    Attributes:
+        asked: whether there was a SIGTERM.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = False
+        self._outside: FrameType | None = None
+        self._hook = sys.unraisablehook
+
+    def __enter__(self) -> Self:
+        self._outside = sys._getframe(1)
+        super().__enter__()
+        if self._within:
+            self._hook, sys.unraisablehook = sys.unraisablehook, self._not_raised
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._within:
+            sys.unraisablehook = self._hook
+        self._outside = None
+        super().__exit__(*error)
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        """As in SignalHandlers."""
+        if number == signal.SIGINT and self.before(number) is not signal.default_int_handler:
+            self.pass_on(number, frame)
+            return
+        self.asked = self.asked or number == signal.SIGTERM
+        later = self._must_be_finished(frame)
+        if not (_ask_helper(number, later=later) and later):
+            raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
+    def _must_be_finished(self, frame: FrameType | None) -> bool:
+        """Whether a frame is part of an import or of a finalizer that a verb has begun.
+
+        A compiled library whose loading fails half way may abort the whole process; a finalizer that is left half way
+        is not begun again.
+        """
+        while frame is not None and frame is not self._outside:
+            file = frame.f_code.co_filename
+            if file.startswith("<frozen importlib") or file.endswith(_FINALIZERS) or frame.f_code.co_name == "__del__":
+                return True
+            frame = frame.f_back
+        return False
+
+    def _not_raised(self, what: sys.UnraisableHookArgs) -> None:
+        """What is raised in other finalizers is lost; the signal comes again after it."""
+        number = signal.SIGTERM if what.exc_type is Terminated else signal.SIGINT
+        ours = what.exc_type in (Terminated, KeyboardInterrupt)
+        if not (ours and threading.current_thread() is threading.main_thread() and _ask_helper(number, later=True)):
+            self._hook(what)
+
+
+class _Helper(NamedTuple):
+    """The thread that handlers ask for help."""
+
+    pipe: int
+    process: int
+    """Children that a fork makes have its pipe, but no such thread."""
+
+
+_helper: _Helper | None = None
+
+
+def start_helper() -> None:
+    """Start the thread that sends a signal again which came too early, and ends the process that does not end.
+
+    Handlers write to it by a pipe: that is allowed whatever locks the code that they interrupt may hold.
+    """
+    global _helper
+    received, pipe = os.pipe()
+    _helper = _Helper(pipe, os.getpid())
+    threading.Thread(target=_help, args=(received,), daemon=True).start()
+
+
+def _ask_helper(number: int, *, later: bool) -> bool:
+    """Whether there is a helper, which then has been told of a signal, and whether to send it again."""
+    if _helper is None or _helper.process != os.getpid():
+        return False
+    os.write(_helper.pipe, bytes([number, later]))
+    return True
+
+
+def _help(received: int) -> None:
+    ends = False
+    while True:
+        number, later = os.read(received, 2)
+        if number == signal.SIGTERM and not ends:
+            ends = True
+            threading.Thread(target=_leave, daemon=True).start()
+        if later:
+            time.sleep(_AGAIN_S)
+            main = threading.main_thread().ident
+            if hasattr(signal, "pthread_kill") and main is not None:
+                signal.pthread_kill(main, number)  # wakes it if it waits for a lock
+            else:
+                signal.raise_signal(number)
+
+
+def _leave() -> None:
+    time.sleep(PATIENCE_S)
+    os._exit(128 + signal.SIGTERM)
+
+
+def leave_with(work: Callable[[], int]) -> NoReturn:
+    """Do a program's work and end its process with the exit code that it gives.
+
+    Python ends threads that nobody waits for by unwinding their stack, and compiled libraries abort the process then.
+    While there are such threads, it ends without that, once everything else is over.
+    """
+    start_helper()
+    usual = set(threading.enumerate())
+    code = 1
+
+    def last() -> None:
+        if set(threading.enumerate()) - usual:
+            for stream in (sys.stdout, sys.stderr):
+                with contextlib.suppress(AttributeError, OSError, ValueError):  # none, unread, or closed
+                    stream.flush()
+            os._exit(code)
+
+    atexit.register(last)  # what is registered later comes sooner
+    code = work()
+    sys.exit(code)
