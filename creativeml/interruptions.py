@@ -7,7 +7,6 @@ The end of the process does harm to threads that still compute. Each has a remed
 from __future__ import annotations
 
 import atexit
-import contextlib
 import os
 import signal
 import sys
@@ -21,22 +20,26 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 PATIENCE_S = 30.0
-"""How long a verb may take to unwind after a SIGTERM; threads and libraries that never return may not keep it alive."""
+"""How long a verb may take to unwind after a SIGTERM; threads and libraries that never return may not keep it alive.
+Imports and finalizers are not waited for any longer, either."""
 _AGAIN_S = 0.05
 _FINALIZERS = (f"{os.sep}weakref.py", f"{os.sep}multiprocessing{os.sep}util.py")
 """Ends of the names of files whose functions finalizers are."""
+_NEAR = 5
+"""So many frames there are at most between a handler and the method that it interrupts while handlers are exchanged."""
 
 
 class SignalHandlers:
     """Within it `handle` answers both signals. Those that are ignored stay so, as in the background of a script.
 
-    Only the main thread is told of signals; elsewhere nothing is changed. A signal that comes while handlers are
-    exchanged goes to the one before.
+    Only the main thread is told of signals; elsewhere nothing is changed, nor in children that a fork makes. A signal
+    that comes while handlers are exchanged goes to those that were there.
     """
 
     def __init__(self) -> None:
         self._before: dict[int, Any] = {}
-        self._within = False
+        self._process = 0
+        self._late: list[int] = []
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
@@ -46,13 +49,20 @@ class SignalHandlers:
                 if before not in (signal.SIG_IGN, None):
                     self._before[number] = before
                     signal.signal(number, self._answer)
-            self._within = True
+            self._process = os.getpid()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._within = False
         for number, before in self._before.items():
             signal.signal(number, before)
+        self._process = 0
+        while self._late:
+            signal.raise_signal(self._late.pop(0))
+
+    @property
+    def within(self) -> bool:
+        """Whether signals are answered here. Handlers that an interruption has left where they were pass them on."""
+        return self._process == os.getpid()
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """Answer a signal. May raise."""
@@ -71,32 +81,51 @@ class SignalHandlers:
             signal.signal(number, before)
             signal.raise_signal(number)
 
+    def pass_on_later(self, number: int) -> None:
+        """Do it when the block is left."""
+        self._late.append(number)
+
     def _answer(self, number: int, frame: FrameType | None) -> None:
-        (self.handle if self._within else self.pass_on)(number, frame)
+        method = self._exchanging(frame)
+        if method == "__exit__" and self.within:
+            self.pass_on_later(number)
+        elif method == "__enter__":
+            try:
+                self.pass_on(number, frame)
+            except BaseException:
+                self._process = 0
+                raise
+        elif self.within:
+            self.handle(number, frame)
+        else:
+            self.pass_on(number, frame)
+
+    def _exchanging(self, frame: FrameType | None) -> str:
+        """The method of this object that is interrupted while it exchanges handlers."""
+        for _ in range(_NEAR):
+            if frame is None:
+                break
+            name = frame.f_code.co_name
+            if name in ("__enter__", "__exit__") and frame.f_locals.get("self") is self:
+                return name
+            frame = frame.f_back
+        return ""
 
 
 class Undisturbed(SignalHandlers):
-    """Within it both signals wait until its end, or until another one follows.
+    """Within it both signals wait until its end; but a second one does not, so that there is a way out.
 
     In the middle of starting a process they would leave one that nobody tells to leave, and for which the
     interpreter waits at its end, or one whose semaphores are gone before it has them.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._came: list[int] = []
-
     def handle(self, number: int, frame: FrameType | None) -> None:
         """As in SignalHandlers."""
-        self._came.append(number)
-        if len(self._came) > 1:
-            self._came.clear()
+        if self._late:
+            self._late.clear()
             self.pass_on(number, frame)
-
-    def __exit__(self, *error: object) -> None:
-        super().__exit__(*error)
-        if self._came:
-            signal.raise_signal(self._came[0])
+        else:
+            self.pass_on_later(number)
 
 
 class Terminated(KeyboardInterrupt):
@@ -106,7 +135,8 @@ class Terminated(KeyboardInterrupt):
 class Stop(SignalHandlers):
     """Within it both signals unwind what is under way: files are closed, child processes end.
 
-    A Ctrl-C that a program answers in its own way stays its own.
+    A Ctrl-C that a program answers in its own way stays its own. Where there is a helper (see `start_helper`), imports
+    and finalizers are done to their end before.
 
     Attributes:
         asked: whether there was a SIGTERM.
@@ -115,20 +145,21 @@ class Stop(SignalHandlers):
     def __init__(self) -> None:
         super().__init__()
         self.asked = False
+        self._deferred = 0
         self._outside: FrameType | None = None
         self._hook = sys.unraisablehook
 
     def __enter__(self) -> Self:
         self._outside = sys._getframe(1)
         super().__enter__()
-        if self._within:
+        if self.within:
             self._hook, sys.unraisablehook = sys.unraisablehook, self._not_raised
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._within:
-            sys.unraisablehook = self._hook
         self._outside = None
+        if self.within:
+            sys.unraisablehook = self._hook
         super().__exit__(*error)
 
     def handle(self, number: int, frame: FrameType | None) -> None:
@@ -137,9 +168,14 @@ class Stop(SignalHandlers):
             self.pass_on(number, frame)
             return
         self.asked = self.asked or number == signal.SIGTERM
-        later = self._must_be_finished(frame)
-        if not (_ask_helper(number, later=later) and later):
-            raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        self._deferred += 1
+        if self._deferred * _AGAIN_S < PATIENCE_S and self._must_be_finished(frame) and _sent_again(number):
+            return
+        self._deferred = 0
+        if number == signal.SIGTERM:
+            _ask_helper(number, later=False)
+            raise Terminated
+        raise KeyboardInterrupt
 
     def _must_be_finished(self, frame: FrameType | None) -> bool:
         """Whether a frame is part of an import or of a finalizer that a verb has begun.
@@ -157,8 +193,8 @@ class Stop(SignalHandlers):
     def _not_raised(self, what: sys.UnraisableHookArgs) -> None:
         """What is raised in other finalizers is lost; the signal comes again after it."""
         number = signal.SIGTERM if what.exc_type is Terminated else signal.SIGINT
-        ours = what.exc_type in (Terminated, KeyboardInterrupt)
-        if not (ours and threading.current_thread() is threading.main_thread() and _ask_helper(number, later=True)):
+        ours = self.within and what.exc_type in (Terminated, KeyboardInterrupt)
+        if not (ours and threading.current_thread() is threading.main_thread() and _sent_again(number)):
             self._hook(what)
 
 
@@ -171,6 +207,8 @@ class _Helper(NamedTuple):
 
 
 _helper: _Helper | None = None
+_coming: set[int] = set()
+"""Signals that the helper is about to send again."""
 
 
 def start_helper() -> None:
@@ -192,20 +230,31 @@ def _ask_helper(number: int, *, later: bool) -> bool:
     return True
 
 
+def _sent_again(number: int) -> bool:
+    """Whether a signal is going to come again; once, however often it came meanwhile."""
+    if number in _coming:
+        return True
+    _coming.add(number)  # before the helper can take it away
+    if not _ask_helper(number, later=True):
+        _coming.discard(number)
+    return number in _coming
+
+
 def _help(received: int) -> None:
     ends = False
     while True:
         number, later = os.read(received, 2)
-        if number == signal.SIGTERM and not ends:
-            ends = True
-            threading.Thread(target=_leave, daemon=True).start()
         if later:
             time.sleep(_AGAIN_S)
+            _coming.discard(number)
             main = threading.main_thread().ident
             if hasattr(signal, "pthread_kill") and main is not None:
                 signal.pthread_kill(main, number)  # wakes it if it waits for a lock
             else:
                 signal.raise_signal(number)
+        elif not ends:
+            ends = True
+            threading.Thread(target=_leave, daemon=True).start()
 
 
 def _leave() -> None:
@@ -214,22 +263,26 @@ def _leave() -> None:
 
 
 def leave_with(work: Callable[[], int]) -> NoReturn:
-    """Do a program's work and end its process with the exit code that it gives.
+    """Do the work of a whole program, and end its process with the exit code that it gives.
 
     Python ends threads that nobody waits for by unwinding their stack, and compiled libraries abort the process then.
-    While there are such threads, it ends without that, once everything else is over.
+    So while there are such threads the process ends without that, once everything else is over.
     """
     start_helper()
     usual = set(threading.enumerate())
-    code = 1
-
-    def last() -> None:
-        if set(threading.enumerate()) - usual:
-            for stream in (sys.stdout, sys.stderr):
-                with contextlib.suppress(AttributeError, OSError, ValueError):  # none, unread, or closed
-                    stream.flush()
-            os._exit(code)
-
-    atexit.register(last)  # what is registered later comes sooner
-    code = work()
-    sys.exit(code)
+    try:
+        code = work()
+    except KeyboardInterrupt as stop:
+        code = 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
+    if all(not thread.daemon for thread in set(threading.enumerate()) - usual):
+        sys.exit(code)
+    # What the interpreter does at its end, in its order; multiprocessing ends its processes by the same names.
+    getattr(threading, "_shutdown")()  # noqa: B009 (unknown to type checkers)
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None and not stream.closed:
+                stream.flush()
+        except OSError:
+            code = code or 120  # the interpreter's own for it
+    os._exit(code)

@@ -215,16 +215,18 @@ def wait(close: Callable[[], object]) -> None:
 def run(serve: Callable[..., None]) -> NoReturn:
     """The program of an app's script, with the arguments of `serve` for flags.
 
-    The exit code is 1 after an error that the user can mend, otherwise 0.
+    Exit codes: 0 once it was told to end, 1 after an error that the user can mend, 130 and 143 if Ctrl-C or SIGTERM
+    came before it was up.
     """
     import tyro
 
     def work() -> int:
-        try:
-            tyro.cli(serve)
-        except CreativeMLError as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 1
+        with Stop():
+            try:
+                tyro.cli(serve)
+            except CreativeMLError as error:
+                print(f"error: {error}", file=sys.stderr)
+                return 1
         return 0
 
     leave_with(work)

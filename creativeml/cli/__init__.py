@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
 import sys
@@ -83,7 +84,8 @@ def run(arguments: list[str]) -> int:
                 raise
     ways = {"train": "; --resume goes on from the last state"}
     way = "; run the same command again" if name in GOES_ON else ways.get(name, "")
-    print(f"interrupted{way}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # who read it may have been interrupted too
+        print(f"interrupted{way}", file=sys.stderr)
     return 143 if stop.asked else 130
 
 

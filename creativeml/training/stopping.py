@@ -17,7 +17,7 @@ class Stopped(KeyboardInterrupt):
 
 
 class Stoppable(SignalHandlers):
-    """Within it both signals are only noted; a Ctrl-C after one of them ends the training at once.
+    """Within it both signals are only noted; a Ctrl-C after one of them does what it did before, so it ends at once.
 
     Attributes:
         by: name of the signal that `asked` has told of; empty without one.
@@ -30,7 +30,8 @@ class Stoppable(SignalHandlers):
     def handle(self, number: int, frame: FrameType | None) -> None:
         """As in SignalHandlers."""
         if self._noted and number == signal.SIGINT:
-            raise KeyboardInterrupt
+            self.pass_on(number, frame)
+            return
         self._noted = signal.Signals(number).name
         tell("stopping after this step ...")
 

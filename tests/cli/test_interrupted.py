@@ -96,18 +96,22 @@ def test_what_never_ends_is_left_behind_after_a_while():
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_library_is_loaded_to_its_end_before_a_verb_ends(tmp_path, number):
-    """Interrupted half way, some abort the process, others are broken until it ends."""
+    """Interrupted half way, some abort the process, others are broken until it ends. Pressed thrice it comes once."""
     (tmp_path / "slow_library.py").write_text(
         "import time\nprint('loading', flush=True)\n"
         "for _ in range(100):\n    time.sleep(0.01)\nprint('loaded', flush=True)\n"
     )
     program = (
-        "import signal, sys, threading, types\n"
+        "import signal, sys, threading, time, types\n"
         "from creativeml import cli\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "def work():\n"
         "    import slow_library\n"
-        "    threading.Event().wait()\n"
+        "    try:\n"
+        "        threading.Event().wait()\n"
+        "    finally:\n"
+        "        time.sleep(0.3)\n"
+        "        print('tidied')\n"
         "sys.modules['working'] = types.SimpleNamespace(work=work)\n"
         "cli.VERBS['work'] = cli.Verb('working:work', 'wait')\n"
         "cli.main(['work'])\n"
@@ -116,40 +120,51 @@ def test_a_library_is_loaded_to_its_end_before_a_verb_ends(tmp_path, number):
     with subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path, **pipes) as process:
         try:
             assert process.stdout is not None and process.stdout.readline() == "loading\n"
-            process.send_signal(number)
+            for _ in range(3):
+                process.send_signal(number)
+                time.sleep(0.1)
             told = process.communicate(timeout=60)
         finally:
             process.kill()
-    assert told == ("loaded\n", "interrupted\n") and process.returncode == 128 + number
+    assert told == ("loaded\ntidied\n", "interrupted\n") and process.returncode == 128 + number
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("how", ["__del__(self): self.end()", "__init__(self): self.at = weakref.ref(self, end)"])
-def test_a_signal_in_a_finalizer_is_not_lost(how, number):
-    """Python swallows what is raised there; and the finalizer is not begun again."""
+@pytest.mark.parametrize(
+    ("how", "finished"),
+    [
+        ("__del__(self): end(self)", True),
+        ("__del__(self): end(self); hang()", True),
+        ("__init__(self): weakref.finalize(self, end, 0)", True),
+        ("__init__(self): kept.append(weakref.ref(self, end))", False),
+    ],
+)
+def test_a_signal_in_a_finalizer_is_not_lost(how, finished, number):
+    """Python swallows what is raised there; and what is left half way is not begun again."""
     program = (
         "import os, signal, sys, threading, time, types, weakref\n"
-        "from creativeml import cli\n"
+        "from creativeml import cli, interruptions\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "kept = []\n"
+        "def hang():\n"
+        "    interruptions.PATIENCE_S = 1.0\n"
+        "    threading.Event().wait()\n"
         "def end(reference):\n"
         f"    os.kill(os.getpid(), {int(number)})\n"
         "    for _ in range(10): time.sleep(0.001)\n"
+        "    print('finished')\n"
         "class Left:\n"
         f"    def {how}\n"
-        "    def end(self): end(self); print('finalized')\n"
         "def work():\n"
-        "    left = Left()\n"
-        "    kept.append(left.__dict__)\n"
-        "    del left\n"
+        "    Left()\n"
         "    threading.Event().wait()\n"
-        "kept = []\n"
         "sys.modules['working'] = types.SimpleNamespace(work=work)\n"
         "cli.VERBS['work'] = cli.Verb('working:work', 'wait')\n"
         "cli.main(['work'])\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=25)
     assert (done.returncode, done.stderr) == (128 + number, "interrupted\n")
-    assert done.stdout == ("finalized\n" if "__del__" in how else "")
+    assert done.stdout == ("finished\n" if finished else "")
 
 
 def test_a_process_ends_in_order_while_a_thread_computes():

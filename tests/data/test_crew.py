@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
@@ -16,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from creativeml import interruptions
 from creativeml.audio.io import read_audio
 from creativeml.data import descriptor_table
 from creativeml.data import prepare as preparing
@@ -137,26 +135,45 @@ def test_executors_of_others_are_used_and_a_broken_one_is_told(found, by_threads
     assert contents(tmp_path / "other") == by_threads
 
 
-def test_an_interruption_while_processes_are_started_leaves_none_behind(capfd, monkeypatch):
-    monkeypatch.setattr(interruptions, "_helper", None)  # afterwards nobody asks the one started here
-    interruptions.start_helper()
-    before, caught = signal.signal(signal.SIGINT, signal.default_int_handler), 0
+def children() -> set[str]:
+    """Living child processes of this one."""
+    return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
+
+
+@pytest.mark.skipif(not Path(f"/proc/self/task/{os.getpid()}/children").exists(), reason="finds children in /proc")
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("nth", [1, 2])
+def test_an_interruption_while_a_process_is_started_leaves_none_behind(nth, after, capfd, monkeypatch):
+    from multiprocessing import popen_spawn_posix, resource_tracker
+
+    resource_tracker.ensure_running()
+    known, starts, launch = children(), 0, popen_spawn_posix.Popen._launch
+
+    def interrupted(self, process):
+        nonlocal starts
+        starts += 1
+        if starts == nth and not after:
+            signal.raise_signal(signal.SIGINT)
+        launch(self, process)
+        if starts == nth and after:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(popen_spawn_posix.Popen, "_launch", interrupted)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        for moment in range(40):
-            alarm = threading.Timer(0.002 * moment, os.kill, (os.getpid(), signal.SIGINT))
-            with interruptions.Stop(), pytest.raises(KeyboardInterrupt):
-                alarm.start()
-                crew = Processes(2)
-                try:
-                    for future in [crew.submit(n, Piece("", time.sleep, (0.05,))) for n in range(30)]:
-                        future.result()
-                finally:
-                    crew.close()
-            caught += 1
-            assert multiprocessing.active_children() == []
+        with pytest.raises(KeyboardInterrupt):
+            crew = Processes(2)
+            try:
+                for future in [crew.submit(n, Piece("", time.sleep, (0.05,))) for n in range(30)]:
+                    future.result()
+            finally:
+                crew.close()
     finally:
         signal.signal(signal.SIGINT, before)
-    assert caught == 40 and capfd.readouterr().err == ""
+    until = time.monotonic() + 10
+    while children() - known and time.monotonic() < until:
+        time.sleep(0.02)
+    assert children() <= known and starts == nth and capfd.readouterr().err == ""
 
 
 def test_a_program_without_the_guard_is_done_by_threads_and_nothing_is_harmed(found, by_threads, tmp_path):

@@ -36,14 +36,23 @@ DRUM_VAE = (
 """What `creativeml train` is told, but for data, folder and length, on the sounds of 8,192 samples of `conftest`."""
 
 
-def command(*arguments: object, processes: int = 1, restarts: int = 0) -> list[str]:
-    """What starts a training, by torchrun if there are several processes."""
+def command(*arguments: object, processes: int = 1, restarts: int = 0, meeting: int | None = None) -> list[str]:
+    """What starts a training, by torchrun if there are several processes.
+
+    With the port of a meeting it is that of one of two machines, each with so many processes.
+    """
     start = [sys.executable, "-m"]
-    if processes > 1:
-        start += ["torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-        start += ["--max-restarts", str(restarts), "-m"]
+    if processes > 1 or meeting is not None:
+        start += ["torch.distributed.run", "--nproc-per-node", str(processes), "--max-restarts", str(restarts)]
+        start += ["--standalone"] if meeting is None else ["--nnodes", "2", *_meeting_at(meeting)]
+        start += ["-m"]
     flags = ("--accelerator", "cpu", "--precision", "32-true")
     return [*start, "creativeml", "train", *map(str, (*arguments, *flags))]
+
+
+def _meeting_at(port: int) -> tuple[str, ...]:
+    here = "127.0.0.1"
+    return ("--rdzv-backend", "c10d", "--rdzv-endpoint", f"{here}:{port}", "--rdzv-id", "drums", "--local-addr", here)
 
 
 def environment() -> dict[str, str]:

@@ -1,8 +1,10 @@
 """Steps in parts: it does not matter which processes take them, and whether one of those dies."""
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -68,30 +70,49 @@ def test_processes_that_share_the_generators_weights_train_the_same_ones(drums, 
     train(*GAN, *flags, "--out", tmp_path / "shared", "--steps", 22, "--resume")
 
 
-def test_a_worker_is_killed_and_the_run_finishes_with_the_same_weights(drums, tmp_path):
-    flags = ("--data", drums, "--steps", 24, "--checkpoint-every", 4)
-    train(*GAN, *flags, "--out", tmp_path / "whole", processes=2)
+@pytest.fixture(scope="module")
+def whole(drums, tmp_path_factory) -> dict[str, torch.Tensor]:
+    """Weights of two processes that nothing happened to."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    train(*GAN, "--data", drums, "--steps", 24, "--checkpoint-every", 4, "--out", out, processes=2)
+    return state(out, 24)
+
+
+@pytest.mark.parametrize("machines", [1, 2])
+def test_a_worker_is_killed_and_the_run_finishes_with_the_same_weights(drums, whole, machines, tmp_path):
+    """Two machines are two torchruns that meet by the network."""
     out = tmp_path / "run"
-    started = command(*GAN, *flags, "--out", out, processes=2, restarts=3)
-    with subprocess.Popen(
-        started, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment()
-    ) as run:
-        try:
-            deadline = time.monotonic() + 200
-            while not (out / "checkpoints" / "step-00000004.json").exists():
-                assert time.monotonic() < deadline and run.poll() is None
-                time.sleep(0.02)
+    arguments = (*GAN, "--data", drums, "--steps", 24, "--checkpoint-every", 4, "--out", out)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        meeting = None if machines == 1 else free.getsockname()[1]
+    started = command(*arguments, processes=2 // machines, restarts=3, meeting=meeting)
+    with contextlib.ExitStack() as ended:
+        runs = []
+        for machine in range(machines):
+            said = (tmp_path / f"{machine}.txt").open("w+")
+            run = subprocess.Popen(started, stdout=said, stderr=said, env=environment())
+            runs.append((ended.enter_context(run), ended.enter_context(said)))
+            ended.callback(run.terminate)  # leaving the block waits for it
+        deadline = time.monotonic() + 200
+        while not (out / "checkpoints" / "step-00000004.json").exists():
+            assert time.monotonic() < deadline and all(run.poll() is None for run, _ in runs)
+            time.sleep(0.02)
+        workers = []
+        for run, _ in runs:
             children = Path(f"/proc/{run.pid}/task/{run.pid}/children")
             if not children.exists():
                 pytest.skip("this system does not tell a process's children")
-            workers = [int(pid) for pid in children.read_text().split()]
-            os.kill(workers[-1], signal.SIGKILL)
-            said, _ = run.communicate(timeout=300)
-        finally:  # leaving the block waits for it
-            run.terminate()
-    assert run.returncode == 0, said[-3000:]
-    assert "going on from the last checkpoint" in said
-    run_state, whole = state(out, 24), state(tmp_path / "whole", 24)
+            workers += [int(pid) for pid in children.read_text().split()]
+        os.kill(workers[-1], signal.SIGKILL)
+        told = ""
+        for run, said in runs:
+            code = run.wait(timeout=300)
+            said.seek(0)
+            told += said.read()
+            assert code == 0, told[-3000:]
+    assert "going on from the last checkpoint" in told
+    run_state = state(out, 24)
     assert [name for name in whole if not torch.equal(whole[name], run_state[name])] == []
     assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
 

@@ -27,7 +27,7 @@ def test_processes_agree_when_a_signal_comes_to_one_that_waits_for_the_other(tmp
 
 
 def test_a_second_ctrl_c_ends_at_once_and_handlers_are_put_back(fabric):
-    mine = signal.signal(signal.SIGINT, lambda number, frame: None)
+    mine = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
         with pytest.raises(KeyboardInterrupt), Stoppable() as stop:
