@@ -93,11 +93,16 @@ def test_a_waiting_job_is_stopped_without_being_begun(jobs):
 
 
 def test_what_a_closed_page_wanted_is_given_up(jobs):
-    queue, begun = jobs.Jobs(wanted_s=0.3), []
+    queue, begun, held = jobs.Jobs(wanted_s=0.6), [], threading.Event()
     queue.submit(endless)
-    queue.submit(begun.append)
     last = queue.submit(lambda job: "done")
-    until(lambda: queue.told(last)["state"] == "done", 3.0)
+    until(lambda: queue.told(last)["state"] == "done")
+    queue.submit(lambda job: held.wait())
+    queue.submit(begun.append)
+    time.sleep(0.8)
+    last = queue.submit(lambda job: "done")
+    held.set()
+    until(lambda: queue.told(last)["state"] == "done")
     assert begun == []
 
 
