@@ -36,7 +36,7 @@ _TIER_ORDER = {"A": 0, "S": 1, "G": 2}
 _COMPARED = 16
 """Sounds whose spectra are measured in one piece of work."""
 FEW_SOUNDS = 100
-"""Up to so many, processes do not earn back their start: 0.25 s of processor time each, a sound takes 15 ms."""
+"""Up to so many are left to threads, which cost no start: a process takes 0.25 s of processor time, a sound 15 ms."""
 
 OnStep = Callable[[str, int, int], object]
 """Called as (what is being done, how many are done, of how many)."""

@@ -45,6 +45,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--most", type=int, default=2000, help="so many recordings, spread over all")
     wanted = parser.parse_args()
+    if not wanted.folder.is_dir():
+        parser.error(f"{wanted.folder} is not a folder")
     everything = scan_folder(wanted.folder, "measured", NamingRules("auto", "auto", "unknown", "G"))
     step = max(1, len(everything.sounds) // wanted.most)
     found = replace(everything, sounds=everything.sounds[::step][: wanted.most])
