@@ -57,7 +57,7 @@ class SignalHandlers:
             signal.signal(number, before)
         self._process = 0
         while self._late:
-            signal.raise_signal(self._late.pop(0))
+            self.handle_late(self._late.pop(0))
 
     @property
     def within(self) -> bool:
@@ -81,14 +81,14 @@ class SignalHandlers:
             signal.signal(number, before)
             signal.raise_signal(number)
 
-    def pass_on_later(self, number: int) -> None:
-        """Do it when the block is left."""
-        self._late.append(number)
+    def handle_late(self, number: int) -> None:
+        """Answer a signal of the block, once it has been left. May raise."""
+        signal.raise_signal(number)
 
     def _answer(self, number: int, frame: FrameType | None) -> None:
         method = self._exchanging(frame)
         if method == "__exit__" and self.within:
-            self.pass_on_later(number)
+            self._late.append(number)
         elif method == "__enter__":
             try:
                 self.pass_on(number, frame)
@@ -113,7 +113,7 @@ class SignalHandlers:
 
 
 class Undisturbed(SignalHandlers):
-    """Within it both signals wait until its end; but a second one does not, so that there is a way out.
+    """Within it both signals wait until its end; but a further Ctrl-C does not, so that there is a way out.
 
     In the middle of starting a process they would leave one that nobody tells to leave, and for which the
     interpreter waits at its end, or one whose semaphores are gone before it has them.
@@ -121,11 +121,11 @@ class Undisturbed(SignalHandlers):
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """As in SignalHandlers."""
-        if self._late:
+        if self._late and number == signal.SIGINT:
             self._late.clear()
             self.pass_on(number, frame)
-        else:
-            self.pass_on_later(number)
+        elif number not in self._late:
+            self._late.append(number)
 
 
 class Terminated(KeyboardInterrupt):
@@ -136,7 +136,7 @@ class Stop(SignalHandlers):
     """Within it both signals unwind what is under way: files are closed, child processes end.
 
     A Ctrl-C that a program answers in its own way stays its own. Where there is a helper (see `start_helper`), imports
-    and finalizers are done to their end before.
+    and finalizers are done to their end before, and a further SIGTERM does not disturb the unwinding.
 
     Attributes:
         asked: whether there was a SIGTERM.
@@ -146,6 +146,7 @@ class Stop(SignalHandlers):
         super().__init__()
         self.asked = False
         self._deferred = 0
+        self._ends = False
         self._outside: FrameType | None = None
         self._hook = sys.unraisablehook
 
@@ -159,6 +160,8 @@ class Stop(SignalHandlers):
     def __exit__(self, *error: object) -> None:
         self._outside = None
         if self.within:
+            if _coming:
+                time.sleep(3 * _AGAIN_S)  # then it has come
             sys.unraisablehook = self._hook
         super().__exit__(*error)
 
@@ -169,13 +172,18 @@ class Stop(SignalHandlers):
             return
         self.asked = self.asked or number == signal.SIGTERM
         self._deferred += 1
-        if self._deferred * _AGAIN_S < PATIENCE_S and self._must_be_finished(frame) and _sent_again(number):
+        if self._deferred * _AGAIN_S < PATIENCE_S and self._must_be_finished(frame) and _ask_helper(number, later=True):
             return
         self._deferred = 0
-        if number == signal.SIGTERM:
-            _ask_helper(number, later=False)
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        if not self._ends:
+            self._ends = _ask_helper(number, later=False)
             raise Terminated
-        raise KeyboardInterrupt
+
+    def handle_late(self, number: int) -> None:
+        """As in SignalHandlers."""
+        self.handle(number, None)
 
     def _must_be_finished(self, frame: FrameType | None) -> bool:
         """Whether a frame is part of an import or of a finalizer that a verb has begun.
@@ -184,17 +192,18 @@ class Stop(SignalHandlers):
         is not begun again.
         """
         while frame is not None and frame is not self._outside:
-            file = frame.f_code.co_filename
-            if file.startswith("<frozen importlib") or file.endswith(_FINALIZERS) or frame.f_code.co_name == "__del__":
+            file, name = frame.f_code.co_filename, frame.f_code.co_name
+            if file.startswith("<frozen importlib") or file.endswith(_FINALIZERS) or name in ("__del__", "_not_raised"):
                 return True
             frame = frame.f_back
         return False
 
     def _not_raised(self, what: sys.UnraisableHookArgs) -> None:
         """What is raised in other finalizers is lost; the signal comes again after it."""
+        self._ends = self._ends and what.exc_type is not Terminated
         number = signal.SIGTERM if what.exc_type is Terminated else signal.SIGINT
         ours = self.within and what.exc_type in (Terminated, KeyboardInterrupt)
-        if not (ours and threading.current_thread() is threading.main_thread() and _sent_again(number)):
+        if not (ours and threading.current_thread() is threading.main_thread() and _ask_helper(number, later=True)):
             self._hook(what)
 
 
@@ -223,21 +232,15 @@ def start_helper() -> None:
 
 
 def _ask_helper(number: int, *, later: bool) -> bool:
-    """Whether there is a helper, which then has been told of a signal, and whether to send it again."""
+    """Whether there is a helper, which then has been told of a signal, and whether to send it again: once, however
+    often it comes meanwhile."""
     if _helper is None or _helper.process != os.getpid():
         return False
-    os.write(_helper.pipe, bytes([number, later]))
+    if not (later and number in _coming):
+        if later:
+            _coming.add(number)  # before the helper can take it away
+        os.write(_helper.pipe, bytes([number, later]))
     return True
-
-
-def _sent_again(number: int) -> bool:
-    """Whether a signal is going to come again; once, however often it came meanwhile."""
-    if number in _coming:
-        return True
-    _coming.add(number)  # before the helper can take it away
-    if not _ask_helper(number, later=True):
-        _coming.discard(number)
-    return number in _coming
 
 
 def _help(received: int) -> None:
@@ -274,15 +277,23 @@ def leave_with(work: Callable[[], int]) -> NoReturn:
         code = work()
     except KeyboardInterrupt as stop:
         code = 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
+    except Exception as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+        code = 1
     if all(not thread.daemon for thread in set(threading.enumerate()) - usual):
         sys.exit(code)
     # What the interpreter does at its end, in its order; multiprocessing ends its processes by the same names.
-    getattr(threading, "_shutdown")()  # noqa: B009 (unknown to type checkers)
-    atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
+    for step in (getattr(threading, "_shutdown"), atexit._run_exitfuncs, _flush):  # noqa: B009 (unknown to checkers)
         try:
-            if stream is not None and not stream.closed:
-                stream.flush()
+            step()
+        except KeyboardInterrupt:
+            code = 128 + signal.SIGINT
         except OSError:
-            code = code or 120  # the interpreter's own for it
+            code = code or 120  # what the interpreter says if its output cannot be written
     os._exit(code)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and not stream.closed:
+            stream.flush()

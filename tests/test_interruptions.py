@@ -33,9 +33,8 @@ def outer():
     before = [signal.signal(number, signal.SIG_DFL) for number in BOTH]
     with Noting() as noting:
         yield noting
-    assert [signal.getsignal(number) for number in BOTH] == [signal.SIG_DFL] * 2
-    for number, handler in zip(BOTH, before, strict=True):
-        signal.signal(number, handler)
+    left = [signal.signal(number, handler) for number, handler in zip(BOTH, before, strict=True)]
+    assert left == [signal.SIG_DFL] * 2
 
 
 def raise_both() -> None:
@@ -82,6 +81,7 @@ def interrupted(number: int, point: int) -> Iterator[list[str]]:
         return follow
 
     before = sys.gettrace()
+    sys._getframe().f_trace_opcodes = True  # 3.12 looks for it only when tracing begins
     sys.settrace(trace)
     try:
         yield came
@@ -100,8 +100,7 @@ def times_answered(kind: type[SignalHandlers], around: Noting, number: int, poin
                 except KeyboardInterrupt:
                     caught = 1
         except KeyboardInterrupt:
-            assert around.came == [number], came
-            raise
+            caught += not around.came
     return came, caught + len(around.came) + len(inner.came if isinstance(inner, Noting) else [])
 
 
@@ -155,11 +154,17 @@ def test_children_of_a_fork_do_what_they_did_before_and_ask_no_helper(outer, mon
         warnings.simplefilter("ignore")  # it warns of threads
         children = [os.fork()]
         if not children[0]:
-            signal.raise_signal(signal.SIGTERM)
-            os._exit(1)
+            try:
+                signal.raise_signal(signal.SIGTERM)
+            finally:
+                os._exit(1)
         children.append(os.fork())
         if not children[1]:
-            os._exit(interruptions._sent_again(signal.SIGTERM))
+            asked = True
+            try:
+                asked = interruptions._ask_helper(signal.SIGTERM, later=True)
+            finally:
+                os._exit(asked)
     assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [-signal.SIGTERM, 0]
     os.close(writing)
     assert os.read(reading, 1) == b""
@@ -173,11 +178,14 @@ def test_a_signal_waits_for_the_end_of_what_is_not_to_be_disturbed(outer):
     assert outer.came == [signal.SIGTERM]
 
 
-def test_a_second_signal_does_not_wait(outer):
+def test_a_further_ctrl_c_does_not_wait(outer):
     with Undisturbed():
-        raise_both()
-        assert outer.came == [signal.SIGTERM]
-    assert outer.came == [signal.SIGTERM]
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+        assert outer.came == []
+        signal.raise_signal(signal.SIGINT)
+        assert outer.came == [signal.SIGINT]
+    assert outer.came == [signal.SIGINT]
 
 
 def test_a_ctrl_c_that_a_program_answers_stays_its_own(outer):

@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 import threading
+import time
 import webbrowser
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -207,9 +208,11 @@ def port_error(address: Address) -> CreativeMLError:
 
 def wait(close: Callable[[], object]) -> None:
     """Until Ctrl-C or SIGTERM, then close."""
-    with Stop(), contextlib.suppress(KeyboardInterrupt):
-        threading.Event().wait()
-    close()
+    with Stop():
+        with contextlib.suppress(KeyboardInterrupt):
+            while True:
+                time.sleep(3600)  # on Windows, Ctrl-C does not end the waiting for a lock
+        close()
 
 
 def run(serve: Callable[..., None]) -> NoReturn:

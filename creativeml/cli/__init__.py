@@ -73,15 +73,16 @@ def run(arguments: list[str]) -> int:
         hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(VERBS)}"
         print(f"error: creativeml has no '{name}'; {hint}", file=sys.stderr)
         return 2
-    with Stop() as stop:
-        try:
+    stop = Stop()
+    try:
+        with stop:
             return _told(name, rest)
-        except KeyboardInterrupt:
-            pass
-        except Exception:
-            # A library may swallow it, and then lack something.
-            if not stop.asked:
-                raise
+    except KeyboardInterrupt:
+        pass
+    except Exception:
+        # A library may swallow it, and then lack something.
+        if not stop.asked:
+            raise
     ways = {"train": "; --resume goes on from the last state"}
     way = "; run the same command again" if name in GOES_ON else ways.get(name, "")
     with contextlib.suppress(OSError):  # who read it may have been interrupted too

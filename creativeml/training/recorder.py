@@ -54,18 +54,19 @@ def _step_of(line: dict[str, Any]) -> float:
 class SafeStderr:
     """Standard error for what a training says: if nobody can read it any more, the training goes on.
 
-    So it is after a Ctrl-C in `creativeml train ... 2>&1 | tee log`, which ends the reader as well.
+    So it is after a Ctrl-C in `creativeml train ... 2>&1 | tee log`, which ends the reader as well; and for a moment in
+    the answer to a signal that has interrupted a write.
     """
 
     def write(self, text: str) -> int:
         """As that of a file."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, RuntimeError):
             sys.stderr.write(text)
         return len(text)
 
     def flush(self) -> None:
         """As that of a file."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, RuntimeError):
             sys.stderr.flush()
 
     def __getattr__(self, name: str) -> Any:

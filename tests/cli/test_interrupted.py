@@ -79,7 +79,7 @@ def test_what_never_ends_is_left_behind_after_a_while():
         "    print('ready', flush=True)\n"
         "    threading.Event().wait()\n"
         "sys.modules['hanging'] = types.SimpleNamespace(hang=hang)\n"
-        "interruptions.PATIENCE_S = 0.5\n"
+        "interruptions.PATIENCE_S = 2.0\n"
         "cli.VERBS['hang'] = cli.Verb('hanging:hang', 'never end')\n"
         "cli.main(['hang'])\n"
     )
@@ -167,10 +167,21 @@ def test_a_signal_in_a_finalizer_is_not_lost(how, finished, number):
     assert done.stdout == ("finished\n" if finished else "")
 
 
-def test_a_process_ends_in_order_while_a_thread_computes():
+@pytest.mark.parametrize(
+    ("end", "code"), [("return 3", 3), ("raise SystemExit(4)", 4), ("raise ValueError", 1), ("interrupt()", 130)]
+)
+def test_a_process_ends_in_order_while_a_thread_computes(end, code):
+    """Else the thread aborts it, or what was printed is lost."""
     program = (
-        "import atexit, sys, threading, types\n"
+        "import atexit, os, signal, sys, threading, time, types\n"
         "from creativeml import cli\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "def interrupt():\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    time.sleep(5)\n"
+        "def finish():\n"
+        "    time.sleep(0.3)\n"
+        "    print('finished')\n"
         "def work():\n"
         "    import torch\n"
         "    begun, sound = threading.Event(), torch.randn(1, 1, 65_536)\n"
@@ -180,17 +191,51 @@ def test_a_process_ends_in_order_while_a_thread_computes():
         "            torch.nn.functional.conv1d(sound, kernel)\n"
         "            begun.set()\n"
         "    threading.Thread(target=compute, daemon=True).start()\n"
+        "    threading.Thread(target=finish).start()\n"
         "    begun.wait()\n"
         "    atexit.register(print, 'tidied')\n"
-        "    print('done')\n"
-        "    return 3\n"
+        f"    {end}\n"
         "sys.modules['working'] = types.SimpleNamespace(work=work)\n"
         "cli.VERBS['work'] = cli.Verb('working:work', 'compute')\n"
         "cli.main(['work'])\n"
     )
-    for _ in range(3):
-        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
-        assert (done.returncode, done.stdout, done.stderr) == (3, "done\ntidied\n", "")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60, env=environment
+    )
+    assert (done.returncode, done.stdout) == (code, "finished\ntidied\n"), done.stderr
+    last = {1: "ValueError", 130: "interrupted"}.get(code, "")
+    assert done.stderr.strip().endswith(last) and "terminate" not in done.stderr
+
+
+def test_a_further_signal_does_not_disturb_the_unwinding():
+    """And one that was put off by the last that a verb does is answered all the same."""
+    program = (
+        "import os, signal, sys, threading, time, types, weakref\n"
+        "from creativeml import cli, interruptions\n"
+        "def end():\n"
+        "    try:\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "        time.sleep(5)\n"
+        "    finally:\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "        time.sleep(0.1)\n"
+        "        print('tidied')\n"
+        "class Left: pass\n"
+        "def put_off():\n"
+        "    left = Left()\n"
+        "    weakref.finalize(left, os.kill, os.getpid(), signal.SIGTERM)\n"
+        "    del left\n"
+        "    return 0\n"
+        "sys.modules['working'] = types.SimpleNamespace(end=end, put_off=put_off)\n"
+        "interruptions.start_helper()\n"
+        "for name in ('end', 'put_off'):\n"
+        "    cli.VERBS[name] = cli.Verb('working:' + name, 'end')\n"
+        "    print(cli.run([name]))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=25)
+    assert (done.returncode, done.stdout) == (0, "tidied\n143\n143\n"), done.stderr
+    assert done.stderr == "interrupted\n" * 2
 
 
 @pytest.mark.parametrize("whole_session", [False, True])
@@ -207,10 +252,12 @@ def test_prepare_ends_in_order_and_goes_on(tmp_path, capsys, whole_session):
     assert "Traceback" not in told
     text = journal.read_bytes()
     assert text.endswith(b"\n") and text.count(b"\n") > 30
-    assert not list(out.rglob("*.part"))
+    if not whole_session:  # workers that are asked to end leave what they write
+        assert not list(out.rglob("*.part"))
     stored = {path: path.stat().st_mtime_ns for path in (out / "audio").rglob("*.flac")}
     assert run(arguments) == 0
     assert sum(path.stat().st_mtime_ns == when for path, when in stored.items()) > 28
+    assert not list(out.rglob("*.part"))
 
 
 @pytest.mark.parametrize("after_s", [0.0, 0.5, 1.0, 4.0])  # first while libraries are loaded

@@ -62,3 +62,19 @@ def test_what_nobody_reads_stops_no_training(monkeypatch):
     monkeypatch.undo()
     with pytest.raises(BrokenPipeError):
         nobody.close()
+
+
+def test_what_cannot_be_said_in_the_middle_of_a_write_stops_no_training(monkeypatch):
+    reading, writing = os.pipe()
+    slow = os.fdopen(writing, "w", buffering=1)
+    monkeypatch.setattr(sys, "stderr", slow)
+    before = signal.signal(signal.SIGALRM, lambda number, frame: (tell("again"), os.read(reading, 1 << 20)))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2, 0.2)
+        tell("x" * 200_000)  # more than a pipe holds, so that this waits until the handler has read
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    monkeypatch.undo()
+    slow.close()
+    os.close(reading)
