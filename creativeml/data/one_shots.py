@@ -247,7 +247,9 @@ def read_prepared(info: DatasetInfo, relative_path: str) -> np.ndarray:
     except OSError:  # a name longer than any file's
         there = False
     if not there:
-        raise DatasetError(f"{path if len(relative_path) < 200 else quoted(relative_path)} is missing")
+        if len(relative_path) < 200:
+            raise DatasetError(f"{path} is missing")
+        raise DatasetError(f"{info.root / 'manifest.csv'} names {quoted(relative_path)}, which is missing")
     try:
         audio = read_audio(path)
     except AudioFileError as error:

@@ -152,7 +152,8 @@ def _change(rng: random.Random, parent: Any, key: Any, what: str, places: list[t
         parent[key] = odd_value(rng)
     elif what == "edge" and isinstance(parent[key], (int, float)) and not isinstance(parent[key], bool):
         old = parent[key]
-        parent[key] = rng.choice((old + 1, old - 1, -old, old * 2, old * 1000, float(old), str(old), *NUMBERS))
+        broken = float(old) if abs(old) < 1e300 else str(old)
+        parent[key] = rng.choice((old + 1, old - 1, -old, old * 2, old * 1000, broken, str(old), *NUMBERS))
     elif what == "drop":
         del parent[key]
     elif what == "extra" and isinstance(parent, dict):
