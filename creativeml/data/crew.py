@@ -163,7 +163,23 @@ class Processes:
 
     def close(self) -> None:
         """Wait for what is under way, and leave the rest."""
+        own = set(self._places[::2])
+        living = [process for process in self._processes.values() if process.pid in own]
+        # The pool would wait for ever if one dies now with the lock of the queue from which the others are told.
+        threading.Thread(target=_end_with_the_first_to_die, args=(living,), daemon=True).start()
         self._pool.shutdown(cancel_futures=True)
+
+
+def _end_with_the_first_to_die(living: list[Any]) -> None:
+    while living:
+        ended = connection.wait([process.sentinel for process in living])
+        gone = [process for process in living if process.sentinel in ended]
+        living = [process for process in living if process.sentinel not in ended]
+        for process in gone:
+            process.join(1)
+        if any(process.exitcode for process in gone):
+            for process in living:
+                process.terminate()
 
 
 _place: Any = None

@@ -176,6 +176,19 @@ def test_an_interruption_while_a_process_is_started_leaves_none_behind(nth, afte
     assert children() <= known and starts == nth and capfd.readouterr().err == ""
 
 
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_worker_that_dies_while_the_others_are_told_to_leave_keeps_nobody_waiting(which):
+    """One of those that wait for work holds the lock of their queue."""
+    crew = Processes(2)
+    for future in [crew.submit(n, Piece("", time.sleep, (0.05,))) for n in range(8)]:
+        future.result()
+    time.sleep(0.2)
+    os.kill(sorted(crew._places[::2])[which], signal.SIGKILL)
+    crew.close()
+    assert [process for process in crew._processes.values() if process.is_alive()] == []
+
+
 def test_a_program_without_the_guard_is_done_by_threads_and_nothing_is_harmed(found, by_threads, tmp_path):
     program = tmp_path / "program.py"
     program.write_text(
