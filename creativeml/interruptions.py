@@ -68,10 +68,6 @@ class SignalHandlers:
         """Answer a signal. May raise."""
         raise NotImplementedError
 
-    def before(self, number: int) -> Any:
-        """The handler that was there, as `signal.getsignal` tells it."""
-        return self._before[number]
-
     def pass_on(self, number: int, frame: FrameType | None = None) -> None:
         """Do what would have been done without."""
         before = self._before[number]
@@ -167,7 +163,7 @@ class Stop(SignalHandlers):
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """As in SignalHandlers."""
-        if number == signal.SIGINT and self.before(number) is not signal.default_int_handler:
+        if number == signal.SIGINT and self._before[number] is not signal.default_int_handler:
             self.pass_on(number, frame)
             return
         self.asked = self.asked or number == signal.SIGTERM

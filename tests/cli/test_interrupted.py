@@ -69,22 +69,30 @@ def terminated(
     return process.returncode, told
 
 
+def program(work: str, run: str = "cli.main(['work'])\n") -> list[str]:
+    """Command of a program that runs a verb, the function `work` of a text."""
+    begin = (
+        "import atexit, os, signal, sys, threading, time, types, weakref\n"
+        "from creativeml import cli, interruptions\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    )
+    verb = (
+        "sys.modules['working'] = working = types.SimpleNamespace(work=work)\n"
+        "cli.VERBS['work'] = cli.Verb('working:work', 'work')\n"
+    )
+    return [sys.executable, "-c", begin + work + verb + run]
+
+
 def test_what_never_ends_is_left_behind_after_a_while():
-    program = (
-        "import sys, threading, types\n"
-        "from creativeml import cli\n"
-        "from creativeml import interruptions\n"
-        "def hang():\n"
+    command = program(
+        "def work():\n"
         "    threading.Thread(target=threading.Event().wait).start()\n"
         "    print('ready', flush=True)\n"
         "    threading.Event().wait()\n"
-        "sys.modules['hanging'] = types.SimpleNamespace(hang=hang)\n"
         "interruptions.PATIENCE_S = 2.0\n"
-        "cli.VERBS['hang'] = cli.Verb('hanging:hang', 'never end')\n"
-        "cli.main(['hang'])\n"
     )
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen([sys.executable, "-c", program], **pipes) as process:
+    with subprocess.Popen(command, **pipes) as process:
         try:
             assert process.stdout is not None and process.stdout.readline() == "ready\n"
             process.terminate()
@@ -101,10 +109,7 @@ def test_a_library_is_loaded_to_its_end_before_a_verb_ends(tmp_path, number):
         "import time\nprint('loading', flush=True)\n"
         "for _ in range(100):\n    time.sleep(0.01)\nprint('loaded', flush=True)\n"
     )
-    program = (
-        "import signal, sys, threading, time, types\n"
-        "from creativeml import cli\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    command = program(
         "def work():\n"
         "    import slow_library\n"
         "    try:\n"
@@ -112,12 +117,9 @@ def test_a_library_is_loaded_to_its_end_before_a_verb_ends(tmp_path, number):
         "    finally:\n"
         "        time.sleep(0.3)\n"
         "        print('tidied')\n"
-        "sys.modules['working'] = types.SimpleNamespace(work=work)\n"
-        "cli.VERBS['work'] = cli.Verb('working:work', 'wait')\n"
-        "cli.main(['work'])\n"
     )
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path, **pipes) as process:
+    with subprocess.Popen(command, cwd=tmp_path, **pipes) as process:
         try:
             assert process.stdout is not None and process.stdout.readline() == "loading\n"
             for _ in range(3):
@@ -141,10 +143,7 @@ def test_a_library_is_loaded_to_its_end_before_a_verb_ends(tmp_path, number):
 )
 def test_a_signal_in_a_finalizer_is_not_lost(how, finished, number):
     """Python swallows what is raised there; and what is left half way is not begun again."""
-    program = (
-        "import os, signal, sys, threading, time, types, weakref\n"
-        "from creativeml import cli, interruptions\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    command = program(
         "kept = []\n"
         "def hang():\n"
         "    interruptions.PATIENCE_S = 1.0\n"
@@ -158,11 +157,8 @@ def test_a_signal_in_a_finalizer_is_not_lost(how, finished, number):
         "def work():\n"
         "    Left()\n"
         "    threading.Event().wait()\n"
-        "sys.modules['working'] = types.SimpleNamespace(work=work)\n"
-        "cli.VERBS['work'] = cli.Verb('working:work', 'wait')\n"
-        "cli.main(['work'])\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=25)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=25)
     assert (done.returncode, done.stderr) == (128 + number, "interrupted\n")
     assert done.stdout == ("finished\n" if finished else "")
 
@@ -172,10 +168,7 @@ def test_a_signal_in_a_finalizer_is_not_lost(how, finished, number):
 )
 def test_a_process_ends_in_order_while_a_thread_computes(end, code):
     """Else the thread aborts it, or what was printed is lost."""
-    program = (
-        "import atexit, os, signal, sys, threading, time, types\n"
-        "from creativeml import cli\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    command = program(
         "def interrupt():\n"
         "    os.kill(os.getpid(), signal.SIGINT)\n"
         "    time.sleep(5)\n"
@@ -195,14 +188,9 @@ def test_a_process_ends_in_order_while_a_thread_computes(end, code):
         "    begun.wait()\n"
         "    atexit.register(print, 'tidied')\n"
         f"    {end}\n"
-        "sys.modules['working'] = types.SimpleNamespace(work=work)\n"
-        "cli.VERBS['work'] = cli.Verb('working:work', 'compute')\n"
-        "cli.main(['work'])\n"
     )
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60, env=environment
-    )
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=environment)
     assert (done.returncode, done.stdout) == (code, "finished\ntidied\n"), done.stderr
     last = {1: "ValueError", 130: "interrupted"}.get(code, "")
     assert done.stderr.strip().endswith(last) and "terminate" not in done.stderr
@@ -210,9 +198,7 @@ def test_a_process_ends_in_order_while_a_thread_computes(end, code):
 
 def test_a_further_signal_does_not_disturb_the_unwinding():
     """And one that was put off by the last that a verb does is answered all the same."""
-    program = (
-        "import os, signal, sys, threading, time, types, weakref\n"
-        "from creativeml import cli, interruptions\n"
+    command = program(
         "def end():\n"
         "    try:\n"
         "        os.kill(os.getpid(), signal.SIGTERM)\n"
@@ -227,13 +213,10 @@ def test_a_further_signal_does_not_disturb_the_unwinding():
         "    weakref.finalize(left, os.kill, os.getpid(), signal.SIGTERM)\n"
         "    del left\n"
         "    return 0\n"
-        "sys.modules['working'] = types.SimpleNamespace(end=end, put_off=put_off)\n"
-        "interruptions.start_helper()\n"
-        "for name in ('end', 'put_off'):\n"
-        "    cli.VERBS[name] = cli.Verb('working:' + name, 'end')\n"
-        "    print(cli.run([name]))\n"
+        "work = None\n",
+        "interruptions.start_helper()\nfor working.work in (end, put_off):\n    print(cli.run(['work']))\n",
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=25)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=25)
     assert (done.returncode, done.stdout) == (0, "tidied\n143\n143\n"), done.stderr
     assert done.stderr == "interrupted\n" * 2
 
