@@ -69,6 +69,10 @@ class Crew(Protocol):
         """Begin with a piece."""
         ...
 
+    def give_up(self, futures: Iterable[Future[Any]]) -> None:
+        """Nobody waits for these pieces any more."""
+        ...
+
     def recover(self, first: Piece) -> dict[int, str]:
         """After a BrokenExecutor: be ready again.
 
@@ -99,6 +103,11 @@ class Hired:
     def submit(self, number: int, piece: Piece) -> Future[Any]:
         """As in Crew."""
         return self._executor.submit(piece.work, *piece.arguments)
+
+    def give_up(self, futures: Iterable[Future[Any]]) -> None:
+        """As in Crew."""
+        for future in futures:
+            future.cancel()
 
     def recover(self, first: Piece) -> dict[int, str]:
         """A broken executor of somebody else cannot be mended here."""
@@ -146,6 +155,9 @@ class Processes:
             future = self._pool.submit(_do, number, piece.work, *piece.arguments)
             self._processes.update({child.pid: child for child in multiprocessing.active_children()})
         return future
+
+    def give_up(self, futures: Iterable[Future[Any]]) -> None:
+        """Left to `close`: the pool's own thread, which tells of a process that died, fails at what others cancelled."""
 
     def recover(self, first: Piece) -> dict[int, str]:
         """As in Crew."""
@@ -305,8 +317,8 @@ def in_order(crew: Crew, pieces: Iterable[Piece], on_note: OnNote) -> Generator[
                 fruitless = 0
                 yield result
         finally:
-            for _, _, future in waiting:
-                future.cancel()
+            crew.give_up(future for _, piece, future in waiting if not piece.here)
+            here.shutdown(cancel_futures=True)
 
 
 def _alone(

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
@@ -186,6 +187,23 @@ def test_a_worker_that_dies_while_the_others_are_told_to_leave_keeps_nobody_wait
     time.sleep(0.2)
     os.kill(sorted(crew._places[::2])[which], signal.SIGKILL)
     crew.close()
+    assert [process for process in crew._processes.values() if process.is_alive()] == []
+
+
+def test_a_worker_that_dies_after_the_rest_was_given_up_is_taken_in_silence(monkeypatch):
+    """The pool's own thread ends by a fault if it finds a piece cancelled that it has not handed out yet."""
+    faults: list[threading.ExceptHookArgs] = []
+    monkeypatch.setattr(threading, "excepthook", faults.append)
+    crew = Processes(2)
+    pieces = [Piece("", abs, (-1,)), *(Piece("", time.sleep, (60,)) for _ in range(9))]
+    results = in_order(crew, pieces, print)
+    assert next(results) == 1
+    results.close()
+    os.kill(crew._places[0], signal.SIGKILL)
+    for process in crew._processes.values():  # the pool ends the other, if it still can
+        process.join(30)
+    crew.close()
+    assert [str(fault.exc_value) for fault in faults] == []
     assert [process for process in crew._processes.values() if process.is_alive()] == []
 
 
