@@ -157,7 +157,7 @@ class Processes:
         return future
 
     def give_up(self, futures: Iterable[Future[Any]]) -> None:
-        """Left to `close`: the pool's own thread, which tells of a process that died, fails at what others cancelled."""
+        """Left to `close`: the pool's own thread fails if a process dies and it finds what others cancelled."""
 
     def recover(self, first: Piece) -> dict[int, str]:
         """As in Crew."""

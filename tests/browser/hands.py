@@ -35,10 +35,14 @@ LISTEN = """
   const start = AudioBufferSourceNode.prototype.start;
   AudioBufferSourceNode.prototype.start = function (...rest) {
     const first = this.buffer.getChannelData(0).slice(0, 64).join();
-    window.heard.push({ length: this.buffer.length, first, at: performance.now() });
+    window.heard.push({ length: this.buffer.length, first, inKey: window.inKey });
     return start.apply(this, rest);
   };
-  window.addEventListener("keydown", () => { window.pressed = performance.now(); }, true);
+  window.inKey = false;  // until the browser has done all that a key asks for at once
+  window.addEventListener("keydown", () => {
+    window.inKey = true;
+    setTimeout(() => { window.inKey = false; });
+  }, true);
 """
 
 

@@ -90,8 +90,7 @@ def test_keys_play_at_once(page):
         page.keyboard.press(key)
         page.wait_for_selector(f'.dg-card[data-slot="{int(key) - 1}"].is-playing')
         heard = page.evaluate("window.heard.at(-1)")
-        assert heard["length"] == 65536
-        assert heard["at"] - page.evaluate("window.pressed") < 100
+        assert heard["length"] == 65536 and heard["inKey"]
     page.click('.dg-card[data-slot="4"] .dg-pad')
     assert len({sound["first"] for sound in page.evaluate("window.heard")}) == 3
     # Typing a seed plays nothing.
