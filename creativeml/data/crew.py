@@ -8,13 +8,16 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import queue
 import signal
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from itertools import islice
-from multiprocessing import connection
+from multiprocessing import connection, resource_tracker
+from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple, Protocol
 
 from creativeml.errors import CreativeMLError
@@ -22,8 +25,8 @@ from creativeml.interruptions import Undisturbed
 
 _AHEAD = 4
 """Pieces under way for each worker."""
-_FRUITLESS = 3
-"""Times in a row that all processes may be lost without one result."""
+_ENDING_S = 10.0
+"""How long a process that has been told to leave, or has left its connection, may take to end."""
 _SINGLE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 OnNote = Callable[[str], object]
@@ -49,7 +52,7 @@ class Piece(NamedTuple):
 
 
 class Died(NamedTuple):
-    """Instead of a result: the piece has killed its worker twice."""
+    """Instead of a result: the piece has killed its worker, and again when it was the only one at work."""
 
     how: str
 
@@ -59,32 +62,16 @@ class Crew(Protocol):
 
     Attributes:
         workers: how many work side by side.
-        deadly: what a future raises if workers that had its piece, perhaps beside others, have died too often.
+        deadly: what a future raises if a worker that had its piece, perhaps beside others, has died.
+        cancels: whether what nobody waits for any more may be cancelled.
     """
 
     workers: int
     deadly: tuple[type[BaseException], ...]
+    cancels: bool
 
-    def submit(self, number: int, piece: Piece) -> Future[Any]:
-        """Begin with a piece."""
-        ...
-
-    def give_up(self, futures: Iterable[Future[Any]]) -> None:
-        """Nobody waits for these pieces any more."""
-        ...
-
-    def recover(self, first: Piece) -> dict[int, str]:
-        """After a BrokenExecutor: be ready again.
-
-        Args:
-            first: the piece whose result was waited for.
-
-        Returns:
-            {number: how its worker died} of the pieces that were under way in workers that died by themselves.
-
-        Raises:
-            CreativeMLError: it cannot go on.
-        """
+    def submit(self, piece: Piece) -> Future[Any]:
+        """Begin with a piece. A BrokenExecutor, raised here or by the future, says that no more can be done."""
         ...
 
 
@@ -99,27 +86,29 @@ class Hired:
 
     def __init__(self, executor: Executor, workers: int, deadly: tuple[type[BaseException], ...] = ()) -> None:
         self.workers, self.deadly, self._executor = workers, deadly, executor
+        # Python's own fails, and leaves its processes, if one of them dies before it has seen what was cancelled.
+        self.cancels = not isinstance(executor, ProcessPoolExecutor)
 
-    def submit(self, number: int, piece: Piece) -> Future[Any]:
+    def submit(self, piece: Piece) -> Future[Any]:
         """As in Crew."""
         return self._executor.submit(piece.work, *piece.arguments)
 
-    def give_up(self, futures: Iterable[Future[Any]]) -> None:
-        """As in Crew."""
-        for future in futures:
-            future.cancel()
 
-    def recover(self, first: Piece) -> dict[int, str]:
-        """A broken executor of somebody else cannot be mended here."""
-        raise CreativeMLError(
-            f"{first.name}: the executor broke while this was under way or waited; run the same command again"
-        )
+class ProcessDied(Exception):
+    """A process ended while it had a piece of work; the text says how."""
+
+
+class _Worker(NamedTuple):
+    process: BaseProcess
+    pipe: connection.Connection
 
 
 class Processes:
-    """A crew of processes of this machine, one thread each. If one dies, all are made anew.
+    """A crew of processes of this machine, each at the hand of a thread that waits for it; who dies is replaced.
 
-    They begin at once. They ignore Ctrl-C, which is for the process that waits for them, and leave when that is killed.
+    They work with one thread each. They ignore Ctrl-C, which is for the process that waits for them, and leave when
+    that is killed. Python's ProcessPoolExecutor would not do: its processes share queues and locks, so that one that
+    is killed breaks all, and at some moments the thread that manages them fails or waits for ever.
 
     Args:
         workers: how many.
@@ -128,107 +117,149 @@ class Processes:
         BrokenExecutor: none can be started.
     """
 
-    deadly: tuple[type[BaseException], ...] = ()
+    deadly: tuple[type[BaseException], ...] = (ProcessDied,)
+    cancels = True
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
-        self._start()
-
-    def _start(self) -> None:
-        context = multiprocessing.get_context("spawn")
+        self._idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
+        self._pool = ThreadPoolExecutor(workers)
+        resource_tracker.ensure_running()  # whoever starts it has its signals unblocked
         with contextlib.ExitStack() as undo:
-            with Undisturbed():
-                # Of each process its id, and one more than the number of its piece.
-                self._places = context.RawArray("q", 2 * self.workers)
-                begin = (self._places, context.Value("i", 0))
-                self._pool = ProcessPoolExecutor(self.workers, context, _begin, begin)
-                undo.callback(self._pool.shutdown)
-                self._pool.submit(_nothing).result()
-                self._processes = {child.pid: child for child in multiprocessing.active_children()}
+            undo.callback(self.close)
+            self.submit(Piece("", _nothing)).result()
             undo.pop_all()
 
-    def submit(self, number: int, piece: Piece) -> Future[Any]:
+    def submit(self, piece: Piece) -> Future[Any]:
         """As in Crew."""
-        if len(self._processes) == self.workers:
-            return self._pool.submit(_do, number, piece.work, *piece.arguments)
-        with Undisturbed():  # the pool starts them as they are needed
-            future = self._pool.submit(_do, number, piece.work, *piece.arguments)
-            self._processes.update({child.pid: child for child in multiprocessing.active_children()})
-        return future
+        with Undisturbed():  # it may start a thread, which must not be left half known
+            return self._pool.submit(self._do, piece)
 
-    def give_up(self, futures: Iterable[Future[Any]]) -> None:
-        """Left to `close`: the pool's own thread fails if a process dies and it finds what others cancelled."""
-
-    def recover(self, first: Piece) -> dict[int, str]:
-        """As in Crew."""
-        self.close()
-        rows = zip(self._places[::2], self._places[1::2], strict=True)
-        number_of = {process: place - 1 for process, place in rows if place}
-        # The pool ends the others by SIGTERM, so whoever died of that is not to blame.
-        fallen = [p for p in self._processes.values() if p.exitcode not in (0, -signal.SIGTERM)]
-        found = {number_of[p.pid]: _how(p.exitcode) for p in fallen if p.pid in number_of}
+    def _do(self, piece: Piece) -> Any:
+        worker = self._free()
         try:
-            self._start()
-        except BrokenExecutor as error:
-            raise CreativeMLError(f"{first.name}: no further worker processes can be started; run it again") from error
-        return found
+            worker.pipe.send((piece.work, piece.arguments))
+            result, error, where = worker.pipe.recv()
+        except (EOFError, OSError):
+            worker.pipe.close()
+            raise ProcessDied(f"the process that worked on it {_how(_exit_code(worker.process))}") from None
+        except BaseException:  # what cannot be pickled
+            self._idle.put(worker)
+            raise
+        self._idle.put(worker)
+        if error is not None:
+            raise error from _Elsewhere(where)
+        return result
+
+    def _free(self) -> _Worker:
+        while True:
+            try:
+                worker = self._idle.get_nowait()
+            except queue.Empty:
+                return _started()
+            if not connection.wait([worker.process.sentinel], 0):
+                return worker
+            _exit_code(worker.process)  # it died while it had nothing to do
+            worker.pipe.close()
 
     def close(self) -> None:
         """Wait for what is under way, and leave the rest."""
-        own = set(self._places[::2])
-        living = [process for process in self._processes.values() if process.pid in own]
-        # The pool would wait for ever if one dies now with the lock of the queue from which the others are told.
-        threading.Thread(target=_end_with_the_first_to_die, args=(living,), daemon=True).start()
         self._pool.shutdown(cancel_futures=True)
+        left = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                left.append(self._idle.get_nowait())
+        for worker in left:
+            worker.pipe.close()
+        for worker in left:
+            _exit_code(worker.process)
 
 
-def _end_with_the_first_to_die(living: list[Any]) -> None:
-    while living:
-        ended = connection.wait([process.sentinel for process in living])
-        gone = [process for process in living if process.sentinel in ended]
-        living = [process for process in living if process.sentinel not in ended]
-        for process in gone:
-            process.join(1)
-        if any(process.exitcode for process in gone):
-            for process in living:
-                process.terminate()
+class _Elsewhere(Exception):
+    """Where an error was raised in another process, as text."""
+
+    def __str__(self) -> str:
+        return f"\n{self.args[0]}"
 
 
-_place: Any = None
-_slot = -1
+_reaping = threading.Lock()
+"""Of two threads that ask for the end of one process, one would not be told how it ended; who starts one asks, too."""
 
 
-def _begin(places: Any, counter: Any) -> None:
-    """First thing in a worker process, before numpy or torch are imported there."""
-    global _place, _slot
+def _started() -> _Worker:
+    """A new process, ready to work."""
+    if hasattr(signal, "pthread_sigmask"):
+        # For good: it is a thread of the crew. The process has it from the thread, and so never hears of Ctrl-C.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    context = multiprocessing.get_context("spawn")
+    pipe, end = context.Pipe()
+    process = context.Process(target=_serve, args=(end,), daemon=True)
+    try:
+        with _reaping, end:
+            process.start()
+        pipe.recv()
+    except (EOFError, OSError) as error:
+        pipe.close()
+        how = _how(_exit_code(process)) if process.pid else f"could not be started: {error}"
+        raise BrokenExecutor(f"a new worker process {how}") from error
+    return _Worker(process, pipe)
+
+
+def _exit_code(process: BaseProcess) -> int | None:
+    """Of a process that ends."""
+    late = not connection.wait([process.sentinel], _ENDING_S)
+    with _reaping:
+        if late:
+            process.kill()
+        process.join()
+        return process.exitcode
+
+
+def _serve(pipe: connection.Connection) -> None:
+    """What a worker process does; it begins before numpy or torch are imported there."""
     for name in _SINGLE:
         os.environ[name] = "1"
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with counter.get_lock():
-        _place, _slot = places, counter.value
-        counter.value += 1
-    places[2 * _slot] = os.getpid()
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_leave_with, args=(parent.sentinel,), daemon=True).start()
+    pipe.send(None)
+    while True:
+        try:
+            work, arguments = pipe.recv()
+        except (EOFError, OSError):
+            return
+        except Exception as error:
+            answer = _failure(error)
+        else:
+            answer = _attempt(work, arguments)
+        try:
+            pipe.send(answer)
+        except OSError:
+            return
+        except Exception as error:  # what cannot be pickled
+            pipe.send(_failure(TypeError(f"{answer[1] or answer[0]!r} cannot leave its process: {error}")))
+
+
+def _attempt(work: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, Exception | None, str]:
+    try:
+        return work(*arguments), None, ""
+    except Exception as error:
+        return _failure(error)
+
+
+def _failure(error: Exception) -> tuple[None, Exception, str]:
+    return None, error, "".join(traceback.format_exception(type(error), error, error.__traceback__))
 
 
 def _leave_with(sentinel: Any) -> None:
-    # A process pool's workers otherwise wait for ever once their parent was killed.
+    # What is under way is for nobody once the parent was killed.
     connection.wait([sentinel])
     os._exit(1)
 
 
 def _nothing() -> None:
     """The first piece: shows that processes can be started."""
-
-
-def _do(number: int, work: Callable[..., Any], *arguments: Any) -> Any:
-    _place[2 * _slot + 1] = number + 1
-    try:
-        return work(*arguments)
-    finally:
-        _place[2 * _slot + 1] = 0
 
 
 def _how(code: int | None) -> str:
@@ -271,7 +302,7 @@ def crew_for(pieces: int, workers: int, few: int, on_note: OnNote) -> Iterator[C
 
 
 def in_order(crew: Crew, pieces: Iterable[Piece], on_note: OnNote) -> Generator[Any, None, None]:
-    """The result of each piece, in order; `Died` of those that kill their worker twice, the second time alone.
+    """The result of each piece, in order; `Died` of those that kill their worker also when they are alone.
 
     Args:
         crew: who works; pieces to be done here are done by as many threads.
@@ -279,89 +310,54 @@ def in_order(crew: Crew, pieces: Iterable[Piece], on_note: OnNote) -> Generator[
         on_note: is told of workers that died.
 
     Raises:
-        CreativeMLError: workers die again and again without getting anything done, or as in Crew.
+        CreativeMLError: no more can be done.
     """
-    rest = enumerate(pieces)
-    waiting: deque[tuple[int, Piece, Future[Any]]] = deque()
-    fruitless = 0
+    rest = iter(pieces)
+    waiting: deque[tuple[Piece, Future[Any]]] = deque()
     with ThreadPoolExecutor(crew.workers) as here:
 
-        def begin(number: int, piece: Piece) -> Future[Any]:
+        def begin(piece: Piece) -> Future[Any]:
             if piece.known is not None:
                 return _done(piece.known)
             try:
-                return here.submit(piece.work, *piece.arguments) if piece.here else crew.submit(number, piece)
-            except BrokenExecutor as error:  # it broke since the last result; told when its turn comes
+                return here.submit(piece.work, *piece.arguments) if piece.here else crew.submit(piece)
+            except BrokenExecutor as error:  # told when its turn comes
                 return _failed(error)
 
         try:
             while True:
                 missing = _AHEAD * crew.workers - len(waiting)
-                waiting += ((number, piece, begin(number, piece)) for number, piece in islice(rest, missing))
+                waiting += ((piece, begin(piece)) for piece in islice(rest, missing))
                 if not waiting:
                     return
+                piece, future = waiting[0]
                 try:
-                    result = waiting[0][2].result()
-                except BrokenExecutor:
-                    fruitless += 1
-                    if fruitless > _FRUITLESS:
-                        raise CreativeMLError(
-                            f"{waiting[0][1].name}: workers die before anything is done; run the same command again, "
-                            "with fewer --workers if memory is short"
-                        ) from None
-                    waiting = _again(crew, waiting, begin, on_note)
-                    continue
-                except crew.deadly:
-                    result = _alone(crew, waiting, begin, on_note)
+                    try:
+                        result = future.result()
+                    except crew.deadly as error:
+                        on_note(f"{piece.name}: {_told(error)}; it is tried once more, alone")
+                        wait([future for _, future in waiting])
+                        result = _alone(crew, begin(piece))
+                except BrokenExecutor as error:
+                    raise CreativeMLError(f"{piece.name}: {error}; run the same command again") from error
                 waiting.popleft()
-                fruitless = 0
                 yield result
         finally:
-            crew.give_up(future for _, piece, future in waiting if not piece.here)
-            here.shutdown(cancel_futures=True)
+            for piece, future in waiting:
+                if piece.here or crew.cancels:
+                    future.cancel()
 
 
-def _alone(
-    crew: Crew, waiting: deque[tuple[int, Piece, Future[Any]]], begin: Callable[..., Future[Any]], on_note: OnNote
-) -> Any:
-    """Result of the first piece, once nothing else is under way: what waits beside a deadly piece is blamed as well."""
-    number, piece, _ = waiting[0]
-    on_note(f"{piece.name}: each worker that it was given to died; it is tried once more, alone")
-    wait([future for _, _, future in waiting])
+def _alone(crew: Crew, future: Future[Any]) -> Any:
+    """Result of a piece beside which nothing else is under way, so that its death is its own fault."""
     try:
-        return begin(number, piece).result()
-    except crew.deadly:
-        return Died("each worker that it was given to died, also when it was the only one at work")
+        return future.result()
+    except crew.deadly as error:
+        return Died(f"{_told(error)}, also when it was the only one at work")
 
 
-def _again(
-    crew: Crew, waiting: deque[tuple[int, Piece, Future[Any]]], begin: Callable[..., Future[Any]], on_note: OnNote
-) -> deque[tuple[int, Piece, Future[Any]]]:
-    """What was lost begun again; first, and alone, what was under way where a worker died."""
-    suspects = crew.recover(waiting[0][1])
-    found: dict[int, Future[Any]] = {}
-    for number, piece, _ in waiting:
-        if number not in suspects:
-            continue
-        on_note(f"{piece.name}: the process that worked on it {suspects[number]}; it is tried once more, alone")
-        try:
-            found[number] = _done(begin(number, piece).result())
-        except BrokenExecutor:
-            how = crew.recover(piece).get(number, suspects[number])
-            found[number] = _done(Died(f"the process that worked on it {how}, twice"))
-        except BaseException as error:
-            found[number] = _failed(error)
-            if not isinstance(error, Exception):
-                raise
-    return deque(
-        (n, piece, found[n] if n in found else begin(n, piece) if _is_lost(future) else future)
-        for n, piece, future in waiting
-    )
-
-
-def _is_lost(future: Future[Any]) -> bool:
-    """Not the pieces that are done, or under way in this process."""
-    return future.cancelled() or (future.done() and isinstance(future.exception(), BrokenExecutor))
+def _told(error: BaseException) -> str:
+    return str(error) if isinstance(error, ProcessDied) else "each worker that it was given to died"
 
 
 def _done(result: Any) -> Future[Any]:

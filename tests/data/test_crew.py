@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -12,6 +13,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -93,8 +95,9 @@ def test_what_kills_its_worker_twice_is_named_and_the_rest_is_done():
     finally:
         crew.close()
     assert results[:11] + results[12:] == [n for n in range(30) if n != 11]
-    assert isinstance(results[11], Died) and "signal 9" in results[11].how and results[11].how.endswith("twice")
-    assert notes and notes[0].startswith("the bad one: ") and "signal 9" in notes[0]
+    assert isinstance(results[11], Died) and "signal 9" in results[11].how
+    (note,) = notes
+    assert note.startswith("the bad one: ") and "signal 9" in note
 
 
 def test_a_fault_of_the_work_comes_when_its_turn_comes():
@@ -154,57 +157,144 @@ def test_an_interruption_while_a_process_is_started_leaves_none_behind(nth, afte
         nonlocal starts
         starts += 1
         if starts == nth and not after:
-            signal.raise_signal(signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
         launch(self, process)
         if starts == nth and after:
-            signal.raise_signal(signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr(popen_spawn_posix.Popen, "_launch", interrupted)
+    gc.collect()
+    gc.disable()  # Python swallows an interruption of a finalizer
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
             crew = Processes(2)
             try:
-                for future in [crew.submit(n, Piece("", time.sleep, (0.05,))) for n in range(30)]:
+                for future in [crew.submit(Piece("", time.sleep, (0.05,))) for _ in range(30)]:
                     future.result()
             finally:
                 crew.close()
     finally:
         signal.signal(signal.SIGINT, before)
+        gc.enable()
     until = time.monotonic() + 10
     while children() - known and time.monotonic() < until:
         time.sleep(0.02)
     assert children() <= known and starts == nth and capfd.readouterr().err == ""
 
 
+def processes() -> list[int]:
+    """Ids of the worker processes that live."""
+    return sorted(child.pid for child in multiprocessing.active_children() if child.pid)
+
+
+@pytest.fixture
+def faults(monkeypatch) -> list[str]:
+    """What threads failed at."""
+    found: list[str] = []
+    monkeypatch.setattr(threading, "excepthook", lambda fault: found.append(repr(fault.exc_value)))
+    return found
+
+
+@pytest.mark.timeout(120)
+def test_a_worker_that_dies_while_others_are_started_costs_nothing(faults):
+    for after_ms in (0, 10, 20):
+        notes: list[str] = []
+        crew = Processes(8)
+        pieces = [Piece("bad", death, (after_ms / 1000,)), *(Piece("", time.sleep, (0.005,)) for _ in range(24))]
+        try:
+            first, *others = in_order(crew, pieces, notes.append)
+        finally:
+            crew.close()
+        assert isinstance(first, Died) and others == [None] * 24 and len(notes) == 1
+    assert faults == [] and processes() == []
+
+
+def death(seconds: float) -> None:
+    """Of the process, a while after it has begun."""
+    time.sleep(seconds)
+    signal.raise_signal(signal.SIGKILL)
+
+
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("which", [0, 1])
-def test_a_worker_that_dies_while_the_others_are_told_to_leave_keeps_nobody_waiting(which):
-    """One of those that wait for work holds the lock of their queue."""
-    crew = Processes(2)
-    for future in [crew.submit(n, Piece("", time.sleep, (0.05,))) for n in range(8)]:
-        future.result()
-    time.sleep(0.2)
-    os.kill(sorted(crew._places[::2])[which], signal.SIGKILL)
+def test_a_worker_that_dies_with_nothing_to_do_is_replaced_in_silence(which, faults):
+    crew, notes = Processes(2), []
+    pieces = [Piece("", time.sleep, (0.05,)) for _ in range(8)]
+    assert list(in_order(crew, pieces, notes.append)) == [None] * 8
+    gone, living = processes()[which], processes()[1 - which]
+    os.kill(gone, signal.SIGKILL)
+    while gone in processes():
+        time.sleep(0.01)
+    assert list(in_order(crew, pieces, notes.append)) == [None] * 8
+    assert notes == [] and living in processes() and gone not in processes() and len(processes()) == 2
+    os.kill(living, signal.SIGKILL)
     crew.close()
-    assert [process for process in crew._processes.values() if process.is_alive()] == []
+    assert processes() == [] and faults == []
 
 
-def test_a_worker_that_dies_after_the_rest_was_given_up_is_taken_in_silence(monkeypatch):
-    """The pool's own thread ends by a fault if it finds a piece cancelled that it has not handed out yet."""
-    faults: list[threading.ExceptHookArgs] = []
-    monkeypatch.setattr(threading, "excepthook", faults.append)
+def test_a_worker_that_dies_after_the_rest_was_given_up_is_taken_in_silence(faults):
     crew = Processes(2)
-    pieces = [Piece("", abs, (-1,)), *(Piece("", time.sleep, (60,)) for _ in range(9))]
-    results = in_order(crew, pieces, print)
+    results = in_order(crew, [Piece("", abs, (-1,)), *(Piece("", time.sleep, (60,)) for _ in range(9))], print)
     assert next(results) == 1
+    while len(processes()) < 2:
+        time.sleep(0.01)
     results.close()
-    os.kill(crew._places[0], signal.SIGKILL)
-    for process in crew._processes.values():  # the pool ends the other, if it still can
-        process.join(30)
+    for process in processes():
+        os.kill(process, signal.SIGKILL)
     crew.close()
-    assert [str(fault.exc_value) for fault in faults] == []
-    assert [process for process in crew._processes.values() if process.is_alive()] == []
+    assert faults == [] and processes() == []
+
+
+@pytest.mark.parametrize("kind", [ThreadPoolExecutor, ProcessPoolExecutor])
+def test_what_nobody_waits_for_is_cancelled_unless_that_harms_the_pool(kind, tmp_path):
+    """The own thread of Python's process pool fails if a process dies while a cancelled piece waits."""
+    pieces = [Piece("", abs, (-1,)), *(Piece("", time.sleep, (0.2,)) for _ in range(5))]
+    pieces += [Piece("", Path.touch, (tmp_path / str(number),)) for number in range(4)]
+    with kind(1) if kind is ThreadPoolExecutor else kind(1, multiprocessing.get_context("spawn")) as pool:
+        results = in_order(Hired(pool, 2), pieces, print)
+        assert next(results) == 1
+        results.close()
+    assert len(list(tmp_path.iterdir())) == (0 if kind is ThreadPoolExecutor else 2)
+
+
+def test_what_cannot_travel_is_told_and_the_worker_goes_on():
+    crew = Processes(1)
+    try:
+        (worker,) = processes()
+        with pytest.raises((TypeError, AttributeError), match="lambda"):
+            crew.submit(Piece("", abs, (lambda: 0,))).result()
+        with pytest.raises(TypeError, match=r"generator.* cannot leave its process"):
+            crew.submit(Piece("", iter_of_one)).result()
+        with pytest.raises(EOFError, match="short") as caught:
+            crew.submit(Piece("", short)).result()
+        assert "in short\n" in str(caught.value.__cause__)
+        assert crew.submit(Piece("", os.getpid)).result() == worker
+    finally:
+        crew.close()
+
+
+def iter_of_one() -> Any:
+    """No process can send it."""
+    return (number for number in (1,))
+
+
+def short() -> None:
+    """As of a file that is."""
+    raise EOFError("short")
+
+
+def test_no_further_process_can_be_started(faults, tmp_path):
+    crew, before = Processes(2), multiprocessing.spawn.get_executable()
+    multiprocessing.set_executable(str(tmp_path / "absent"))
+    try:
+        pieces = [Piece("good", time.sleep, (0.1,)), Piece("next", time.sleep, (0.1,))]
+        with pytest.raises(CreativeMLError, match=r"^next: a new worker process .*; run the same command again$"):
+            list(in_order(crew, pieces, print))
+    finally:
+        multiprocessing.set_executable(before)
+        crew.close()
+    assert faults == [] and processes() == []
 
 
 def test_a_program_without_the_guard_is_done_by_threads_and_nothing_is_harmed(found, by_threads, tmp_path):
