@@ -18,6 +18,7 @@ from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExec
 from itertools import islice
 from multiprocessing import connection, resource_tracker
 from multiprocessing.process import BaseProcess
+from multiprocessing.reduction import ForkingPickler
 from typing import Any, NamedTuple, Protocol
 
 from creativeml.errors import CreativeMLError
@@ -27,6 +28,8 @@ _AHEAD = 4
 """Pieces under way for each worker."""
 _ENDING_S = 10.0
 """How long a process that has been told to leave, or has left its connection, may take to end."""
+_STARTS = 3
+"""How often a process is started anew that dies before it has work, once one has shown that they can be started."""
 _SINGLE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 OnNote = Callable[[str], object]
@@ -106,9 +109,10 @@ class _Worker(NamedTuple):
 class Processes:
     """A crew of processes of this machine, each at the hand of a thread that waits for it; who dies is replaced.
 
-    They work with one thread each. They ignore Ctrl-C, which is for the process that waits for them, and leave when
-    that is killed. Python's ProcessPoolExecutor would not do: its processes share queues and locks, so that one that
-    is killed breaks all, and at some moments the thread that manages them fails or waits for ever.
+    They work with one thread each, as far as the program's main module does not load numpy or torch. They ignore
+    Ctrl-C, which is for the process that waits for them, and leave when that is killed. Python's ProcessPoolExecutor
+    would not do: its processes share queues and locks, so that one that is killed breaks all, and at some moments the
+    thread that manages them fails or waits for ever.
 
     Args:
         workers: how many.
@@ -124,11 +128,14 @@ class Processes:
         self.workers = workers
         self._idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
         self._pool = ThreadPoolExecutor(workers)
-        resource_tracker.ensure_running()  # whoever starts it has its signals unblocked
+        self._proven = False
+        if os.name == "posix":
+            resource_tracker.ensure_running()  # whoever starts it has its signals unblocked
         with contextlib.ExitStack() as undo:
             undo.callback(self.close)
             self.submit(Piece("", _nothing)).result()
             undo.pop_all()
+        self._proven = True
 
     def submit(self, piece: Piece) -> Future[Any]:
         """As in Crew."""
@@ -136,17 +143,19 @@ class Processes:
             return self._pool.submit(self._do, piece)
 
     def _do(self, piece: Piece) -> Any:
+        order = ForkingPickler.dumps((piece.work, piece.arguments))
         worker = self._free()
         try:
-            worker.pipe.send((piece.work, piece.arguments))
-            result, error, where = worker.pipe.recv()
+            worker.pipe.send_bytes(order)
+            answer = worker.pipe.recv_bytes()
         except (EOFError, OSError):
             worker.pipe.close()
             raise ProcessDied(f"the process that worked on it {_how(_exit_code(worker.process))}") from None
-        except BaseException:  # what cannot be pickled
-            self._idle.put(worker)
+        except BaseException:  # no memory for the answer, half of which is read
+            worker.pipe.close()
             raise
         self._idle.put(worker)
+        result, error, where = _loads(answer)
         if error is not None:
             raise error from _Elsewhere(where)
         return result
@@ -156,11 +165,17 @@ class Processes:
             try:
                 worker = self._idle.get_nowait()
             except queue.Empty:
-                return _started()
+                return self._new()
             if not connection.wait([worker.process.sentinel], 0):
                 return worker
             _exit_code(worker.process)  # it died while it had nothing to do
             worker.pipe.close()
+
+    def _new(self) -> _Worker:
+        for _ in range(_STARTS - 1 if self._proven else 0):
+            with contextlib.suppress(BrokenExecutor):
+                return _started()
+        return _started()
 
     def close(self) -> None:
         """Wait for what is under way, and leave the rest."""
@@ -183,7 +198,8 @@ class _Elsewhere(Exception):
 
 
 _reaping = threading.Lock()
-"""Of two threads that ask for the end of one process, one would not be told how it ended; who starts one asks, too."""
+"""Of two threads that ask for the end of one process, one is not told how it ended; who starts a process asks for all.
+Those who ask elsewhere in a program are few, and all they cost is that knowledge."""
 
 
 def _started() -> _Worker:
@@ -192,17 +208,21 @@ def _started() -> _Worker:
         # For good: it is a thread of the crew. The process has it from the thread, and so never hears of Ctrl-C.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     context = multiprocessing.get_context("spawn")
-    pipe, end = context.Pipe()
-    process = context.Process(target=_serve, args=(end,), daemon=True)
-    try:
-        with _reaping, end:
-            process.start()
-        pipe.recv()
-    except (EOFError, OSError) as error:
-        pipe.close()
-        how = _how(_exit_code(process)) if process.pid else f"could not be started: {error}"
-        raise BrokenExecutor(f"a new worker process {how}") from error
-    return _Worker(process, pipe)
+    with contextlib.ExitStack() as undo:
+        process = None
+        try:
+            pipe, end = context.Pipe()
+            undo.callback(pipe.close)
+            with _reaping, end:
+                begun = context.Process(target=_serve, args=(end,), daemon=True)
+                begun.start()
+            process = begun
+            pipe.recv_bytes()
+        except (EOFError, OSError) as error:
+            how = _how(_exit_code(process)) if process else f"could not be started: {error}"
+            raise BrokenExecutor(f"a new worker process {how}") from error
+        undo.pop_all()
+        return _Worker(process, pipe)
 
 
 def _exit_code(process: BaseProcess) -> int | None:
@@ -219,37 +239,34 @@ def _serve(pipe: connection.Connection) -> None:
     """What a worker process does; it begins before numpy or torch are imported there."""
     for name in _SINGLE:
         os.environ[name] = "1"
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where a thread's signals cannot be blocked
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_leave_with, args=(parent.sentinel,), daemon=True).start()
-    pipe.send(None)
-    while True:
-        try:
-            work, arguments = pipe.recv()
-        except (EOFError, OSError):
-            return
-        except Exception as error:
-            answer = _failure(error)
-        else:
-            answer = _attempt(work, arguments)
-        try:
-            pipe.send(answer)
-        except OSError:
-            return
-        except Exception as error:  # what cannot be pickled
-            pipe.send(_failure(TypeError(f"{answer[1] or answer[0]!r} cannot leave its process: {error}")))
+    with contextlib.suppress(EOFError, OSError):  # the other end is closed
+        pipe.send_bytes(b"ready")
+        while True:
+            pipe.send_bytes(_answer(pipe.recv_bytes()))
 
 
-def _attempt(work: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, Exception | None, str]:
+def _answer(order: bytes) -> Any:
+    """What is sent for a piece of work: its result, or its error and where that was raised."""
+    result, fault, where = None, None, ""
     try:
-        return work(*arguments), None, ""
+        work, arguments = _loads(order)
+        result = work(*arguments)
     except Exception as error:
-        return _failure(error)
+        fault, where = error, "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    try:
+        return ForkingPickler.dumps((result, fault, where))
+    except Exception as error:
+        what = type(result if fault is None else fault).__name__
+        return ForkingPickler.dumps((None, TypeError(f"{what} cannot leave its process: {error}"), where))
 
 
-def _failure(error: Exception) -> tuple[None, Exception, str]:
-    return None, error, "".join(traceback.format_exception(type(error), error, error.__traceback__))
+def _loads(message: bytes) -> Any:
+    """The way back of `ForkingPickler.dumps`; both ends belong to one program."""
+    return ForkingPickler.loads(message)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _leave_with(sentinel: Any) -> None:
@@ -263,7 +280,9 @@ def _nothing() -> None:
 
 
 def _how(code: int | None) -> str:
-    if code is None or code >= 0:
+    if code is None:
+        return "died"
+    if code >= 0:
         return f"ended with code {code}"
     more = ", as the system does when memory runs out" if code == -9 else ""
     return f"was killed by signal {-code}{more}"

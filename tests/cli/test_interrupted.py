@@ -15,21 +15,10 @@ import pytest
 
 from creativeml.cli import run
 from creativeml.files import project_folder
+from tests.attacks.killing import members
 
 STARTER = project_folder("datasets") / "starter"
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds children in /proc")
-
-
-def members(session: int) -> list[str]:
-    """Living processes of a session."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, _, _, own = stat.read_text().rpartition(")")[2].split()[:4]
-            found += [stat.parent.name] if int(own) == session and state != "Z" else []
-        except OSError:
-            continue
-    return found
 
 
 def catches(process: int, number: int) -> bool:
@@ -62,7 +51,7 @@ def terminated(
             until = time.monotonic() + 5
             while members(process.pid) and time.monotonic() < until:
                 time.sleep(0.02)
-            assert members(process.pid) == []
+            assert members(process.pid) == {}
         finally:  # leaving the block waits for it
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import multiprocessing
 import os
@@ -12,6 +13,7 @@ import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
+from multiprocessing import popen_spawn_posix, resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ import numpy as np
 import pytest
 
 from creativeml.audio.io import read_audio
+from creativeml.data import crew as crew_module
 from creativeml.data import descriptor_table
 from creativeml.data import prepare as preparing
 from creativeml.data.crew import Died, Hired, Piece, Processes, in_order
@@ -27,6 +30,7 @@ from creativeml.data.folders import Found, NamingRules, scan_folder
 from creativeml.data.prepare import PrepareOptions, prepare_dataset
 from creativeml.errors import CreativeMLError
 from creativeml.files import project_folder, sha256_file
+from tests.attacks.killing import members
 
 OPTIONS = PrepareOptions(length_samples=16_384, workers=2)
 STARTER = project_folder("datasets") / "starter"
@@ -148,8 +152,6 @@ def children() -> set[str]:
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("nth", [1, 2])
 def test_an_interruption_while_a_process_is_started_leaves_none_behind(nth, after, capfd, monkeypatch):
-    from multiprocessing import popen_spawn_posix, resource_tracker
-
     resource_tracker.ensure_running()
     known, starts, launch = children(), 0, popen_spawn_posix.Popen._launch
 
@@ -235,7 +237,7 @@ def test_a_worker_that_dies_with_nothing_to_do_is_replaced_in_silence(which, fau
 
 def test_a_worker_that_dies_after_the_rest_was_given_up_is_taken_in_silence(faults):
     crew = Processes(2)
-    results = in_order(crew, [Piece("", abs, (-1,)), *(Piece("", time.sleep, (60,)) for _ in range(9))], print)
+    results = in_order(crew, [Piece("", abs, (-1,)), *(Piece("", time.sleep, (1,)) for _ in range(9))], print)
     assert next(results) == 1
     while len(processes()) < 2:
         time.sleep(0.01)
@@ -264,8 +266,11 @@ def test_what_cannot_travel_is_told_and_the_worker_goes_on():
         (worker,) = processes()
         with pytest.raises((TypeError, AttributeError), match="lambda"):
             crew.submit(Piece("", abs, (lambda: 0,))).result()
-        with pytest.raises(TypeError, match=r"generator.* cannot leave its process"):
-            crew.submit(Piece("", iter_of_one)).result()
+        with pytest.raises(FileNotFoundError, match="absent"):
+            crew.submit(Piece("", abs, (Absent(),))).result()
+        for made in ("generator", "list"):
+            with pytest.raises(TypeError, match=f"{made} cannot leave its process"):
+                crew.submit(Piece("", not_to_be_sent, (made,))).result()
         with pytest.raises(EOFError, match="short") as caught:
             crew.submit(Piece("", short)).result()
         assert "in short\n" in str(caught.value.__cause__)
@@ -274,14 +279,132 @@ def test_what_cannot_travel_is_told_and_the_worker_goes_on():
         crew.close()
 
 
-def iter_of_one() -> Any:
-    """No process can send it."""
-    return (number for number in (1,))
+class Absent:
+    """Whoever receives it fails."""
+
+    def __reduce__(self) -> Any:
+        return os.stat, ("/absent",)
+
+
+def not_to_be_sent(kind: str) -> Any:
+    """What no process can send: a generator, or a list in a list in a list."""
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    return deep if kind == "list" else (number for number in (1,))
 
 
 def short() -> None:
     """As of a file that is."""
     raise EOFError("short")
+
+
+def test_a_new_worker_that_is_killed_as_it_starts_is_started_again(monkeypatch, faults):
+    crew, launch, killed = Processes(2), popen_spawn_posix.Popen._launch, []
+
+    def kill_two(self, process):
+        launch(self, process)
+        if len(killed) < 2:
+            os.kill(self.pid, signal.SIGKILL)
+            killed.append(self.pid)
+
+    monkeypatch.setattr(popen_spawn_posix.Popen, "_launch", kill_two)
+    notes: list[str] = []
+    try:
+        assert list(in_order(crew, [Piece("", abs, (-n,)) for n in range(30)], notes.append)) == list(range(30))
+    finally:
+        crew.close()
+    assert len(killed) == 2 and notes == faults == [] and processes() == []
+
+
+def test_a_piece_is_tried_once_more_when_nothing_else_is_under_way(tmp_path):
+    crew, notes = Processes(2), []
+    pieces = [Piece("", marked, (tmp_path / str(number),)) for number in range(6)]
+    pieces.insert(2, Piece("bad", fatal_beside, (tmp_path,)))
+    try:
+        assert list(in_order(crew, pieces, notes.append)) == [None] * 2 + ["alone"] + [None] * 4
+    finally:
+        crew.close()
+    assert len(notes) == 1
+
+
+def marked(path: Path) -> None:
+    """While it is under way there is a file."""
+    path.touch()
+    time.sleep(0.2)
+    path.unlink()
+
+
+def fatal_beside(folder: Path) -> str:
+    """Kills its process the first time, and whenever something is under way beside it."""
+    died = folder / "died"
+    if not died.exists():
+        died.touch()
+        signal.raise_signal(signal.SIGKILL)
+    time.sleep(0.1)
+    if list(folder.iterdir()) != [died]:
+        signal.raise_signal(signal.SIGKILL)
+    return "alone"
+
+
+def test_closing_waits_for_what_is_under_way_alone_and_kills_what_does_not_end(monkeypatch):
+    monkeypatch.setattr(crew_module, "_ENDING_S", 0.5)
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    crew = Processes(1)
+    assert crew.submit(Piece("", os.getenv, ("OMP_NUM_THREADS",))).result() == "1"
+    crew.submit(Piece("", loiter)).result()
+    (worker,) = multiprocessing.active_children()
+    futures = [crew.submit(Piece("", time.sleep, (0.2,))) for _ in range(100)]
+    while not futures[0].running():
+        time.sleep(0.01)
+    crew.close()
+    assert futures[0].result() is None and all(future.cancelled() for future in futures[5:])
+    assert worker.exitcode == -signal.SIGKILL
+
+
+def loiter() -> None:
+    """From now on the process does not end by itself."""
+    threading.Thread(target=time.sleep, args=(600,)).start()
+
+
+PROGRAM = """
+import signal, sys, time
+from creativeml.data.crew import Piece, Processes, in_order
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, lambda *_: None)
+    print("begun", flush=True)
+    for _ in range(4):
+        crew = Processes(4)
+        print(len(list(in_order(crew, [Piece("", time.sleep, (0.05,))] * 12, print))), flush=True)
+        crew.close()
+    crew = Processes(1)
+    print("long", flush=True)
+    list(in_order(crew, [Piece("", time.sleep, (600,))], print))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes in /proc")
+@pytest.mark.timeout(120)
+def test_workers_never_hear_of_ctrl_c_and_leave_when_their_parent_is_killed(tmp_path):
+    (tmp_path / "program.py").write_text(PROGRAM)
+    command, told = [sys.executable, str(tmp_path / "program.py")], tmp_path / "told"
+    with (
+        told.open("w") as output,
+        subprocess.Popen(command, start_new_session=True, stdout=output, stderr=subprocess.PIPE, text=True) as process,
+    ):
+        try:
+            while "long" not in told.read_text() and process.poll() is None:
+                if "begun" in told.read_text():
+                    os.killpg(process.pid, signal.SIGINT)
+                time.sleep(0.005)
+            assert told.read_text().split() == ["begun", *["12"] * 4, "long"] and len(members(process.pid)) > 2
+            process.kill()
+            assert process.communicate()[1] == ""
+            while members(process.pid):
+                time.sleep(0.02)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def test_no_further_process_can_be_started(faults, tmp_path):
