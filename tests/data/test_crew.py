@@ -331,7 +331,7 @@ def test_a_piece_is_tried_once_more_when_nothing_else_is_under_way(tmp_path):
 def marked(path: Path) -> None:
     """While it is under way there is a file."""
     path.touch()
-    time.sleep(0.2)
+    time.sleep(0.6)
     path.unlink()
 
 
