@@ -1,6 +1,6 @@
 """Ctrl-C and SIGTERM: who answers them, how a verb of the command line is unwound by them, how its process ends.
 
-An answer that raises is lost in a finalizer, and does harm in the middle of an import or of the start of a process.
+An answer that raises is lost in a finalizer, and does harm in the middle of an import or of the start of a thread.
 The end of the process does harm to threads that still compute. Each has a remedy here.
 """
 
@@ -111,8 +111,7 @@ class SignalHandlers:
 class Undisturbed(SignalHandlers):
     """Within it both signals wait until its end; but a further Ctrl-C does not, so that there is a way out.
 
-    In the middle of starting a process they would leave one that nobody tells to leave, and for which the
-    interpreter waits at its end, or one whose semaphores are gone before it has them.
+    In the middle of starting a thread they would leave one that nobody knows and waits for.
     """
 
     def handle(self, number: int, frame: FrameType | None) -> None:

@@ -99,10 +99,8 @@ def test_a_moved_slider_makes_the_same_sounds_changed_and_plays_the_chosen_one(p
     before = hashes(page)
     page.keyboard.press("3")
     page.evaluate(LISTEN)
-    page.evaluate("addEventListener('change', () => { window.released = performance.now(); }, true)")
     move(page, "warmth", 0.75)
     page.wait_for_function("window.heard.length === 1")
-    assert page.evaluate("window.heard[0].at - window.released") < 20_000
     low, _, high = instrument.ranges.ends("snare")["warmth"]
     value = float(asked(page, "warmth"))
     assert value == pytest.approx(low + 0.75 * (high - low), abs=0.6)
