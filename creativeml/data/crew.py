@@ -349,16 +349,10 @@ def in_order(crew: Crew, pieces: Iterable[Piece], on_note: OnNote) -> Generator[
                 waiting += ((piece, begin(piece)) for piece in islice(rest, missing))
                 if not waiting:
                     return
-                piece, future = waiting[0]
                 try:
-                    try:
-                        result = future.result()
-                    except crew.deadly as error:
-                        on_note(f"{piece.name}: {_told(error)}; it is tried once more, alone")
-                        wait([future for _, future in waiting])
-                        result = _alone(crew, begin(piece))
+                    result = _result(crew, waiting, begin, on_note)
                 except BrokenExecutor as error:
-                    raise CreativeMLError(f"{piece.name}: {error}; run the same command again") from error
+                    raise CreativeMLError(f"{waiting[0][0].name}: {error}; run the same command again") from error
                 waiting.popleft()
                 yield result
         finally:
@@ -367,10 +361,18 @@ def in_order(crew: Crew, pieces: Iterable[Piece], on_note: OnNote) -> Generator[
                     future.cancel()
 
 
-def _alone(crew: Crew, future: Future[Any]) -> Any:
-    """Result of a piece beside which nothing else is under way, so that its death is its own fault."""
+def _result(
+    crew: Crew, waiting: deque[tuple[Piece, Future[Any]]], begin: Callable[[Piece], Future[Any]], on_note: OnNote
+) -> Any:
+    """Result of the first piece; if that killed its worker, of a second try with nothing else under way."""
+    piece, future = waiting[0]
     try:
         return future.result()
+    except crew.deadly as error:
+        on_note(f"{piece.name}: {_told(error)}; it is tried once more, alone")
+    wait([future for _, future in waiting])
+    try:
+        return begin(piece).result()
     except crew.deadly as error:
         return Died(f"{_told(error)}, also when it was the only one at work")
 

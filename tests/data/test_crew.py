@@ -30,7 +30,7 @@ from creativeml.data.folders import Found, NamingRules, scan_folder
 from creativeml.data.prepare import PrepareOptions, prepare_dataset
 from creativeml.errors import CreativeMLError
 from creativeml.files import project_folder, sha256_file
-from tests.attacks.killing import members
+from tests.attacks.killing import left_behind, members
 
 OPTIONS = PrepareOptions(length_samples=16_384, workers=2)
 STARTER = project_folder("datasets") / "starter"
@@ -400,8 +400,7 @@ def test_workers_never_hear_of_ctrl_c_and_leave_when_their_parent_is_killed(tmp_
             assert told.read_text().split() == ["begun", *["12"] * 4, "long"] and len(members(process.pid)) > 2
             process.kill()
             assert process.communicate()[1] == ""
-            while members(process.pid):
-                time.sleep(0.02)
+            assert left_behind(process.pid) == {}
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
